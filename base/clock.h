@@ -1,0 +1,13 @@
+/* Time. Deadlines count on the monotonic clock, certificates and log lines on the wall clock. */
+#ifndef KEYWARD_BASE_CLOCK_H
+#define KEYWARD_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* clock_monotonic_ms returns milliseconds since some fixed moment. */
+uint64_t clock_monotonic_ms(void);
+
+/* clock_wall_s returns seconds since the epoch. */
+uint64_t clock_wall_s(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* Every cap on what a peer controls, in one place. A test stands at the edge of each. */
+#ifndef KEYWARD_BASE_LIMITS_H
+#define KEYWARD_BASE_LIMITS_H
+
+/* Channels. */
+#define LIMIT_PACKET 65536u     /* bytes in one packet, any channel */
+#define LIMIT_SIGN_PACKET 1024u /* bytes in one packet, a signing channel */
+#define LIMIT_PACKET_FDS 4u     /* descriptors with one packet */
+#define LIMIT_DECODE_ARENA (256u * 1024u)
+
+/* Fields. */
+#define LIMIT_LABEL 64u
+#define LIMIT_NAME 255u /* a DNS name (RFC 1035, 2.3.4) */
+#define LIMIT_NAMES 16u
+#define LIMIT_SUBJECT 256u
+#define LIMIT_TEXT 1024u
+#define LIMIT_PATH 1024u
+#define LIMIT_URL 2048u
+#define LIMIT_CERTIFICATE 8192u /* DER bytes */
+#define LIMIT_CHAIN 4u
+#define LIMIT_CLIENT_CAS 8u
+#define LIMIT_CERTIFICATES 16u
+#define LIMIT_SIGNATURE 512u
+#define LIMIT_GRANTS 1024u
+#define LIMIT_PROCESSES 80u
+#define LIMIT_ECDHE_POINT 133u /* an uncompressed P-521 point */
+
+/* keyd. */
+#define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
+#define LIMIT_CA_LIFETIME_S (398u * 86400u)
+#define LIMIT_HANDLE_LIFETIME_S 3600u /* a command-line client's handle */
+
+/* web. */
+#define LIMIT_WORKERS 64u
+#define LIMIT_LISTENERS 8u
+#define LIMIT_CONNECTIONS 16384u /* for each worker */
+#define LIMIT_SIGN_PENDING 4096u /* signatures a worker waits for */
+#define LIMIT_CLIENT_CHAIN 10u   /* certificates a client may send */
+#define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
+
+/* HTTP. */
+#define LIMIT_HTTP_TARGET 8192u  /* bytes of a request's target; beyond: 414 */
+#define LIMIT_HTTP_HEADER 32768u /* bytes of a request's header section; beyond: 431 */
+#define LIMIT_HTTP_FIELDS 100u   /* header fields of a request; beyond: 431 */
+#define LIMIT_HTTP_BODY 65536u   /* a body that nobody asked for; beyond: 413 */
+#define LIMIT_UPLOAD_NAME 128u
+#define LIMIT_H2_STREAMS 100u /* concurrent streams of a connection */
+#define LIMIT_OUTPUT_BUFFER (256u * 1024u)
+
+/* echo. */
+#define LIMIT_ECHO_LINE 4096u
+#define LIMIT_ECHO_LINES 1000u /* a connection */
+
+/* Deadlines, in milliseconds. */
+#define DEADLINE_HANDSHAKE_MS 10000u
+#define DEADLINE_HEADER_MS 10000u
+#define DEADLINE_BODY_MS 30000u /* without a byte */
+#define DEADLINE_WRITE_MS 30000u
+#define DEADLINE_IDLE_MS 60000u
+#define DEADLINE_SIGN_MS 5000u
+#define DEADLINE_ECHO_MS 60000u
+#define DEADLINE_SHUTDOWN_MS 1000u
+#define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
+#define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
+#define DEADLINE_START_MS 10000u  /* a process, from start to ready */
+#define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */
+
+#endif

@@ -1,0 +1,22 @@
+/* Log lines: one event a line on standard error, "PROCESS: EVENT key=value key='two words'".
+ *
+ * Safe for hostile values: control characters, quotes and bytes beyond ASCII are written as \xHH, and a line is cut
+ * at LOG_LINE bytes and written with one write(2), so lines of several processes do not mix. A full pipe loses the
+ * line, never blocks the process; how many were lost is said in the next line that goes out.
+ * Secrets are never passed here. */
+#ifndef KEYWARD_BASE_LOG_H
+#define KEYWARD_BASE_LOG_H
+
+#define LOG_LINE 2048
+
+/* log_open names the process, such as "web[0]"; the name is copied. Before it lines start with "keyward". */
+void log_open(const char *process);
+
+/* log_line writes one line. Format is printf's; put values that a peer chose through log_quote. */
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* log_quote returns text quoted and escaped for a log line: 'text'. The result is one of eight static buffers used in
+ * turn, each cut at 512 bytes. A NULL text gives ''. */
+const char *log_quote(const char *text);
+
+#endif

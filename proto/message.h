@@ -1,0 +1,393 @@
+/* The messages between Keyward's processes, as plain validated structs.
+ *
+ * A struct msg that came out of codec_decode (proto/codec.h) holds only values inside the bounds given here and in
+ * base/limits.h; nobody needs to check a length again. Spans and arrays in it point into the decoder's arena and live
+ * until that arena decodes again. Strings are NUL-terminated UTF-8 without control characters.
+ *
+ * The schema is proto/keyward.proto; which kind may travel where is proto/rules.h. */
+#ifndef KEYWARD_PROTO_MESSAGE_H
+#define KEYWARD_PROTO_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+enum msg_kind {
+    MSG_NONE = 0,
+
+    MSG_SIGN_TLS13_SERVER,
+    MSG_SIGN_TLS12_SERVER,
+    MSG_SIGN_TLS13_CLIENT,
+    MSG_SIGN_BROWSER_DIGEST,
+    MSG_PIN_HANDLE,
+    MSG_DESCRIBE_HANDLE,
+    MSG_SIGNATURE,
+    MSG_REFUSAL,
+    MSG_HANDLE_PINNED,
+    MSG_HANDLE_DESCRIPTION,
+
+    MSG_KEYD_SETUP,
+    MSG_KEYD_IDENTITY,
+    MSG_KEYD_GRANT,
+    MSG_KEYD_REVOKE,
+    MSG_KEYD_EVENT,
+    MSG_KEYD_STATUS,
+
+    MSG_WEB_SETUP,
+    MSG_WEB_LISTEN,
+    MSG_WEB_IDENTITY,
+    MSG_WEB_STATUS,
+
+    MSG_SHIM_SETUP,
+    MSG_SHIM_LISTENER,
+    MSG_SHIM_LAUNCH,
+    MSG_SHIM_BROWSER,
+
+    MSG_READY,
+    MSG_FAILED,
+    MSG_STATUS_QUERY,
+    MSG_STOP,
+
+    MSG_SYSTEM_STATUS_QUERY,
+    MSG_SYSTEM_STATUS,
+    MSG_CA_QUERY,
+    MSG_CA,
+    MSG_HANDLE_REVOKE,
+    MSG_HANDLE_MINT,
+    MSG_HANDLE_MINTED,
+    MSG_DONE,
+
+    MSG_SPAWN,
+    MSG_SPAWNED,
+    MSG_EXITED,
+    MSG_KILL,
+
+    MSG_NUM_KINDS
+};
+
+/* Why keyd did not sign. The number is on the wire: append, never renumber. */
+enum refusal {
+    REFUSAL_NONE = 0,
+    REFUSAL_PURPOSE,    /* this channel may not ask for that */
+    REFUSAL_SCHEME,     /* the key does not do this signature scheme */
+    REFUSAL_PARAMETERS, /* a value that no TLS handshake has */
+    REFUSAL_EXPIRED,    /* the handle's time is over */
+    REFUSAL_EXHAUSTED,  /* the handle's signatures are used up */
+    REFUSAL_NOT_PINNED, /* a browser's handle signs for the process it is pinned to; it is pinned to none yet */
+    REFUSAL_WRONG_PROCESS,
+    REFUSAL_MALFORMED, /* the packet was not a message; the channel is closed */
+    REFUSAL_BUSY,      /* the answer does not fit into the channel; ask again later */
+    REFUSAL_INTERNAL,  /* the signature failed inside BoringSSL */
+    REFUSAL_NUM
+};
+
+/* What a channel to keyd may be used for. */
+enum purpose {
+    PURPOSE_NONE = 0,
+    PURPOSE_TLS_SERVER,     /* a web worker: SIGN_TLS13_SERVER, SIGN_TLS12_SERVER with the server key */
+    PURPOSE_TLS_CLIENT,     /* the command-line client: SIGN_TLS13_CLIENT with the client key */
+    PURPOSE_BROWSER_DIGEST, /* a browser: SIGN_BROWSER_DIGEST with the client key, for the pinned process alone */
+    PURPOSE_NUM
+};
+
+enum grant_event {
+    GRANT_EVENT_NONE = 0,
+    GRANT_EVENT_PINNED,
+    GRANT_EVENT_SIGNED,  /* a handle's signature; a web worker's are counted, not reported */
+    GRANT_EVENT_REFUSED, /* reason says why */
+    GRANT_EVENT_CLOSED,  /* the holder is gone */
+    GRANT_EVENT_CUT,     /* keyd closed it: the holder sent what is not a message */
+    GRANT_EVENT_NUM
+};
+
+enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_NUM };
+
+enum browser_state {
+    BROWSER_NONE = 0,
+    BROWSER_STARTED,
+    BROWSER_ENDED,
+    BROWSER_SCREENSHOT, /* the screenshot's file is complete */
+    BROWSER_NUM
+};
+
+/* The programs the spawner can start. */
+enum program { PROGRAM_NONE = 0, PROGRAM_KEYD, PROGRAM_WEB, PROGRAM_SHIM, PROGRAM_NUM };
+
+/* IANA's numbers. */
+enum {
+    SCHEME_ECDSA_P256_SHA256 = 0x0403, /* RFC 8446, 4.2.3 */
+    GROUP_SECP256R1 = 0x0017,          /* RFC 8446, 4.2.7 */
+    GROUP_SECP384R1 = 0x0018,
+    GROUP_X25519 = 0x001d,
+};
+
+struct sign_tls13 {
+    uint16_t scheme;
+    struct bytes transcript_hash; /* 32 or 48 bytes */
+};
+
+struct sign_tls12_server {
+    uint16_t scheme;
+    uint8_t client_random[32];
+    uint8_t server_random[32];
+    uint16_t group;
+    struct bytes point; /* 1 to LIMIT_ECDHE_POINT bytes; whether it fits the group is keyd's to check */
+};
+
+struct sign_browser_digest {
+    uint8_t digest[32];
+};
+
+struct handle_description {
+    const char *label;
+    struct bytes leaf;   /* DER */
+    struct bytes issuer; /* DER */
+};
+
+struct keyd_setup {
+    const char *dns_names[LIMIT_NAMES];
+    size_t num_dns_names;
+    struct bytes ip_addresses[LIMIT_NAMES]; /* 4 or 16 bytes each */
+    size_t num_ip_addresses;
+    uint32_t ca_lifetime_s;   /* 60 to LIMIT_CA_LIFETIME_S */
+    uint32_t leaf_lifetime_s; /* 60 to LIMIT_LEAF_LIFETIME_S, at most ca_lifetime_s */
+    const char *client_name;
+};
+
+struct certificate_info {
+    const char *role;
+    const char *subject;
+    const char *names[LIMIT_NAMES];
+    size_t num_names;
+    const char *serial;
+    const char *fingerprint;
+    uint64_t not_before; /* seconds since the epoch */
+    uint64_t not_after;
+};
+
+struct keyd_identity {
+    struct bytes ca; /* DER, as the next two */
+    struct bytes server;
+    struct bytes client;
+    struct certificate_info *certificates; /* at most LIMIT_CERTIFICATES */
+    size_t num_certificates;
+    bool secret_memory;
+};
+
+struct keyd_grant {
+    uint64_t grant; /* never 0 */
+    enum purpose purpose;
+    const char *label;
+    uint32_t lifetime_s;
+    uint64_t max_signatures;
+};
+
+struct keyd_event {
+    uint64_t grant;
+    enum grant_event what;
+    enum refusal reason;
+    uint32_t pid;
+    uint32_t uid;
+};
+
+struct grant_status {
+    uint64_t grant;
+    uint64_t signatures;
+    uint64_t refusals;
+    uint32_t pinned_pid;
+};
+
+struct keyd_status {
+    uint64_t signatures;
+    uint64_t refusals;
+    uint64_t secret_bytes;
+    struct grant_status *grants; /* at most LIMIT_GRANTS */
+    size_t num_grants;
+};
+
+struct web_setup {
+    uint32_t worker; /* below LIMIT_WORKERS */
+    bool has_root;
+    bool has_uploads;
+    uint64_t max_upload_bytes;
+    uint32_t idle_timeout_ms;
+    bool tls12;
+};
+
+struct web_listen {
+    uint32_t slot; /* below LIMIT_LISTENERS */
+    enum service service;
+    const char *address;
+};
+
+struct web_identity {
+    struct bytes chain[LIMIT_CHAIN]; /* DER, leaf first */
+    size_t num_chain;
+    struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
+    size_t num_client_cas;
+    bool has_client_ca_file;
+};
+
+struct web_status {
+    uint64_t handshakes;
+    uint64_t handshakes_failed;
+    uint64_t requests;
+    uint64_t requests_refused;
+    uint64_t connections;
+    uint64_t echo_lines;
+};
+
+struct shim_setup {
+    const char *browser;
+    const char *url;
+    uint16_t port;
+    bool headless;
+    bool has_screenshot;
+    const char *display;
+    const char *wayland_display;
+    const char *xauthority;
+};
+
+struct shim_browser {
+    enum browser_state state;
+    uint32_t pid;
+    uint32_t status;
+};
+
+struct failed {
+    const char *text;
+    uint32_t error;
+};
+
+struct process_status {
+    const char *name;
+    uint32_t pid;
+    uint32_t uid;
+    uint32_t seccomp_mode;
+    bool no_new_privs;
+    uint32_t landlock_abi;
+    const char *namespaces;
+    uint32_t restarts;
+    uint64_t resident_bytes;
+};
+
+struct handle_status {
+    uint64_t handle;
+    const char *label;
+    enum purpose purpose;
+    uint64_t expires_in_s;
+    uint64_t signatures;
+    uint64_t refusals;
+    uint64_t max_signatures;
+    uint32_t pinned_pid;
+};
+
+struct system_status {
+    const char *url;
+    uint32_t ready_ms;
+    bool browser_digest_unbound;
+    bool secret_memory;
+    struct process_status *processes; /* at most LIMIT_PROCESSES */
+    size_t num_processes;
+    struct handle_status *handles; /* at most LIMIT_GRANTS */
+    size_t num_handles;
+    struct certificate_info *certificates;
+    size_t num_certificates;
+    uint64_t handshakes;
+    uint64_t handshakes_failed;
+    uint64_t requests;
+    uint64_t requests_refused;
+    uint64_t signatures;
+    uint64_t refusals;
+};
+
+struct handle_mint {
+    const char *label;
+    uint32_t lifetime_s; /* 1 to LIMIT_HANDLE_LIFETIME_S */
+    uint64_t max_signatures;
+};
+
+struct handle_minted {
+    uint64_t handle;
+    struct bytes client; /* DER */
+    struct bytes ca;     /* DER */
+};
+
+struct spawn {
+    enum program program;
+    uint32_t instance;
+};
+
+struct spawned {
+    enum program program;
+    uint32_t instance;
+    uint32_t pid;
+};
+
+struct exited {
+    uint32_t pid;
+    uint32_t status;
+};
+
+struct kill_order {
+    uint32_t pid;
+    uint32_t signal;
+};
+
+struct msg {
+    enum msg_kind kind;
+    uint64_t id;
+    union {
+        struct sign_tls13 sign_tls13_server;
+        struct sign_tls12_server sign_tls12_server;
+        struct sign_tls13 sign_tls13_client;
+        struct sign_browser_digest sign_browser_digest;
+        struct bytes signature; /* 1 to LIMIT_SIGNATURE bytes */
+        enum refusal refusal;
+        struct handle_description handle_description;
+
+        struct keyd_setup keyd_setup;
+        struct keyd_identity keyd_identity;
+        struct keyd_grant keyd_grant;
+        uint64_t keyd_revoke; /* the grant */
+        struct keyd_event keyd_event;
+        struct keyd_status keyd_status;
+
+        struct web_setup web_setup;
+        struct web_listen web_listen;
+        struct web_identity web_identity;
+        struct web_status web_status;
+
+        struct shim_setup shim_setup;
+        uint64_t shim_launch; /* the handle */
+        struct shim_browser shim_browser;
+
+        struct failed failed;
+
+        struct system_status system_status;
+        struct bytes ca;        /* DER */
+        uint64_t handle_revoke; /* the handle */
+        struct handle_mint handle_mint;
+        struct handle_minted handle_minted;
+
+        struct spawn spawn;
+        struct spawned spawned;
+        struct exited exited;
+        struct kill_order kill;
+    };
+};
+
+/* msg_kind_name returns the kind's name for log lines, such as "SIGN_TLS13_SERVER". Never NULL. */
+const char *msg_kind_name(enum msg_kind kind);
+
+/* refusal_text returns why keyd refused, in words for people. Never NULL. */
+const char *refusal_text(enum refusal refusal);
+
+/* purpose_name returns "tls-server", "tls-client" or "browser-digest". Never NULL. */
+const char *purpose_name(enum purpose purpose);
+
+#endif

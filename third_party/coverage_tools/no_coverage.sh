@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "coverage reports are not set up; use gcov on a build with --copt=--coverage" >&2
+exit 1

@@ -1,0 +1,94 @@
+"""The rules for our own code: every warning an error, every hardening flag on. Third-party code is built as it is."""
+
+_WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wvla",
+    "-Wundef",
+    "-Wcast-qual",
+    "-Wformat=2",
+    "-Wimplicit-fallthrough",
+    "-Wswitch-enum",
+    "-Werror",
+]
+
+_HARDENING = [
+    "-fstack-protector-strong",
+    "-fstack-clash-protection",
+    "-fcf-protection=full",
+    "-ftrivial-auto-var-init=pattern",
+    "-fvisibility=hidden",
+]
+
+COPTS = ["-std=c17", "-D_GNU_SOURCE"] + _WARNINGS + _HARDENING + select({
+    # The sanitizers see what _FORTIFY_SOURCE would hide from them.
+    "//tools/build:sanitize": ["-U_FORTIFY_SOURCE"],
+    "//conditions:default": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"],
+})
+
+LINKOPTS = ["-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,-z,separate-code", "-Wl,--as-needed"]
+
+def kw_library(name, copts = [], **kwargs):
+    native.cc_library(
+        name = name,
+        copts = COPTS + copts,
+        linkstatic = True,
+        **kwargs
+    )
+
+def kw_binary(name, copts = [], linkopts = [], **kwargs):
+    native.cc_binary(
+        name = name,
+        copts = COPTS + copts,
+        linkopts = LINKOPTS + linkopts,
+        linkstatic = True,
+        **kwargs
+    )
+
+def kw_test(name, copts = [], deps = [], size = "small", **kwargs):
+    """A Criterion test. Criterion's macros need a little room under -Wpedantic."""
+    native.cc_test(
+        name = name,
+        size = size,
+        copts = COPTS + ["-Wno-pedantic", "-Wno-missing-prototypes"] + copts,
+        linkopts = LINKOPTS,
+        linkstatic = True,
+        deps = deps + ["//third_party/debian:criterion"],
+        **kwargs
+    )
+
+def kw_fuzz(name, srcs, corpus, copts = [], deps = [], **kwargs):
+    """A decoder's fuzz target: LLVMFuzzerTestOneInput in srcs, corpus a list of files.
+
+    Under --config=fuzz, NAME is a libFuzzer program. In every build NAME_replay is a test that feeds it the corpus,
+    byte by byte truncated and whole, so that what a fuzzer once found stays found.
+    """
+    native.cc_binary(
+        name = name,
+        srcs = srcs,
+        copts = COPTS + ["-Wno-missing-prototypes"] + copts,
+        linkopts = LINKOPTS + ["-fsanitize=fuzzer"],
+        linkstatic = True,
+        testonly = True,
+        tags = ["manual"],
+        deps = deps,
+        **kwargs
+    )
+    native.cc_test(
+        name = name + "_replay",
+        size = "small",
+        srcs = srcs + ["//tests/fuzz:replay.c"],
+        copts = COPTS + ["-Wno-missing-prototypes"] + copts,
+        linkopts = LINKOPTS,
+        linkstatic = True,
+        data = corpus,
+        args = ["$(rootpath {})".format(f) for f in corpus],
+        deps = deps,
+        **kwargs
+    )

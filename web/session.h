@@ -1,0 +1,68 @@
+/* What is spoken inside one TLS connection: HTTP/1.1, HTTP/2 or echo. A session is given plain bytes and gives plain
+ * bytes; it never sees a socket, an SSL or the event loop, so it can be tested and fuzzed alone. One thread. */
+#ifndef KEYWARD_WEB_SESSION_H
+#define KEYWARD_WEB_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/certificate.h"
+#include "base/err.h"
+
+/* Who is at the other end, verified. Lives as long as the connection. */
+struct session_peer {
+    struct certificate_text certificate;
+    char address[64];     /* "127.0.0.1:40000", "[::1]:40000" */
+    const char *protocol; /* "TLSv1.3" */
+    const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;    /* "X25519" */
+    const char *alpn;     /* "h2", "http/1.1" or "" */
+};
+
+/* How a session reaches its connection. */
+struct session_host {
+    void (*wake)(void *context); /* what the session wants has changed outside of a call to it */
+    void *context;
+};
+
+/* A set: what the session waits for. */
+enum session_want {
+    SESSION_READ = 1,  /* it takes more bytes */
+    SESSION_WRITE = 2, /* it has bytes to give */
+    SESSION_CLOSE = 4, /* once its bytes are written, the connection is to be closed */
+};
+
+struct session;
+
+struct session_ops {
+    /* Takes all of data. An error means that the peer broke the protocol: what the session still has to say is
+     * written, then the connection is closed. */
+    enum err (*receive)(struct session *session, const uint8_t *data, size_t len);
+
+    /* The peer has closed its side (close_notify); no more will be received. */
+    void (*receive_end)(struct session *session);
+
+    /* Writes up to cap bytes to out and returns how many; 0 if there is nothing to send now. */
+    size_t (*produce)(struct session *session, uint8_t *out, size_t cap);
+
+    /* enum session_want, or'ed. */
+    unsigned (*wants)(const struct session *session);
+
+    /* When the session gives up waiting for the peer, on clock_monotonic_ms's scale. 0: it waits for nothing. */
+    uint64_t (*deadline)(const struct session *session);
+
+    /* The deadline has passed. The session may still have something to say (408), and then wants SESSION_CLOSE. */
+    void (*expire)(struct session *session);
+
+    /* The worker is stopping: finish what is begun, begin nothing new (Connection: close, GOAWAY). */
+    void (*drain)(struct session *session);
+
+    void (*free)(struct session *session);
+};
+
+/* Every implementation starts with this. */
+struct session {
+    const struct session_ops *ops;
+};
+
+#endif
