@@ -1,0 +1,65 @@
+/* What the HTTP sessions of one worker share: the directories, the limits, the counters, and the committer, a thread
+ * that waits for the disk so that the event loop need not.
+ *
+ * For the worker:
+ *   1. after sandbox_isolate and before sandbox_enter: http_site_open. It starts the committer's thread (only where
+ *      there is an uploads directory), and that thread cuts itself off from everything but that directory before
+ *      http_site_open returns: Landlock and capabilities are per thread, and sandbox_enter reaches only its caller
+ *      with them; the system-call filter reaches both (SECCOMP_FILTER_FLAG_TSYNC).
+ *   2. in the loop: watch http_site_fd for reading, and call http_site_complete when it is.
+ *   3. when all sessions are freed: http_site_free.
+ *
+ * System calls that the filter must allow for this folder, beyond those of any process (read, write, close, brk, mmap
+ * and mprotect without PROT_EXEC, munmap, exit, exit_group, rt_sigreturn, clock_gettime):
+ *   openat2             a file of the root directory; seccomp cannot look into its struct open_how, Landlock is the
+ *                       second wall
+ *   openat              with O_CREAT|O_EXCL|O_WRONLY in argument 2: an upload's temporary file, relative to the
+ *                       uploads directory (absolute paths: Landlock)
+ *   newfstatat, fstat   glibc's fstat is newfstatat(fd, "", ..., AT_EMPTY_PATH)
+ *   pread64             a file's bytes
+ *   flock               marks a temporary file as alive
+ *   fsync, renameat, renameat2, unlinkat   the committer, and an upload's end
+ *   getrandom           a temporary file's name
+ *   futex               the committer's queue
+ * In the thread that has been started, glibc may also use madvise, rt_sigprocmask, set_robust_list, rseq.
+ * Landlock for the worker: SANDBOX_READ beneath the root directory, SANDBOX_READ_WRITE beneath the uploads directory
+ * (files are made, renamed within the directory and removed). */
+#ifndef KEYWARD_WEB_HTTP_SITE_H
+#define KEYWARD_WEB_HTTP_SITE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct http_site;
+
+struct http_site_config {
+    int root_fd;    /* a directory, open for reading or O_PATH; -1: the built-in page */
+    int uploads_fd; /* a directory, open for reading (it is fsynced, so not O_PATH); -1: no uploads */
+    uint64_t max_upload_bytes;
+    uint32_t idle_timeout_ms; /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
+};
+
+struct http_site_counters {
+    uint64_t requests; /* answered, refused ones included */
+    uint64_t requests_refused;
+};
+
+/* http_site_open makes the site and starts the committer. The descriptors are the site's from here on, also when it
+ * fails. ERR_SYSTEM or ERR_MEMORY with a diagnostic. */
+MUST_CHECK enum err http_site_open(struct http_site **out, const struct http_site_config *config, struct diag *diag);
+
+/* http_site_fd returns the descriptor that is readable when commits are done; -1 if there are no uploads. It stays
+ * the site's. */
+int http_site_fd(const struct http_site *site);
+
+/* http_site_complete hands finished commits to their sessions, which call session_host.wake. Never blocks. */
+void http_site_complete(struct http_site *site);
+
+struct http_site_counters http_site_counters(const struct http_site *site);
+
+/* http_site_free ends the committer (it finishes what it has begun) and frees the site. No session may be left. NULL
+ * is allowed. */
+void http_site_free(struct http_site *site);
+
+#endif
