@@ -3,8 +3,8 @@
 #define KEYWARD_BASE_CHECK_H
 
 /* CHECK stops the process with file, line and condition on standard error if the condition does not hold. */
-#define CHECK(condition) \
-    do { \
+#define CHECK(condition)                                                \
+    do {                                                                \
         if (!(condition)) check_failed(__FILE__, __LINE__, #condition); \
     } while (0)
 

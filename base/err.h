@@ -40,7 +40,6 @@ struct diag {
 
 /* diag_set formats the sentence (cut if too long, control characters shown as '?') and returns err, so that a failing
  * function can end with: return diag_set(diag, ERR_INPUT, "...", ...). A NULL diag is allowed. */
-enum err diag_set(struct diag *diag, enum err err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum err diag_set(struct diag *diag, enum err err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

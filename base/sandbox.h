@@ -45,9 +45,12 @@ struct sandbox_rule {
     struct sandbox_arg args[SANDBOX_ARGS];
 };
 
+/* A process that starts a foreign program hands its filter, Landlock and W^X on to it. Such a process gets
+ * SANDBOX_ALLOW_OTHERS: the rows are what is refused, and of the rest only what a foreign program can live with is put
+ * on: no_new_privs, non-dumpable, no core. */
 enum sandbox_default {
-    SANDBOX_KILL_OTHERS,  /* every other call kills the process */
-    SANDBOX_ALLOW_OTHERS, /* only for a process that starts a foreign program: the rows are what is refused */
+    SANDBOX_KILL_OTHERS,  /* every other call kills the process; all of the sandbox */
+    SANDBOX_ALLOW_OTHERS, /* neither Landlock nor PR_SET_MDWE; capabilities are not touched */
 };
 
 /* What the process is cut off from, a set. Each needs an unprivileged user namespace, which is made with it. */
@@ -59,12 +62,19 @@ enum sandbox_namespace {
     SANDBOX_NS_CGROUP = 16,
 };
 
+/* What Landlock would take and the process needs, a set. */
+enum sandbox_keep {
+    SANDBOX_KEEP_TCP_CONNECT = 1, /* otherwise TCP connections out are refused (kernels from 6.7) */
+    SANDBOX_KEEP_SIGNAL = 2,      /* otherwise signals to others are refused (kernels from 6.12) */
+};
+
 struct sandbox_policy {
     const char *process;
     unsigned namespaces; /* enum sandbox_namespace, or'ed */
     enum sandbox_default others;
     const struct sandbox_rule *rules;
     size_t num_rules;
+    unsigned keeps; /* enum sandbox_keep, or'ed */
 };
 
 enum sandbox_access { SANDBOX_READ, SANDBOX_READ_WRITE };
@@ -76,11 +86,13 @@ struct sandbox_dir {
     enum sandbox_access access;
 };
 
-/* sandbox_isolate makes the policy's namespaces. The process must have one thread. Do it before sandbox_enter, and
- * load whatever needs a path before. ERR_SYSTEM with a diagnostic. */
+/* sandbox_isolate makes the policy's namespaces and gives up every capability, from every set. The process must have
+ * one thread. Do it before sandbox_enter, and load whatever needs a path before. ERR_SYSTEM with a diagnostic. */
 MUST_CHECK enum err sandbox_isolate(const struct sandbox_policy *policy, struct diag *diag);
 
-/* sandbox_enter puts on the rest, the filter last, on every thread there is (SECCOMP_FILTER_FLAG_TSYNC). */
+/* sandbox_enter puts on the rest, the filter last, on every thread there is (SECCOMP_FILTER_FLAG_TSYNC). Landlock
+ * binds the calling thread and those it starts. Rows of one call that have conditions are alternatives; a row without
+ * conditions has to be that call's only row, anything else is an error. */
 MUST_CHECK enum err sandbox_enter(const struct sandbox_policy *policy, const struct sandbox_dir *dirs, size_t num_dirs,
                                   struct diag *diag);
 
