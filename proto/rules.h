@@ -11,10 +11,10 @@ enum link_role {
     LINK_BROKER_WEB,
     LINK_BROKER_SHIM,
     LINK_BROKER_SPAWNER,
-    LINK_CONTROL,        /* the broker's control socket; the asker is a command-line program */
-    LINK_SIGN_SERVER,    /* web asks keyd */
-    LINK_SIGN_CLIENT,    /* browser-shim as a client asks keyd */
-    LINK_SIGN_BROWSER,   /* a browser's PKCS#11 module asks keyd */
+    LINK_CONTROL,      /* the broker's control socket; the asker is a command-line program */
+    LINK_SIGN_SERVER,  /* web asks keyd */
+    LINK_SIGN_CLIENT,  /* browser-shim as a client asks keyd */
+    LINK_SIGN_BROWSER, /* a browser's PKCS#11 module asks keyd */
     LINK_NUM_ROLES
 };
 
@@ -27,6 +27,9 @@ msg_kinds rules_accepted(enum link_role role, enum link_end end);
 /* rules_max_packet returns the longest packet of that role: LIMIT_SIGN_PACKET from the lower end of a signing channel,
  * otherwise LIMIT_PACKET. */
 size_t rules_max_packet(enum link_role role, enum link_end receiver);
+
+/* rules_max_fds returns how many descriptors a packet of that role may bring at most, whatever its kind. */
+size_t rules_max_fds(enum link_role role);
 
 /* rules_fds_valid says whether num_fds descriptors may come with this message. */
 bool rules_fds_valid(const struct msg *msg, size_t num_fds);

@@ -1,0 +1,198 @@
+#include "proto/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "proto/codec_internal.h"
+
+/* ---- The arena -------------------------------------------------------------------------------------------------- */
+
+enum { ARENA_ALIGNMENT = 8 };
+
+struct codec_arena {
+    size_t size;
+    size_t used;
+    bool exhausted;
+    ProtobufCAllocator allocator; /* the same memory, as protobuf-c wants it */
+    _Alignas(16) uint8_t memory[];
+};
+
+static void *arena_alloc(void *arena, size_t size)
+{
+    return codec_arena_take(arena, size);
+}
+
+static void arena_free(void *arena, void *pointer)
+{
+    /* All of it goes at once, when the next packet is decoded. */
+    (void)arena;
+    (void)pointer;
+}
+
+struct codec_arena *codec_arena_new(size_t size)
+{
+    if (size > SIZE_MAX - sizeof(struct codec_arena)) return NULL;
+    struct codec_arena *arena = malloc(sizeof *arena + size);
+    if (arena == NULL) return NULL;
+    arena->size = size;
+    arena->used = 0;
+    arena->exhausted = false;
+    arena->allocator = (ProtobufCAllocator){.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+    return arena;
+}
+
+void codec_arena_free(struct codec_arena *arena)
+{
+    free(arena);
+}
+
+void *codec_arena_take(struct codec_arena *arena, size_t size)
+{
+    size_t left = arena->size - arena->used;
+    size_t padding = -size % ARENA_ALIGNMENT;
+    if (size > left || padding > left - size) {
+        arena->exhausted = true;
+        return NULL;
+    }
+    void *taken = arena->memory + arena->used;
+    arena->used += size + padding;
+    return taken;
+}
+
+/* ---- The kinds -------------------------------------------------------------------------------------------------- */
+
+static bool check_empty(const struct msg *msg)
+{
+    (void)msg;
+    return true;
+}
+
+static enum err decode_empty(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    (void)out;
+    (void)wire;
+    return ERR_OK;
+}
+
+static enum err encode_empty(const struct packer *packer, const struct msg *msg)
+{
+    (void)msg;
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&keyward__wire__envelope__descriptor, packer->body_case);
+    CHECK(field != NULL);
+    /* Without fields a message is its base and nothing else. */
+    ProtobufCMessage body;
+    protobuf_c_message_init(field->descriptor, &body);
+    return codec_pack(packer, &body);
+}
+
+struct kind {
+    Keyward__Wire__Envelope__BodyCase body_case;
+    bool (*check)(const struct msg *msg);
+    enum err (*decode)(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire);
+    enum err (*encode)(const struct packer *packer, const struct msg *msg);
+};
+
+#define KIND_ROW(kind, body) \
+    [MSG_##kind] = {KEYWARD__WIRE__ENVELOPE__BODY_##kind, codec_check_##body, codec_decode_##body, codec_encode_##body},
+#define KIND_EMPTY(kind) [MSG_##kind] = {KEYWARD__WIRE__ENVELOPE__BODY_##kind, check_empty, decode_empty, encode_empty},
+
+static const struct kind kinds[MSG_NUM_KINDS] = {PROTO_KINDS(KIND_ROW, KIND_EMPTY)};
+
+static enum msg_kind kind_of_case(Keyward__Wire__Envelope__BodyCase body_case)
+{
+#define CASE_ROW(kind, body) [KEYWARD__WIRE__ENVELOPE__BODY_##kind] = MSG_##kind,
+#define CASE_EMPTY(kind) [KEYWARD__WIRE__ENVELOPE__BODY_##kind] = MSG_##kind,
+    static const uint8_t of_case[] = {PROTO_KINDS(CASE_ROW, CASE_EMPTY)};
+    size_t index = (size_t)body_case;
+    return index < sizeof of_case ? (enum msg_kind)of_case[index] : MSG_NONE;
+}
+
+/* ---- Decoding --------------------------------------------------------------------------------------------------- */
+
+/* Says whether a field unknown to the schema is in the message or below. The schema has no cycle, so its own depth
+ * bounds this recursion. */
+static bool has_unknown_field(const ProtobufCMessage *message)
+{
+    if (message->n_unknown_fields > 0) return true;
+    const uint8_t *base = (const uint8_t *)message;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+        const void *member = base + field->offset;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            size_t num = *(const size_t *)(const void *)(base + field->quantifier_offset);
+            ProtobufCMessage *const *messages = *(ProtobufCMessage *const *const *)member;
+            for (size_t j = 0; j < num; j++) {
+                if (has_unknown_field(messages[j])) return true;
+            }
+        } else {
+            const ProtobufCMessage *below = *(const ProtobufCMessage *const *)member;
+            if (below != NULL && has_unknown_field(below)) return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the envelope's body. All members of the oneof are pointers to messages, so any of them reads it. */
+static ProtobufCMessage *envelope_body(const Keyward__Wire__Envelope *envelope)
+{
+    return (ProtobufCMessage *)envelope->sign_tls13_server;
+}
+
+/* One message has one form on the wire: what packs to another length than it came in had a field twice, a default
+ * spelled out, a number longer than it has to be or too large for its type, or a NUL inside a text. */
+static bool is_canonical(const Keyward__Wire__Envelope *envelope, size_t len)
+{
+    return protobuf_c_message_get_packed_size(&envelope->base) == len;
+}
+
+enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t *packet, size_t len, msg_kinds allowed)
+{
+    arena->used = 0;
+    arena->exhausted = false;
+    memset(out, 0, sizeof *out);
+    if (len == 0) return ERR_MALFORMED;
+    if (len > LIMIT_PACKET) return ERR_TOO_LARGE;
+
+    Keyward__Wire__Envelope *envelope = keyward__wire__envelope__unpack(&arena->allocator, len, packet);
+    if (envelope == NULL) return arena->exhausted ? ERR_TOO_LARGE : ERR_MALFORMED;
+    enum msg_kind kind = kind_of_case(envelope->body_case);
+    if (kind == MSG_NONE) return ERR_MALFORMED;
+    const ProtobufCMessage *body = envelope_body(envelope);
+    if (envelope->base.n_unknown_fields > 0 || has_unknown_field(body) || !is_canonical(envelope, len)) {
+        return ERR_MALFORMED;
+    }
+
+    out->kind = kind;
+    out->id = envelope->id;
+    enum err err = kinds[kind].decode(arena, out, body);
+    if (err != ERR_OK) return err;
+    if (!kinds[kind].check(out)) return ERR_MALFORMED;
+    return (allowed & MSG_BIT(kind)) != 0 ? ERR_OK : ERR_DENIED;
+}
+
+/* ---- Encoding --------------------------------------------------------------------------------------------------- */
+
+enum err codec_pack(const struct packer *packer, ProtobufCMessage *body)
+{
+    Keyward__Wire__Envelope envelope = KEYWARD__WIRE__ENVELOPE__INIT;
+    envelope.id = packer->id;
+    envelope.body_case = packer->body_case;
+    envelope.sign_tls13_server = (Keyward__Wire__SignTls13Server *)body; /* whatever it is, as in envelope_body */
+    if (keyward__wire__envelope__get_packed_size(&envelope) > packer->buf_len) return ERR_TOO_LARGE;
+    *packer->out_len = keyward__wire__envelope__pack(&envelope, packer->buf);
+    return ERR_OK;
+}
+
+enum err codec_encode(uint8_t *buf, size_t *out_len, size_t buf_len, const struct msg *msg)
+{
+    unsigned kind = (unsigned)msg->kind;
+    CHECK(kind > MSG_NONE && kind < MSG_NUM_KINDS);
+    CHECK(kinds[kind].check(msg));
+    const struct packer packer = {
+        .buf = buf, .buf_len = buf_len, .out_len = out_len, .id = msg->id, .body_case = kinds[kind].body_case};
+    return kinds[kind].encode(&packer, msg);
+}

@@ -1,0 +1,352 @@
+/* What the broker and the web workers, the browser's shim and the spawner say to each other. */
+#include "proto/codec_internal.h"
+#include "proto/field.h"
+
+/* ---- web -------------------------------------------------------------------------------------------------------- */
+
+bool codec_check_web_setup(const struct msg *msg)
+{
+    return msg->web_setup.worker < LIMIT_WORKERS;
+}
+
+enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebSetup *from = (const Keyward__Wire__WebSetup *)wire;
+    out->web_setup = (struct web_setup){
+        .worker = from->worker,
+        .has_root = from->has_root != 0,
+        .has_uploads = from->has_uploads != 0,
+        .max_upload_bytes = from->max_upload_bytes,
+        .idle_timeout_ms = from->idle_timeout_ms,
+        .tls12 = from->tls12 != 0,
+    };
+    return ERR_OK;
+}
+
+enum err codec_encode_web_setup(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_setup *from = &msg->web_setup;
+    Keyward__Wire__WebSetup to = KEYWARD__WIRE__WEB_SETUP__INIT;
+    to.worker = from->worker;
+    to.has_root = from->has_root;
+    to.has_uploads = from->has_uploads;
+    to.max_upload_bytes = from->max_upload_bytes;
+    to.idle_timeout_ms = from->idle_timeout_ms;
+    to.tls12 = from->tls12;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_listen(const struct msg *msg)
+{
+    unsigned service = (unsigned)msg->web_listen.service;
+    return msg->web_listen.slot < LIMIT_LISTENERS && service > SERVICE_NONE && service < SERVICE_NUM &&
+           field_text(msg->web_listen.address, 0, LIMIT_NAME);
+}
+
+enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebListen *from = (const Keyward__Wire__WebListen *)wire;
+    out->web_listen.slot = from->slot;
+    out->web_listen.service = (enum service)from->service;
+    out->web_listen.address = from->address;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_listen(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebListen to = KEYWARD__WIRE__WEB_LISTEN__INIT;
+    to.slot = msg->web_listen.slot;
+    to.service = (uint32_t)msg->web_listen.service;
+    to.address = wire_text(msg->web_listen.address);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_identity(const struct msg *msg)
+{
+    const struct web_identity *identity = &msg->web_identity;
+    return identity->num_chain >= 1 && identity->num_chain <= LIMIT_CHAIN &&
+           identity->num_client_cas <= LIMIT_CLIENT_CAS && field_certificates(identity->chain, identity->num_chain) &&
+           field_certificates(identity->client_cas, identity->num_client_cas);
+}
+
+enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebIdentity *from = (const Keyward__Wire__WebIdentity *)wire;
+    struct web_identity *to = &out->web_identity;
+    if (from->n_chain > LIMIT_CHAIN || from->n_client_cas > LIMIT_CLIENT_CAS) return ERR_MALFORMED;
+    to->num_chain = from->n_chain;
+    for (size_t i = 0; i < to->num_chain; i++) to->chain[i] = bytes_of_wire(from->chain[i]);
+    to->num_client_cas = from->n_client_cas;
+    for (size_t i = 0; i < to->num_client_cas; i++) to->client_cas[i] = bytes_of_wire(from->client_cas[i]);
+    to->has_client_ca_file = from->has_client_ca_file != 0;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_identity(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_identity *from = &msg->web_identity;
+    ProtobufCBinaryData chain[LIMIT_CHAIN];
+    ProtobufCBinaryData client_cas[LIMIT_CLIENT_CAS];
+    for (size_t i = 0; i < from->num_chain; i++) chain[i] = wire_bytes(from->chain[i]);
+    for (size_t i = 0; i < from->num_client_cas; i++) client_cas[i] = wire_bytes(from->client_cas[i]);
+    Keyward__Wire__WebIdentity to = KEYWARD__WIRE__WEB_IDENTITY__INIT;
+    to.n_chain = from->num_chain;
+    to.chain = chain;
+    to.n_client_cas = from->num_client_cas;
+    to.client_cas = client_cas;
+    to.has_client_ca_file = from->has_client_ca_file;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_status(const struct msg *msg)
+{
+    (void)msg; /* counters */
+    return true;
+}
+
+enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebStatus *from = (const Keyward__Wire__WebStatus *)wire;
+    out->web_status = (struct web_status){
+        .handshakes = from->handshakes,
+        .handshakes_failed = from->handshakes_failed,
+        .requests = from->requests,
+        .requests_refused = from->requests_refused,
+        .connections = from->connections,
+        .echo_lines = from->echo_lines,
+    };
+    return ERR_OK;
+}
+
+enum err codec_encode_web_status(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_status *from = &msg->web_status;
+    Keyward__Wire__WebStatus to = KEYWARD__WIRE__WEB_STATUS__INIT;
+    to.handshakes = from->handshakes;
+    to.handshakes_failed = from->handshakes_failed;
+    to.requests = from->requests;
+    to.requests_refused = from->requests_refused;
+    to.connections = from->connections;
+    to.echo_lines = from->echo_lines;
+    return codec_pack(packer, &to.base);
+}
+
+/* ---- The shim --------------------------------------------------------------------------------------------------- */
+
+bool codec_check_shim_setup(const struct msg *msg)
+{
+    const struct shim_setup *setup = &msg->shim_setup;
+    return field_text(setup->browser, 1, LIMIT_LABEL) && field_text(setup->url, 1, LIMIT_URL) && setup->port != 0 &&
+           field_text(setup->display, 0, LIMIT_PATH) && field_text(setup->wayland_display, 0, LIMIT_PATH) &&
+           field_text(setup->xauthority, 0, LIMIT_PATH);
+}
+
+enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ShimSetup *from = (const Keyward__Wire__ShimSetup *)wire;
+    if (from->port > UINT16_MAX) return ERR_MALFORMED;
+    out->shim_setup = (struct shim_setup){
+        .browser = from->browser,
+        .url = from->url,
+        .port = (uint16_t)from->port,
+        .headless = from->headless != 0,
+        .has_screenshot = from->has_screenshot != 0,
+        .display = from->display,
+        .wayland_display = from->wayland_display,
+        .xauthority = from->xauthority,
+    };
+    return ERR_OK;
+}
+
+enum err codec_encode_shim_setup(const struct packer *packer, const struct msg *msg)
+{
+    const struct shim_setup *from = &msg->shim_setup;
+    Keyward__Wire__ShimSetup to = KEYWARD__WIRE__SHIM_SETUP__INIT;
+    to.browser = wire_text(from->browser);
+    to.url = wire_text(from->url);
+    to.port = from->port;
+    to.headless = from->headless;
+    to.has_screenshot = from->has_screenshot;
+    to.display = wire_text(from->display);
+    to.wayland_display = wire_text(from->wayland_display);
+    to.xauthority = wire_text(from->xauthority);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_shim_launch(const struct msg *msg)
+{
+    return msg->shim_launch != 0;
+}
+
+enum err codec_decode_shim_launch(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ShimLaunch *from = (const Keyward__Wire__ShimLaunch *)wire;
+    out->shim_launch = from->handle;
+    return ERR_OK;
+}
+
+enum err codec_encode_shim_launch(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__ShimLaunch to = KEYWARD__WIRE__SHIM_LAUNCH__INIT;
+    to.handle = msg->shim_launch;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_shim_browser(const struct msg *msg)
+{
+    unsigned state = (unsigned)msg->shim_browser.state;
+    return state > BROWSER_NONE && state < BROWSER_NUM &&
+           (msg->shim_browser.pid == 0 || field_pid(msg->shim_browser.pid));
+}
+
+enum err codec_decode_shim_browser(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ShimBrowser *from = (const Keyward__Wire__ShimBrowser *)wire;
+    out->shim_browser.state = (enum browser_state)from->state;
+    out->shim_browser.pid = from->pid;
+    out->shim_browser.status = from->status;
+    return ERR_OK;
+}
+
+enum err codec_encode_shim_browser(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__ShimBrowser to = KEYWARD__WIRE__SHIM_BROWSER__INIT;
+    to.state = (uint32_t)msg->shim_browser.state;
+    to.pid = msg->shim_browser.pid;
+    to.status = msg->shim_browser.status;
+    return codec_pack(packer, &to.base);
+}
+
+/* ---- Any of them ------------------------------------------------------------------------------------------------ */
+
+bool codec_check_failed(const struct msg *msg)
+{
+    /* The text is repaired where it is encoded. */
+    return msg->failed.error > ERR_OK && msg->failed.error <= ERR_TIMEOUT;
+}
+
+enum err codec_decode_failed(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Failed *from = (const Keyward__Wire__Failed *)wire;
+    if (!field_text(from->text, 0, LIMIT_TEXT)) return ERR_MALFORMED;
+    out->failed.text = from->text;
+    out->failed.error = from->error;
+    return ERR_OK;
+}
+
+enum err codec_encode_failed(const struct packer *packer, const struct msg *msg)
+{
+    /* A diagnostic may quote a file's name, which may be any bytes. To say less is better than to say nothing. */
+    char text[LIMIT_TEXT + 1];
+    field_text_repair(text, sizeof text, msg->failed.text);
+    Keyward__Wire__Failed to = KEYWARD__WIRE__FAILED__INIT;
+    to.text = text;
+    to.error = msg->failed.error;
+    return codec_pack(packer, &to.base);
+}
+
+/* ---- The spawner ------------------------------------------------------------------------------------------------ */
+
+static bool check_program(enum program program)
+{
+    return (unsigned)program > PROGRAM_NONE && (unsigned)program < PROGRAM_NUM;
+}
+
+bool codec_check_spawn(const struct msg *msg)
+{
+    return check_program(msg->spawn.program);
+}
+
+enum err codec_decode_spawn(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Spawn *from = (const Keyward__Wire__Spawn *)wire;
+    out->spawn.program = (enum program)from->program;
+    out->spawn.instance = from->instance;
+    return ERR_OK;
+}
+
+enum err codec_encode_spawn(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Spawn to = KEYWARD__WIRE__SPAWN__INIT;
+    to.program = (uint32_t)msg->spawn.program;
+    to.instance = msg->spawn.instance;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_spawned(const struct msg *msg)
+{
+    return check_program(msg->spawned.program) && field_pid(msg->spawned.pid);
+}
+
+enum err codec_decode_spawned(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Spawned *from = (const Keyward__Wire__Spawned *)wire;
+    out->spawned.program = (enum program)from->program;
+    out->spawned.instance = from->instance;
+    out->spawned.pid = from->pid;
+    return ERR_OK;
+}
+
+enum err codec_encode_spawned(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Spawned to = KEYWARD__WIRE__SPAWNED__INIT;
+    to.program = (uint32_t)msg->spawned.program;
+    to.instance = msg->spawned.instance;
+    to.pid = msg->spawned.pid;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_exited(const struct msg *msg)
+{
+    return field_pid(msg->exited.pid);
+}
+
+enum err codec_decode_exited(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Exited *from = (const Keyward__Wire__Exited *)wire;
+    out->exited.pid = from->pid;
+    out->exited.status = from->status;
+    return ERR_OK;
+}
+
+enum err codec_encode_exited(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Exited to = KEYWARD__WIRE__EXITED__INIT;
+    to.pid = msg->exited.pid;
+    to.status = msg->exited.status;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_kill(const struct msg *msg)
+{
+    /* Never 0 or -1, which would mean more than one process. */
+    return field_pid(msg->kill.pid) && msg->kill.signal >= 1 && msg->kill.signal <= 64;
+}
+
+enum err codec_decode_kill(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Kill *from = (const Keyward__Wire__Kill *)wire;
+    out->kill.pid = from->pid;
+    out->kill.signal = from->signal;
+    return ERR_OK;
+}
+
+enum err codec_encode_kill(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Kill to = KEYWARD__WIRE__KILL__INIT;
+    to.pid = msg->kill.pid;
+    to.signal = msg->kill.signal;
+    return codec_pack(packer, &to.base);
+}

@@ -1,0 +1,252 @@
+/* What the broker says on its control socket. */
+#include "proto/codec_internal.h"
+#include "proto/field.h"
+
+static bool check_process(const struct process_status *process)
+{
+    return field_text(process->name, 1, LIMIT_LABEL) && (process->pid == 0 || field_pid(process->pid)) &&
+           field_text(process->namespaces, 0, LIMIT_NAME);
+}
+
+static bool check_handle(const struct handle_status *handle)
+{
+    unsigned purpose = (unsigned)handle->purpose;
+    return handle->handle != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
+           field_text(handle->label, 0, LIMIT_LABEL) && (handle->pinned_pid == 0 || field_pid(handle->pinned_pid));
+}
+
+bool codec_check_system_status(const struct msg *msg)
+{
+    const struct system_status *status = &msg->system_status;
+    if (status->num_processes > LIMIT_PROCESSES || status->num_handles > LIMIT_GRANTS) return false;
+    for (size_t i = 0; i < status->num_processes; i++) {
+        if (!check_process(&status->processes[i])) return false;
+    }
+    for (size_t i = 0; i < status->num_handles; i++) {
+        if (!check_handle(&status->handles[i])) return false;
+    }
+    return field_text(status->url, 0, LIMIT_URL) &&
+           codec_check_certificates(status->certificates, status->num_certificates);
+}
+
+static enum err decode_processes(struct codec_arena *arena, struct system_status *out,
+                                 Keyward__Wire__ProcessStatus *const *wire, size_t num)
+{
+    if (num > LIMIT_PROCESSES) return ERR_MALFORMED;
+    out->num_processes = num;
+    out->processes = codec_arena_take(arena, num * sizeof *out->processes);
+    if (out->processes == NULL) return ERR_TOO_LARGE;
+    for (size_t i = 0; i < num; i++) {
+        out->processes[i] = (struct process_status){
+            .name = wire[i]->name,
+            .pid = wire[i]->pid,
+            .uid = wire[i]->uid,
+            .seccomp_mode = wire[i]->seccomp_mode,
+            .no_new_privs = wire[i]->no_new_privs != 0,
+            .landlock_abi = wire[i]->landlock_abi,
+            .namespaces = wire[i]->namespaces,
+            .restarts = wire[i]->restarts,
+            .resident_bytes = wire[i]->resident_bytes,
+        };
+    }
+    return ERR_OK;
+}
+
+static enum err decode_handles(struct codec_arena *arena, struct system_status *out,
+                               Keyward__Wire__HandleStatus *const *wire, size_t num)
+{
+    if (num > LIMIT_GRANTS) return ERR_MALFORMED;
+    out->num_handles = num;
+    out->handles = codec_arena_take(arena, num * sizeof *out->handles);
+    if (out->handles == NULL) return ERR_TOO_LARGE;
+    for (size_t i = 0; i < num; i++) {
+        out->handles[i] = (struct handle_status){
+            .handle = wire[i]->handle,
+            .label = wire[i]->label,
+            .purpose = (enum purpose)wire[i]->purpose,
+            .expires_in_s = wire[i]->expires_in_s,
+            .signatures = wire[i]->signatures,
+            .refusals = wire[i]->refusals,
+            .max_signatures = wire[i]->max_signatures,
+            .pinned_pid = wire[i]->pinned_pid,
+        };
+    }
+    return ERR_OK;
+}
+
+enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    const Keyward__Wire__SystemStatus *from = (const Keyward__Wire__SystemStatus *)wire;
+    struct system_status *to = &out->system_status;
+    to->url = from->url;
+    to->ready_ms = from->ready_ms;
+    to->browser_digest_unbound = from->browser_digest_unbound != 0;
+    to->secret_memory = from->secret_memory != 0;
+    to->handshakes = from->handshakes;
+    to->handshakes_failed = from->handshakes_failed;
+    to->requests = from->requests;
+    to->requests_refused = from->requests_refused;
+    to->signatures = from->signatures;
+    to->refusals = from->refusals;
+    enum err err = decode_processes(arena, to, from->processes, from->n_processes);
+    if (err == ERR_OK) err = decode_handles(arena, to, from->handles, from->n_handles);
+    if (err != ERR_OK) return err;
+    return codec_decode_certificates(arena, &to->certificates, &to->num_certificates, from->certificates,
+                                     from->n_certificates);
+}
+
+static void wire_process(Keyward__Wire__ProcessStatus *to, const struct process_status *from)
+{
+    keyward__wire__process_status__init(to);
+    to->name = wire_text(from->name);
+    to->pid = from->pid;
+    to->uid = from->uid;
+    to->seccomp_mode = from->seccomp_mode;
+    to->no_new_privs = from->no_new_privs;
+    to->landlock_abi = from->landlock_abi;
+    to->namespaces = wire_text(from->namespaces);
+    to->restarts = from->restarts;
+    to->resident_bytes = from->resident_bytes;
+}
+
+static void wire_handle(Keyward__Wire__HandleStatus *to, const struct handle_status *from)
+{
+    keyward__wire__handle_status__init(to);
+    to->handle = from->handle;
+    to->label = wire_text(from->label);
+    to->purpose = (uint32_t)from->purpose;
+    to->expires_in_s = from->expires_in_s;
+    to->signatures = from->signatures;
+    to->refusals = from->refusals;
+    to->max_signatures = from->max_signatures;
+    to->pinned_pid = from->pinned_pid;
+}
+
+enum err codec_encode_system_status(const struct packer *packer, const struct msg *msg)
+{
+    const struct system_status *from = &msg->system_status;
+    Keyward__Wire__ProcessStatus processes[LIMIT_PROCESSES], *process_pointers[LIMIT_PROCESSES];
+    Keyward__Wire__HandleStatus handles[LIMIT_GRANTS], *handle_pointers[LIMIT_GRANTS];
+    struct wire_certificate certificates[LIMIT_CERTIFICATES];
+    Keyward__Wire__CertificateInfo *certificate_pointers[LIMIT_CERTIFICATES];
+    for (size_t i = 0; i < from->num_processes; i++) {
+        wire_process(&processes[i], &from->processes[i]);
+        process_pointers[i] = &processes[i];
+    }
+    for (size_t i = 0; i < from->num_handles; i++) {
+        wire_handle(&handles[i], &from->handles[i]);
+        handle_pointers[i] = &handles[i];
+    }
+    codec_wire_certificates(certificates, certificate_pointers, from->certificates, from->num_certificates);
+
+    Keyward__Wire__SystemStatus to = KEYWARD__WIRE__SYSTEM_STATUS__INIT;
+    to.url = wire_text(from->url);
+    to.ready_ms = from->ready_ms;
+    to.browser_digest_unbound = from->browser_digest_unbound;
+    to.secret_memory = from->secret_memory;
+    to.n_processes = from->num_processes;
+    to.processes = process_pointers;
+    to.n_handles = from->num_handles;
+    to.handles = handle_pointers;
+    to.n_certificates = from->num_certificates;
+    to.certificates = certificate_pointers;
+    to.handshakes = from->handshakes;
+    to.handshakes_failed = from->handshakes_failed;
+    to.requests = from->requests;
+    to.requests_refused = from->requests_refused;
+    to.signatures = from->signatures;
+    to.refusals = from->refusals;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_ca(const struct msg *msg)
+{
+    return field_certificate(msg->ca);
+}
+
+enum err codec_decode_ca(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Ca *from = (const Keyward__Wire__Ca *)wire;
+    out->ca = bytes_of_wire(from->certificate);
+    return ERR_OK;
+}
+
+enum err codec_encode_ca(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Ca to = KEYWARD__WIRE__CA__INIT;
+    to.certificate = wire_bytes(msg->ca);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_handle_revoke(const struct msg *msg)
+{
+    (void)msg; /* a number that a person typed: the broker says whether there is such a handle */
+    return true;
+}
+
+enum err codec_decode_handle_revoke(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__HandleRevoke *from = (const Keyward__Wire__HandleRevoke *)wire;
+    out->handle_revoke = from->handle;
+    return ERR_OK;
+}
+
+enum err codec_encode_handle_revoke(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__HandleRevoke to = KEYWARD__WIRE__HANDLE_REVOKE__INIT;
+    to.handle = msg->handle_revoke;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_handle_mint(const struct msg *msg)
+{
+    const struct handle_mint *mint = &msg->handle_mint;
+    return field_text(mint->label, 1, LIMIT_LABEL) && mint->lifetime_s >= 1 &&
+           mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S;
+}
+
+enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__HandleMint *from = (const Keyward__Wire__HandleMint *)wire;
+    out->handle_mint.label = from->label;
+    out->handle_mint.lifetime_s = from->lifetime_s;
+    out->handle_mint.max_signatures = from->max_signatures;
+    return ERR_OK;
+}
+
+enum err codec_encode_handle_mint(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__HandleMint to = KEYWARD__WIRE__HANDLE_MINT__INIT;
+    to.label = wire_text(msg->handle_mint.label);
+    to.lifetime_s = msg->handle_mint.lifetime_s;
+    to.max_signatures = msg->handle_mint.max_signatures;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_handle_minted(const struct msg *msg)
+{
+    const struct handle_minted *minted = &msg->handle_minted;
+    return minted->handle != 0 && field_certificate(minted->client) && field_certificate(minted->ca);
+}
+
+enum err codec_decode_handle_minted(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__HandleMinted *from = (const Keyward__Wire__HandleMinted *)wire;
+    out->handle_minted.handle = from->handle;
+    out->handle_minted.client = bytes_of_wire(from->client);
+    out->handle_minted.ca = bytes_of_wire(from->ca);
+    return ERR_OK;
+}
+
+enum err codec_encode_handle_minted(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__HandleMinted to = KEYWARD__WIRE__HANDLE_MINTED__INIT;
+    to.handle = msg->handle_minted.handle;
+    to.client = wire_bytes(msg->handle_minted.client);
+    to.ca = wire_bytes(msg->handle_minted.ca);
+    return codec_pack(packer, &to.base);
+}

@@ -1,0 +1,181 @@
+/* What web and the holders of handles say to keyd, and its answers. The hot path. */
+#include <string.h>
+
+#include "proto/codec_internal.h"
+#include "proto/field.h"
+
+static bool check_sign_tls13(const struct sign_tls13 *request)
+{
+    return request->transcript_hash.len == 32 || request->transcript_hash.len == 48;
+}
+
+bool codec_check_sign_tls13_server(const struct msg *msg)
+{
+    return check_sign_tls13(&msg->sign_tls13_server);
+}
+
+enum err codec_decode_sign_tls13_server(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__SignTls13Server *from = (const Keyward__Wire__SignTls13Server *)wire;
+    if (from->signature_scheme > UINT16_MAX) return ERR_MALFORMED;
+    out->sign_tls13_server.scheme = (uint16_t)from->signature_scheme;
+    out->sign_tls13_server.transcript_hash = bytes_of_wire(from->transcript_hash);
+    return ERR_OK;
+}
+
+enum err codec_encode_sign_tls13_server(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__SignTls13Server to = KEYWARD__WIRE__SIGN_TLS13_SERVER__INIT;
+    to.signature_scheme = msg->sign_tls13_server.scheme;
+    to.transcript_hash = wire_bytes(msg->sign_tls13_server.transcript_hash);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_sign_tls12_server(const struct msg *msg)
+{
+    const struct bytes *point = &msg->sign_tls12_server.point;
+    return point->len >= 1 && point->len <= LIMIT_ECDHE_POINT;
+}
+
+enum err codec_decode_sign_tls12_server(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__SignTls12Server *from = (const Keyward__Wire__SignTls12Server *)wire;
+    struct sign_tls12_server *to = &out->sign_tls12_server;
+    if (from->signature_scheme > UINT16_MAX || from->group > UINT16_MAX) return ERR_MALFORMED;
+    if (from->client_random.len != sizeof to->client_random) return ERR_MALFORMED;
+    if (from->server_random.len != sizeof to->server_random) return ERR_MALFORMED;
+    to->scheme = (uint16_t)from->signature_scheme;
+    to->group = (uint16_t)from->group;
+    memcpy(to->client_random, from->client_random.data, sizeof to->client_random);
+    memcpy(to->server_random, from->server_random.data, sizeof to->server_random);
+    to->point = bytes_of_wire(from->point);
+    return ERR_OK;
+}
+
+enum err codec_encode_sign_tls12_server(const struct packer *packer, const struct msg *msg)
+{
+    const struct sign_tls12_server *from = &msg->sign_tls12_server;
+    Keyward__Wire__SignTls12Server to = KEYWARD__WIRE__SIGN_TLS12_SERVER__INIT;
+    to.signature_scheme = from->scheme;
+    to.client_random = wire_bytes((struct bytes){from->client_random, sizeof from->client_random});
+    to.server_random = wire_bytes((struct bytes){from->server_random, sizeof from->server_random});
+    to.group = from->group;
+    to.point = wire_bytes(from->point);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_sign_tls13_client(const struct msg *msg)
+{
+    return check_sign_tls13(&msg->sign_tls13_client);
+}
+
+enum err codec_decode_sign_tls13_client(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__SignTls13Client *from = (const Keyward__Wire__SignTls13Client *)wire;
+    if (from->signature_scheme > UINT16_MAX) return ERR_MALFORMED;
+    out->sign_tls13_client.scheme = (uint16_t)from->signature_scheme;
+    out->sign_tls13_client.transcript_hash = bytes_of_wire(from->transcript_hash);
+    return ERR_OK;
+}
+
+enum err codec_encode_sign_tls13_client(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__SignTls13Client to = KEYWARD__WIRE__SIGN_TLS13_CLIENT__INIT;
+    to.signature_scheme = msg->sign_tls13_client.scheme;
+    to.transcript_hash = wire_bytes(msg->sign_tls13_client.transcript_hash);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_sign_browser_digest(const struct msg *msg)
+{
+    (void)msg; /* any 32 bytes */
+    return true;
+}
+
+enum err codec_decode_sign_browser_digest(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__SignBrowserDigest *from = (const Keyward__Wire__SignBrowserDigest *)wire;
+    if (from->digest.len != sizeof out->sign_browser_digest.digest) return ERR_MALFORMED;
+    memcpy(out->sign_browser_digest.digest, from->digest.data, sizeof out->sign_browser_digest.digest);
+    return ERR_OK;
+}
+
+enum err codec_encode_sign_browser_digest(const struct packer *packer, const struct msg *msg)
+{
+    const struct sign_browser_digest *from = &msg->sign_browser_digest;
+    Keyward__Wire__SignBrowserDigest to = KEYWARD__WIRE__SIGN_BROWSER_DIGEST__INIT;
+    to.digest = wire_bytes((struct bytes){from->digest, sizeof from->digest});
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_signature(const struct msg *msg)
+{
+    return msg->signature.len >= 1 && msg->signature.len <= LIMIT_SIGNATURE;
+}
+
+enum err codec_decode_signature(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Signature *from = (const Keyward__Wire__Signature *)wire;
+    out->signature = bytes_of_wire(from->signature);
+    return ERR_OK;
+}
+
+enum err codec_encode_signature(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Signature to = KEYWARD__WIRE__SIGNATURE__INIT;
+    to.signature = wire_bytes(msg->signature);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_refusal(const struct msg *msg)
+{
+    unsigned refusal = (unsigned)msg->refusal;
+    return refusal > REFUSAL_NONE && refusal < REFUSAL_NUM;
+}
+
+enum err codec_decode_refusal(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Refusal *from = (const Keyward__Wire__Refusal *)wire;
+    out->refusal = (enum refusal)from->reason;
+    return ERR_OK;
+}
+
+enum err codec_encode_refusal(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Refusal to = KEYWARD__WIRE__REFUSAL__INIT;
+    to.reason = (uint32_t)msg->refusal;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_handle_description(const struct msg *msg)
+{
+    const struct handle_description *handle = &msg->handle_description;
+    return field_text(handle->label, 0, LIMIT_LABEL) && field_certificate(handle->leaf) &&
+           field_certificate(handle->issuer);
+}
+
+enum err codec_decode_handle_description(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__HandleDescription *from = (const Keyward__Wire__HandleDescription *)wire;
+    out->handle_description.label = from->label;
+    out->handle_description.leaf = bytes_of_wire(from->leaf);
+    out->handle_description.issuer = bytes_of_wire(from->issuer);
+    return ERR_OK;
+}
+
+enum err codec_encode_handle_description(const struct packer *packer, const struct msg *msg)
+{
+    const struct handle_description *from = &msg->handle_description;
+    Keyward__Wire__HandleDescription to = KEYWARD__WIRE__HANDLE_DESCRIPTION__INIT;
+    to.label = wire_text(from->label);
+    to.leaf = wire_bytes(from->leaf);
+    to.issuer = wire_bytes(from->issuer);
+    return codec_pack(packer, &to.base);
+}

@@ -1,0 +1,48 @@
+/* Every kind of message, one row each: ROW(KIND, body), where KIND is what follows MSG_ (and the schema's case), and body
+ * the name of its functions in codec_*.c; EMPTY(KIND) for a kind whose body has no field. */
+#ifndef KEYWARD_PROTO_KINDS_H
+#define KEYWARD_PROTO_KINDS_H
+
+#define PROTO_KINDS(ROW, EMPTY)                   \
+    ROW(SIGN_TLS13_SERVER, sign_tls13_server)     \
+    ROW(SIGN_TLS12_SERVER, sign_tls12_server)     \
+    ROW(SIGN_TLS13_CLIENT, sign_tls13_client)     \
+    ROW(SIGN_BROWSER_DIGEST, sign_browser_digest) \
+    EMPTY(PIN_HANDLE)                             \
+    EMPTY(DESCRIBE_HANDLE)                        \
+    ROW(SIGNATURE, signature)                     \
+    ROW(REFUSAL, refusal)                         \
+    EMPTY(HANDLE_PINNED)                          \
+    ROW(HANDLE_DESCRIPTION, handle_description)   \
+    ROW(KEYD_SETUP, keyd_setup)                   \
+    ROW(KEYD_IDENTITY, keyd_identity)             \
+    ROW(KEYD_GRANT, keyd_grant)                   \
+    ROW(KEYD_REVOKE, keyd_revoke)                 \
+    ROW(KEYD_EVENT, keyd_event)                   \
+    ROW(KEYD_STATUS, keyd_status)                 \
+    ROW(WEB_SETUP, web_setup)                     \
+    ROW(WEB_LISTEN, web_listen)                   \
+    ROW(WEB_IDENTITY, web_identity)               \
+    ROW(WEB_STATUS, web_status)                   \
+    ROW(SHIM_SETUP, shim_setup)                   \
+    EMPTY(SHIM_LISTENER)                          \
+    ROW(SHIM_LAUNCH, shim_launch)                 \
+    ROW(SHIM_BROWSER, shim_browser)               \
+    EMPTY(READY)                                  \
+    ROW(FAILED, failed)                           \
+    EMPTY(STATUS_QUERY)                           \
+    EMPTY(STOP)                                   \
+    EMPTY(SYSTEM_STATUS_QUERY)                    \
+    ROW(SYSTEM_STATUS, system_status)             \
+    EMPTY(CA_QUERY)                               \
+    ROW(CA, ca)                                   \
+    ROW(HANDLE_REVOKE, handle_revoke)             \
+    ROW(HANDLE_MINT, handle_mint)                 \
+    ROW(HANDLE_MINTED, handle_minted)             \
+    EMPTY(DONE)                                   \
+    ROW(SPAWN, spawn)                             \
+    ROW(SPAWNED, spawned)                         \
+    ROW(EXITED, exited)                           \
+    ROW(KILL, kill)
+
+#endif

@@ -1,0 +1,44 @@
+#include "proto/message.h"
+
+#include "proto/kinds.h"
+
+#define NAME(kind) [MSG_##kind] = #kind,
+#define NAME_ROW(kind, body) NAME(kind)
+
+const char *msg_kind_name(enum msg_kind kind)
+{
+    static const char *const names[MSG_NUM_KINDS] = {[MSG_NONE] = "NONE", PROTO_KINDS(NAME_ROW, NAME)};
+    unsigned index = (unsigned)kind;
+    return index < MSG_NUM_KINDS ? names[index] : "UNKNOWN";
+}
+
+const char *refusal_text(enum refusal refusal)
+{
+    static const char *const texts[REFUSAL_NUM] = {
+        [REFUSAL_NONE] = "not refused",
+        [REFUSAL_PURPOSE] = "this handle may not be used for that",
+        [REFUSAL_SCHEME] = "the key does not do this signature scheme",
+        [REFUSAL_PARAMETERS] = "a value that no TLS handshake has",
+        [REFUSAL_EXPIRED] = "the handle has expired",
+        [REFUSAL_EXHAUSTED] = "the handle's signatures are used up",
+        [REFUSAL_NOT_PINNED] = "the handle is not pinned to a process yet",
+        [REFUSAL_WRONG_PROCESS] = "the handle is pinned to another process",
+        [REFUSAL_MALFORMED] = "the request was malformed",
+        [REFUSAL_BUSY] = "too many requests at once",
+        [REFUSAL_INTERNAL] = "the signature failed",
+    };
+    unsigned index = (unsigned)refusal;
+    return index < REFUSAL_NUM ? texts[index] : "unknown reason";
+}
+
+const char *purpose_name(enum purpose purpose)
+{
+    static const char *const names[PURPOSE_NUM] = {
+        [PURPOSE_NONE] = "none",
+        [PURPOSE_TLS_SERVER] = "tls-server",
+        [PURPOSE_TLS_CLIENT] = "tls-client",
+        [PURPOSE_BROWSER_DIGEST] = "browser-digest",
+    };
+    unsigned index = (unsigned)purpose;
+    return index < PURPOSE_NUM ? names[index] : "unknown";
+}

@@ -1,0 +1,103 @@
+#include "proto/rules.h"
+
+#include "base/check.h"
+
+#define KIND(name) MSG_BIT(MSG_##name)
+
+/* accepted[LINK_UPPER] is what the upper end takes, which is what the lower end may say, and the other way round. */
+static const struct {
+    msg_kinds accepted[2];
+} roles[LINK_NUM_ROLES] = {
+    [LINK_BROKER_KEYD] =
+        {
+            .accepted[LINK_UPPER] =
+                KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] =
+                KIND(KEYD_SETUP) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) | KIND(STATUS_QUERY) | KIND(STOP),
+        },
+    [LINK_BROKER_WEB] =
+        {
+            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] =
+                KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(STATUS_QUERY) | KIND(STOP),
+        },
+    [LINK_BROKER_SHIM] =
+        {
+            .accepted[LINK_UPPER] = KIND(SHIM_LISTENER) | KIND(SHIM_BROWSER) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(SHIM_SETUP) | KIND(SHIM_LAUNCH) | KIND(STOP),
+        },
+    [LINK_BROKER_SPAWNER] =
+        {
+            .accepted[LINK_UPPER] = KIND(SPAWNED) | KIND(EXITED) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(SPAWN) | KIND(KILL) | KIND(STOP),
+        },
+    [LINK_CONTROL] =
+        {
+            .accepted[LINK_UPPER] =
+                KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) | KIND(HANDLE_MINT),
+            .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(DONE) | KIND(FAILED),
+        },
+    [LINK_SIGN_SERVER] =
+        {
+            .accepted[LINK_UPPER] = KIND(SIGN_TLS13_SERVER) | KIND(SIGN_TLS12_SERVER),
+            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL),
+        },
+    [LINK_SIGN_CLIENT] =
+        {
+            .accepted[LINK_UPPER] = KIND(SIGN_TLS13_CLIENT),
+            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL),
+        },
+    [LINK_SIGN_BROWSER] =
+        {
+            .accepted[LINK_UPPER] = KIND(SIGN_BROWSER_DIGEST) | KIND(PIN_HANDLE) | KIND(DESCRIBE_HANDLE),
+            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL) | KIND(HANDLE_PINNED) | KIND(HANDLE_DESCRIPTION),
+        },
+};
+
+static bool is_signing(enum link_role role)
+{
+    return role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
+}
+
+msg_kinds rules_accepted(enum link_role role, enum link_end end)
+{
+    CHECK((unsigned)role < LINK_NUM_ROLES && (unsigned)end <= LINK_LOWER);
+    return roles[role].accepted[end];
+}
+
+size_t rules_max_packet(enum link_role role, enum link_end receiver)
+{
+    return is_signing(role) && receiver == LINK_UPPER ? LIMIT_SIGN_PACKET : LIMIT_PACKET;
+}
+
+size_t rules_max_fds(enum link_role role)
+{
+    return is_signing(role) ? 0 : LIMIT_PACKET_FDS;
+}
+
+/* How many descriptors a kind always brings; the kinds that are not here bring none. */
+static const uint8_t always_fds[MSG_NUM_KINDS] = {
+    [MSG_KEYD_GRANT] = 1,    /* keyd's end of the channel */
+    [MSG_WEB_LISTEN] = 1,    /* the listener */
+    [MSG_WEB_IDENTITY] = 1,  /* the channel to keyd */
+    [MSG_SHIM_SETUP] = 1,    /* the PKCS#11 module */
+    [MSG_SHIM_LISTENER] = 1, /* the listener */
+    [MSG_SHIM_LAUNCH] = 1,   /* the handle */
+    [MSG_HANDLE_MINTED] = 1, /* the handle */
+    [MSG_SPAWN] = 1,         /* the new process's channel */
+    [MSG_SPAWNED] = 1,       /* its pidfd */
+};
+
+/* How many more this message says that it brings. */
+static size_t announced_fds(const struct msg *msg)
+{
+    if (msg->kind == MSG_WEB_SETUP) return (size_t)msg->web_setup.has_root + (size_t)msg->web_setup.has_uploads;
+    if (msg->kind == MSG_WEB_IDENTITY) return msg->web_identity.has_client_ca_file;
+    if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;
+    return 0;
+}
+
+bool rules_fds_valid(const struct msg *msg, size_t num_fds)
+{
+    return num_fds == (size_t)always_fds[msg->kind] + announced_fds(msg);
+}
