@@ -178,7 +178,8 @@ enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t 
 
 enum err codec_pack(const struct packer *packer, ProtobufCMessage *body)
 {
-    Keyward__Wire__Envelope envelope = KEYWARD__WIRE__ENVELOPE__INIT;
+    Keyward__Wire__Envelope envelope;
+    keyward__wire__envelope__init(&envelope);
     envelope.id = packer->id;
     envelope.body_case = packer->body_case;
     envelope.sign_tls13_server = (Keyward__Wire__SignTls13Server *)body; /* whatever it is, as in envelope_body */

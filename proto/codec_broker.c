@@ -27,7 +27,8 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
 enum err codec_encode_web_setup(const struct packer *packer, const struct msg *msg)
 {
     const struct web_setup *from = &msg->web_setup;
-    Keyward__Wire__WebSetup to = KEYWARD__WIRE__WEB_SETUP__INIT;
+    Keyward__Wire__WebSetup to;
+    keyward__wire__web_setup__init(&to);
     to.worker = from->worker;
     to.has_root = from->has_root;
     to.has_uploads = from->has_uploads;
@@ -56,7 +57,8 @@ enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, con
 
 enum err codec_encode_web_listen(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__WebListen to = KEYWARD__WIRE__WEB_LISTEN__INIT;
+    Keyward__Wire__WebListen to;
+    keyward__wire__web_listen__init(&to);
     to.slot = msg->web_listen.slot;
     to.service = (uint32_t)msg->web_listen.service;
     to.address = wire_text(msg->web_listen.address);
@@ -92,7 +94,8 @@ enum err codec_encode_web_identity(const struct packer *packer, const struct msg
     ProtobufCBinaryData client_cas[LIMIT_CLIENT_CAS];
     for (size_t i = 0; i < from->num_chain; i++) chain[i] = wire_bytes(from->chain[i]);
     for (size_t i = 0; i < from->num_client_cas; i++) client_cas[i] = wire_bytes(from->client_cas[i]);
-    Keyward__Wire__WebIdentity to = KEYWARD__WIRE__WEB_IDENTITY__INIT;
+    Keyward__Wire__WebIdentity to;
+    keyward__wire__web_identity__init(&to);
     to.n_chain = from->num_chain;
     to.chain = chain;
     to.n_client_cas = from->num_client_cas;
@@ -125,7 +128,8 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
 enum err codec_encode_web_status(const struct packer *packer, const struct msg *msg)
 {
     const struct web_status *from = &msg->web_status;
-    Keyward__Wire__WebStatus to = KEYWARD__WIRE__WEB_STATUS__INIT;
+    Keyward__Wire__WebStatus to;
+    keyward__wire__web_status__init(&to);
     to.handshakes = from->handshakes;
     to.handshakes_failed = from->handshakes_failed;
     to.requests = from->requests;
@@ -166,7 +170,8 @@ enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, con
 enum err codec_encode_shim_setup(const struct packer *packer, const struct msg *msg)
 {
     const struct shim_setup *from = &msg->shim_setup;
-    Keyward__Wire__ShimSetup to = KEYWARD__WIRE__SHIM_SETUP__INIT;
+    Keyward__Wire__ShimSetup to;
+    keyward__wire__shim_setup__init(&to);
     to.browser = wire_text(from->browser);
     to.url = wire_text(from->url);
     to.port = from->port;
@@ -193,7 +198,8 @@ enum err codec_decode_shim_launch(struct codec_arena *arena, struct msg *out, co
 
 enum err codec_encode_shim_launch(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__ShimLaunch to = KEYWARD__WIRE__SHIM_LAUNCH__INIT;
+    Keyward__Wire__ShimLaunch to;
+    keyward__wire__shim_launch__init(&to);
     to.handle = msg->shim_launch;
     return codec_pack(packer, &to.base);
 }
@@ -217,7 +223,8 @@ enum err codec_decode_shim_browser(struct codec_arena *arena, struct msg *out, c
 
 enum err codec_encode_shim_browser(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__ShimBrowser to = KEYWARD__WIRE__SHIM_BROWSER__INIT;
+    Keyward__Wire__ShimBrowser to;
+    keyward__wire__shim_browser__init(&to);
     to.state = (uint32_t)msg->shim_browser.state;
     to.pid = msg->shim_browser.pid;
     to.status = msg->shim_browser.status;
@@ -247,7 +254,8 @@ enum err codec_encode_failed(const struct packer *packer, const struct msg *msg)
     /* A diagnostic may quote a file's name, which may be any bytes. To say less is better than to say nothing. */
     char text[LIMIT_TEXT + 1];
     field_text_repair(text, sizeof text, msg->failed.text);
-    Keyward__Wire__Failed to = KEYWARD__WIRE__FAILED__INIT;
+    Keyward__Wire__Failed to;
+    keyward__wire__failed__init(&to);
     to.text = text;
     to.error = msg->failed.error;
     return codec_pack(packer, &to.base);
@@ -276,7 +284,8 @@ enum err codec_decode_spawn(struct codec_arena *arena, struct msg *out, const Pr
 
 enum err codec_encode_spawn(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Spawn to = KEYWARD__WIRE__SPAWN__INIT;
+    Keyward__Wire__Spawn to;
+    keyward__wire__spawn__init(&to);
     to.program = (uint32_t)msg->spawn.program;
     to.instance = msg->spawn.instance;
     return codec_pack(packer, &to.base);
@@ -299,7 +308,8 @@ enum err codec_decode_spawned(struct codec_arena *arena, struct msg *out, const 
 
 enum err codec_encode_spawned(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Spawned to = KEYWARD__WIRE__SPAWNED__INIT;
+    Keyward__Wire__Spawned to;
+    keyward__wire__spawned__init(&to);
     to.program = (uint32_t)msg->spawned.program;
     to.instance = msg->spawned.instance;
     to.pid = msg->spawned.pid;
@@ -322,7 +332,8 @@ enum err codec_decode_exited(struct codec_arena *arena, struct msg *out, const P
 
 enum err codec_encode_exited(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Exited to = KEYWARD__WIRE__EXITED__INIT;
+    Keyward__Wire__Exited to;
+    keyward__wire__exited__init(&to);
     to.pid = msg->exited.pid;
     to.status = msg->exited.status;
     return codec_pack(packer, &to.base);
@@ -345,7 +356,8 @@ enum err codec_decode_kill(struct codec_arena *arena, struct msg *out, const Pro
 
 enum err codec_encode_kill(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Kill to = KEYWARD__WIRE__KILL__INIT;
+    Keyward__Wire__Kill to;
+    keyward__wire__kill__init(&to);
     to.pid = msg->kill.pid;
     to.signal = msg->kill.signal;
     return codec_pack(packer, &to.base);

@@ -139,7 +139,8 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     }
     codec_wire_certificates(certificates, certificate_pointers, from->certificates, from->num_certificates);
 
-    Keyward__Wire__SystemStatus to = KEYWARD__WIRE__SYSTEM_STATUS__INIT;
+    Keyward__Wire__SystemStatus to;
+    keyward__wire__system_status__init(&to);
     to.url = wire_text(from->url);
     to.ready_ms = from->ready_ms;
     to.browser_digest_unbound = from->browser_digest_unbound;
@@ -174,7 +175,8 @@ enum err codec_decode_ca(struct codec_arena *arena, struct msg *out, const Proto
 
 enum err codec_encode_ca(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Ca to = KEYWARD__WIRE__CA__INIT;
+    Keyward__Wire__Ca to;
+    keyward__wire__ca__init(&to);
     to.certificate = wire_bytes(msg->ca);
     return codec_pack(packer, &to.base);
 }
@@ -195,7 +197,8 @@ enum err codec_decode_handle_revoke(struct codec_arena *arena, struct msg *out, 
 
 enum err codec_encode_handle_revoke(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__HandleRevoke to = KEYWARD__WIRE__HANDLE_REVOKE__INIT;
+    Keyward__Wire__HandleRevoke to;
+    keyward__wire__handle_revoke__init(&to);
     to.handle = msg->handle_revoke;
     return codec_pack(packer, &to.base);
 }
@@ -219,7 +222,8 @@ enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, co
 
 enum err codec_encode_handle_mint(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__HandleMint to = KEYWARD__WIRE__HANDLE_MINT__INIT;
+    Keyward__Wire__HandleMint to;
+    keyward__wire__handle_mint__init(&to);
     to.label = wire_text(msg->handle_mint.label);
     to.lifetime_s = msg->handle_mint.lifetime_s;
     to.max_signatures = msg->handle_mint.max_signatures;
@@ -244,7 +248,8 @@ enum err codec_decode_handle_minted(struct codec_arena *arena, struct msg *out, 
 
 enum err codec_encode_handle_minted(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__HandleMinted to = KEYWARD__WIRE__HANDLE_MINTED__INIT;
+    Keyward__Wire__HandleMinted to;
+    keyward__wire__handle_minted__init(&to);
     to.handle = msg->handle_minted.handle;
     to.client = wire_bytes(msg->handle_minted.client);
     to.ca = wire_bytes(msg->handle_minted.ca);

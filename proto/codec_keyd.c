@@ -38,7 +38,8 @@ enum err codec_encode_keyd_setup(const struct packer *packer, const struct msg *
     ProtobufCBinaryData ip_addresses[LIMIT_NAMES];
     for (size_t i = 0; i < from->num_dns_names; i++) dns_names[i] = wire_text(from->dns_names[i]);
     for (size_t i = 0; i < from->num_ip_addresses; i++) ip_addresses[i] = wire_bytes(from->ip_addresses[i]);
-    Keyward__Wire__KeydSetup to = KEYWARD__WIRE__KEYD_SETUP__INIT;
+    Keyward__Wire__KeydSetup to;
+    keyward__wire__keyd_setup__init(&to);
     to.n_dns_names = from->num_dns_names;
     to.dns_names = dns_names;
     to.n_ip_addresses = from->num_ip_addresses;
@@ -145,7 +146,8 @@ enum err codec_encode_keyd_identity(const struct packer *packer, const struct ms
     struct wire_certificate certificates[LIMIT_CERTIFICATES];
     Keyward__Wire__CertificateInfo *pointers[LIMIT_CERTIFICATES];
     codec_wire_certificates(certificates, pointers, from->certificates, from->num_certificates);
-    Keyward__Wire__KeydIdentity to = KEYWARD__WIRE__KEYD_IDENTITY__INIT;
+    Keyward__Wire__KeydIdentity to;
+    keyward__wire__keyd_identity__init(&to);
     to.ca = wire_bytes(from->ca);
     to.server = wire_bytes(from->server);
     to.client = wire_bytes(from->client);
@@ -180,7 +182,8 @@ enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, con
 enum err codec_encode_keyd_grant(const struct packer *packer, const struct msg *msg)
 {
     const struct keyd_grant *from = &msg->keyd_grant;
-    Keyward__Wire__KeydGrant to = KEYWARD__WIRE__KEYD_GRANT__INIT;
+    Keyward__Wire__KeydGrant to;
+    keyward__wire__keyd_grant__init(&to);
     to.grant = from->grant;
     to.purpose = (uint32_t)from->purpose;
     to.label = wire_text(from->label);
@@ -204,7 +207,8 @@ enum err codec_decode_keyd_revoke(struct codec_arena *arena, struct msg *out, co
 
 enum err codec_encode_keyd_revoke(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__KeydRevoke to = KEYWARD__WIRE__KEYD_REVOKE__INIT;
+    Keyward__Wire__KeydRevoke to;
+    keyward__wire__keyd_revoke__init(&to);
     to.grant = msg->keyd_revoke;
     return codec_pack(packer, &to.base);
 }
@@ -234,7 +238,8 @@ enum err codec_decode_keyd_event(struct codec_arena *arena, struct msg *out, con
 enum err codec_encode_keyd_event(const struct packer *packer, const struct msg *msg)
 {
     const struct keyd_event *from = &msg->keyd_event;
-    Keyward__Wire__KeydEvent to = KEYWARD__WIRE__KEYD_EVENT__INIT;
+    Keyward__Wire__KeydEvent to;
+    keyward__wire__keyd_event__init(&to);
     to.grant = from->grant;
     to.what = (uint32_t)from->what;
     to.reason = (uint32_t)from->reason;
@@ -294,7 +299,8 @@ enum err codec_encode_keyd_status(const struct packer *packer, const struct msg 
         grants[i].pinned_pid = from->grants[i].pinned_pid;
         pointers[i] = &grants[i];
     }
-    Keyward__Wire__KeydStatus to = KEYWARD__WIRE__KEYD_STATUS__INIT;
+    Keyward__Wire__KeydStatus to;
+    keyward__wire__keyd_status__init(&to);
     to.signatures = from->signatures;
     to.refusals = from->refusals;
     to.secret_bytes = from->secret_bytes;

@@ -26,7 +26,8 @@ enum err codec_decode_sign_tls13_server(struct codec_arena *arena, struct msg *o
 
 enum err codec_encode_sign_tls13_server(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__SignTls13Server to = KEYWARD__WIRE__SIGN_TLS13_SERVER__INIT;
+    Keyward__Wire__SignTls13Server to;
+    keyward__wire__sign_tls13_server__init(&to);
     to.signature_scheme = msg->sign_tls13_server.scheme;
     to.transcript_hash = wire_bytes(msg->sign_tls13_server.transcript_hash);
     return codec_pack(packer, &to.base);
@@ -57,7 +58,8 @@ enum err codec_decode_sign_tls12_server(struct codec_arena *arena, struct msg *o
 enum err codec_encode_sign_tls12_server(const struct packer *packer, const struct msg *msg)
 {
     const struct sign_tls12_server *from = &msg->sign_tls12_server;
-    Keyward__Wire__SignTls12Server to = KEYWARD__WIRE__SIGN_TLS12_SERVER__INIT;
+    Keyward__Wire__SignTls12Server to;
+    keyward__wire__sign_tls12_server__init(&to);
     to.signature_scheme = from->scheme;
     to.client_random = wire_bytes((struct bytes){from->client_random, sizeof from->client_random});
     to.server_random = wire_bytes((struct bytes){from->server_random, sizeof from->server_random});
@@ -83,7 +85,8 @@ enum err codec_decode_sign_tls13_client(struct codec_arena *arena, struct msg *o
 
 enum err codec_encode_sign_tls13_client(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__SignTls13Client to = KEYWARD__WIRE__SIGN_TLS13_CLIENT__INIT;
+    Keyward__Wire__SignTls13Client to;
+    keyward__wire__sign_tls13_client__init(&to);
     to.signature_scheme = msg->sign_tls13_client.scheme;
     to.transcript_hash = wire_bytes(msg->sign_tls13_client.transcript_hash);
     return codec_pack(packer, &to.base);
@@ -107,7 +110,8 @@ enum err codec_decode_sign_browser_digest(struct codec_arena *arena, struct msg 
 enum err codec_encode_sign_browser_digest(const struct packer *packer, const struct msg *msg)
 {
     const struct sign_browser_digest *from = &msg->sign_browser_digest;
-    Keyward__Wire__SignBrowserDigest to = KEYWARD__WIRE__SIGN_BROWSER_DIGEST__INIT;
+    Keyward__Wire__SignBrowserDigest to;
+    keyward__wire__sign_browser_digest__init(&to);
     to.digest = wire_bytes((struct bytes){from->digest, sizeof from->digest});
     return codec_pack(packer, &to.base);
 }
@@ -127,7 +131,8 @@ enum err codec_decode_signature(struct codec_arena *arena, struct msg *out, cons
 
 enum err codec_encode_signature(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Signature to = KEYWARD__WIRE__SIGNATURE__INIT;
+    Keyward__Wire__Signature to;
+    keyward__wire__signature__init(&to);
     to.signature = wire_bytes(msg->signature);
     return codec_pack(packer, &to.base);
 }
@@ -148,7 +153,8 @@ enum err codec_decode_refusal(struct codec_arena *arena, struct msg *out, const 
 
 enum err codec_encode_refusal(const struct packer *packer, const struct msg *msg)
 {
-    Keyward__Wire__Refusal to = KEYWARD__WIRE__REFUSAL__INIT;
+    Keyward__Wire__Refusal to;
+    keyward__wire__refusal__init(&to);
     to.reason = (uint32_t)msg->refusal;
     return codec_pack(packer, &to.base);
 }
@@ -173,7 +179,8 @@ enum err codec_decode_handle_description(struct codec_arena *arena, struct msg *
 enum err codec_encode_handle_description(const struct packer *packer, const struct msg *msg)
 {
     const struct handle_description *from = &msg->handle_description;
-    Keyward__Wire__HandleDescription to = KEYWARD__WIRE__HANDLE_DESCRIPTION__INIT;
+    Keyward__Wire__HandleDescription to;
+    keyward__wire__handle_description__init(&to);
     to.label = wire_text(from->label);
     to.leaf = wire_bytes(from->leaf);
     to.issuer = wire_bytes(from->issuer);
