@@ -29,6 +29,10 @@
 #define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
 #define LIMIT_CA_LIFETIME_S (398u * 86400u)
 #define LIMIT_HANDLE_LIFETIME_S 3600u /* a command-line client's handle */
+#define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
+#define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
+#define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
+#define LIMIT_KEYD_EVENTS 2048u           /* reports to the broker that wait for it */
 
 /* web. */
 #define LIMIT_WORKERS 64u

@@ -1,0 +1,137 @@
+#include "keyd/dispatch.h"
+
+#include "keyd/purpose.h"
+
+/* A handler fills in what is its own: a signing one the digest, another one the answer. */
+typedef enum refusal (*dispatch_handler)(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                         const struct msg *request, const struct dispatch_scene *scene);
+
+static enum refusal on_sign_tls13_server(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                         const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out, (void)grant, (void)scene;
+    return purpose_tls13(out_digest, PURPOSE_ROLE_SERVER, &request->sign_tls13_server);
+}
+
+static enum refusal on_sign_tls12_server(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                         const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out, (void)grant, (void)scene;
+    return purpose_tls12_server(out_digest, &request->sign_tls12_server);
+}
+
+static enum refusal on_sign_tls13_client(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                         const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out, (void)grant, (void)scene;
+    return purpose_tls13(out_digest, PURPOSE_ROLE_CLIENT, &request->sign_tls13_client);
+}
+
+/* The one digest that keyd did not make: what it is of cannot be seen here, so the handle is pinned to its browser. */
+static enum refusal on_sign_browser_digest(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST],
+                                           struct grant *grant, const struct msg *request,
+                                           const struct dispatch_scene *scene)
+{
+    (void)out, (void)grant, (void)scene;
+    _Static_assert(sizeof(request->sign_browser_digest.digest) == KEYSTORE_DIGEST, "a SHA-256 digest");
+    for (size_t i = 0; i < KEYSTORE_DIGEST; i++) out_digest[i] = request->sign_browser_digest.digest[i];
+    return REFUSAL_NONE;
+}
+
+static enum refusal on_pin_handle(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                  const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out_digest, (void)request;
+    if (!scene->can_report) return REFUSAL_BUSY;
+    grant_pin(grant, scene->sender);
+    out->msg.kind = MSG_HANDLE_PINNED;
+    out->event = GRANT_EVENT_PINNED;
+    return REFUSAL_NONE;
+}
+
+static enum refusal on_describe_handle(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                       const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out_digest, (void)request;
+    out->msg.kind = MSG_HANDLE_DESCRIPTION;
+    out->msg.handle_description.label = grant->label;
+    out->msg.handle_description.leaf = keystore_certificate(scene->keystore, KEY_CLIENT);
+    out->msg.handle_description.issuer = keystore_certificate(scene->keystore, KEY_CA);
+    return REFUSAL_NONE;
+}
+
+/* The policy: who may ask what, and which key that uses. What has no row is refused. */
+struct dispatch_row {
+    enum purpose purpose;
+    enum msg_kind kind;
+    enum grant_use use;
+    enum key_role key; /* for GRANT_USE_SIGN alone */
+    dispatch_handler handler;
+};
+
+static const struct dispatch_row policy[] = {
+    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS13_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls13_server},
+    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS12_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls12_server},
+
+    {PURPOSE_TLS_CLIENT, MSG_SIGN_TLS13_CLIENT, GRANT_USE_SIGN, KEY_CLIENT, on_sign_tls13_client},
+    {PURPOSE_TLS_CLIENT, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, on_describe_handle},
+
+    {PURPOSE_BROWSER_DIGEST, MSG_PIN_HANDLE, GRANT_USE_PIN, KEY_NUM_ROLES, on_pin_handle},
+    {PURPOSE_BROWSER_DIGEST, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, on_describe_handle},
+    {PURPOSE_BROWSER_DIGEST, MSG_SIGN_BROWSER_DIGEST, GRANT_USE_SIGN, KEY_CLIENT, on_sign_browser_digest},
+};
+
+static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind kind)
+{
+    for (size_t i = 0; i < sizeof(policy) / sizeof(policy[0]); i++) {
+        if (policy[i].purpose == purpose && policy[i].kind == kind) return &policy[i];
+    }
+    return NULL;
+}
+
+static enum refusal sign(struct answer *out, struct grant *grant, enum key_role key,
+                         const uint8_t digest[KEYSTORE_DIGEST], const struct dispatch_scene *scene)
+{
+    if (grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
+    size_t len;
+    if (keystore_sign(scene->keystore, out->signature, &len, key, digest) != ERR_OK) return REFUSAL_INTERNAL;
+    grant->signatures++;
+    out->msg.kind = MSG_SIGNATURE;
+    out->msg.signature = (struct bytes){out->signature, len};
+    if (grant_is_reported(grant)) out->event = GRANT_EVENT_SIGNED;
+    return REFUSAL_NONE;
+}
+
+static enum refusal answer_request(struct answer *out, struct grant *grant, const struct msg *request,
+                                   const struct dispatch_scene *scene)
+{
+    const struct dispatch_row *row = find_row(grant->purpose, request->kind);
+    if (row == NULL) return REFUSAL_PURPOSE;
+    enum refusal refusal = grant_check(grant, row->use, scene->sender, scene->now_ms);
+    if (refusal != REFUSAL_NONE) return refusal;
+
+    uint8_t digest[KEYSTORE_DIGEST];
+    refusal = row->handler(out, digest, grant, request, scene);
+    if (refusal != REFUSAL_NONE || row->use != GRANT_USE_SIGN) return refusal;
+    return sign(out, grant, row->key, digest, scene);
+}
+
+void dispatch_refuse(struct answer *out, struct grant *grant, uint64_t request_id, enum refusal refusal)
+{
+    grant->refusals++;
+    out->msg.kind = MSG_REFUSAL;
+    out->msg.id = request_id;
+    out->msg.refusal = refusal;
+    out->event = GRANT_EVENT_REFUSED;
+    out->refusal = refusal;
+}
+
+void dispatch_request(struct answer *out, struct grant *grant, const struct msg *request,
+                      const struct dispatch_scene *scene)
+{
+    out->msg.id = request->id;
+    out->event = GRANT_EVENT_NONE;
+    out->refusal = REFUSAL_NONE;
+    enum refusal refusal = answer_request(out, grant, request, scene);
+    if (refusal != REFUSAL_NONE) dispatch_refuse(out, grant, request->id, refusal);
+}

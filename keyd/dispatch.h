@@ -1,0 +1,37 @@
+/* From a request on a signing channel to its answer. Which channel may ask what is one const table in dispatch.c. No
+ * descriptor, no loop and no clock here, so that a test or a fuzzer can drive the whole of it. */
+#ifndef KEYWARD_KEYD_DISPATCH_H
+#define KEYWARD_KEYD_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "keyd/grant.h"
+#include "keyd/keystore.h"
+#include "proto/message.h"
+
+/* What a request is judged by, besides its grant. */
+struct dispatch_scene {
+    const struct keystore *keystore;
+    const struct ucred *sender; /* as the kernel names it, or NULL */
+    uint64_t now_ms;
+    bool can_report; /* the broker can be told; a handle that cannot be reported on is not served */
+};
+
+/* An answer and what the broker hears of it. msg's spans point into this struct, the keystore and the grant. */
+struct answer {
+    struct msg msg;
+    uint8_t signature[KEYSTORE_SIGNATURE];
+    enum grant_event event; /* GRANT_EVENT_NONE: nothing to report */
+    enum refusal refusal;   /* REFUSAL_NONE: done as asked */
+};
+
+/* dispatch_request answers a request that passed the codec, and counts it on the grant. */
+void dispatch_request(struct answer *out, struct grant *grant, const struct msg *request,
+                      const struct dispatch_scene *scene);
+
+/* dispatch_refuse makes out a refusal, for what did not even become a request. */
+void dispatch_refuse(struct answer *out, struct grant *grant, uint64_t request_id, enum refusal refusal);
+
+#endif

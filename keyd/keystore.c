@@ -1,0 +1,188 @@
+#include "keyd/keystore.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/ec_key.h>
+#include <openssl/ecdsa.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "keyd/certificate.h"
+#include "keyd/name.h"
+
+/* Clocks of the two sides may differ a little. */
+#define BACKDATE_S 300u
+
+#define CA_NAME "Keyward ephemeral CA"
+#define SERVER_NAME "localhost"
+
+struct certificate {
+    uint8_t der[LIMIT_CERTIFICATE];
+    size_t len;
+    struct certificate_info info; /* points to the texts below */
+    char subject[CERTIFICATE_COMMON_NAME + sizeof("CN=")];
+    char names[LIMIT_NAMES][LIMIT_NAME + 1];
+    char serial[2 * CERTIFICATE_SERIAL + 1];
+    char fingerprint[2 * SHA256_DIGEST_LENGTH + 1];
+};
+
+struct keystore {
+    EC_KEY *keys[KEY_NUM_ROLES]; /* NULL: has no key (any more) */
+    uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
+    struct certificate certificates[KEY_NUM_ROLES];
+};
+
+static const char *const role_names[KEY_NUM_ROLES] = {[KEY_CA] = "ca", [KEY_SERVER] = "server", [KEY_CLIENT] = "client"};
+
+static const enum certificate_profile role_profiles[KEY_NUM_ROLES] = {
+    [KEY_CA] = CERTIFICATE_CA, [KEY_SERVER] = CERTIFICATE_SERVER, [KEY_CLIENT] = CERTIFICATE_CLIENT};
+
+static enum err check_setup(const struct keyd_setup *setup, struct diag *diag)
+{
+    for (size_t i = 0; i < setup->num_dns_names; i++) {
+        if (!name_is_dns(setup->dns_names[i]))
+            return diag_set(diag, ERR_INPUT, "server name '%s' is not a DNS name; use letters, digits, '-' and '.'",
+                            setup->dns_names[i]);
+    }
+    for (size_t i = 0; i < setup->num_ip_addresses; i++) {
+        if (setup->ip_addresses[i].len != 4 && setup->ip_addresses[i].len != 16)
+            return diag_set(diag, ERR_INPUT, "server address number %zu is neither IPv4 nor IPv6", i + 1);
+    }
+    if (setup->num_dns_names + setup->num_ip_addresses == 0)
+        return diag_set(diag, ERR_INPUT, "the server has no name and no address; give it at least one");
+    if (setup->num_dns_names + setup->num_ip_addresses > LIMIT_NAMES)
+        return diag_set(diag, ERR_INPUT, "the server has more than %u names and addresses", LIMIT_NAMES);
+    const size_t len = strlen(setup->client_name);
+    if (len == 0 || len > CERTIFICATE_COMMON_NAME)
+        return diag_set(diag, ERR_INPUT, "client name '%s' must have 1 to %u bytes", setup->client_name,
+                        CERTIFICATE_COMMON_NAME);
+    return ERR_OK;
+}
+
+static enum err make_key(struct keystore *keystore, enum key_role role)
+{
+    EC_KEY *key = key_generate(role);
+    if (key == NULL) return ERR_CRYPTO;
+    keystore->keys[role] = key;
+    size_t len = EC_POINT_point2oct(EC_KEY_get0_group(key), EC_KEY_get0_public_key(key),
+                                    POINT_CONVERSION_UNCOMPRESSED, keystore->points[role], CERTIFICATE_POINT, NULL);
+    return len == CERTIFICATE_POINT ? ERR_OK : ERR_CRYPTO;
+}
+
+/* Positive, and never shorter: 126 random bits behind a fixed 01. */
+static void make_serial(uint8_t out[CERTIFICATE_SERIAL])
+{
+    RAND_bytes(out, CERTIFICATE_SERIAL);
+    out[0] = (uint8_t)((out[0] & 0x3f) | 0x40);
+}
+
+/* describe puts into words what spec says; nothing is read back from the DER. */
+static void describe(struct certificate *certificate, const struct certificate_spec *spec, enum key_role role)
+{
+    struct certificate_info *info = &certificate->info;
+    stpcpy(stpcpy(certificate->subject, "CN="), spec->subject);
+    for (size_t i = 0; i < spec->num_dns_names; i++) stpcpy(certificate->names[info->num_names++], spec->dns_names[i]);
+    for (size_t i = 0; i < spec->num_ip_addresses; i++) {
+        const struct bytes *address = &spec->ip_addresses[i];
+        inet_ntop(address->len == 4 ? AF_INET : AF_INET6, address->data, certificate->names[info->num_names++],
+                  LIMIT_NAME);
+    }
+    for (size_t i = 0; i < info->num_names; i++) info->names[i] = certificate->names[i];
+
+    uint8_t fingerprint[SHA256_DIGEST_LENGTH];
+    SHA256(certificate->der, certificate->len, fingerprint);
+    bytes_hex(certificate->serial, (struct bytes){spec->serial, sizeof(spec->serial)});
+    bytes_hex(certificate->fingerprint, (struct bytes){fingerprint, sizeof(fingerprint)});
+    info->role = role_names[role];
+    info->subject = certificate->subject;
+    info->serial = certificate->serial;
+    info->fingerprint = certificate->fingerprint;
+    info->not_before = spec->not_before;
+    info->not_after = spec->not_after;
+}
+
+static enum err issue(struct keystore *keystore, struct certificate_spec *spec, enum key_role role)
+{
+    struct certificate *certificate = &keystore->certificates[role];
+    spec->profile = role_profiles[role];
+    spec->issuer = CA_NAME;
+    make_serial(spec->serial);
+    memcpy(spec->subject_point, keystore->points[role], CERTIFICATE_POINT);
+    memcpy(spec->issuer_point, keystore->points[KEY_CA], CERTIFICATE_POINT);
+    enum err err = certificate_write(certificate->der, &certificate->len, spec, keystore->keys[KEY_CA]);
+    if (err == ERR_OK) describe(certificate, spec, role);
+    return err;
+}
+
+static enum err issue_all(struct keystore *keystore, const struct keyd_setup *setup, uint64_t now_s)
+{
+    const uint64_t not_before = now_s - BACKDATE_S;
+    const uint64_t ca_end = now_s + setup->ca_lifetime_s;
+    uint64_t leaf_end = now_s + setup->leaf_lifetime_s;
+    if (leaf_end > ca_end) leaf_end = ca_end;
+
+    struct certificate_spec ca = {.subject = CA_NAME, .not_before = not_before, .not_after = ca_end};
+    struct certificate_spec server = {.subject = SERVER_NAME,
+                                      .not_before = not_before,
+                                      .not_after = leaf_end,
+                                      .dns_names = setup->dns_names,
+                                      .num_dns_names = setup->num_dns_names,
+                                      .ip_addresses = setup->ip_addresses,
+                                      .num_ip_addresses = setup->num_ip_addresses};
+    struct certificate_spec client = {.subject = setup->client_name, .not_before = not_before, .not_after = leaf_end};
+    enum err err = issue(keystore, &ca, KEY_CA);
+    if (err == ERR_OK) err = issue(keystore, &server, KEY_SERVER);
+    if (err == ERR_OK) err = issue(keystore, &client, KEY_CLIENT);
+    return err;
+}
+
+enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uint64_t now_s, struct diag *diag)
+{
+    *out = NULL;
+    enum err err = check_setup(setup, diag);
+    if (err != ERR_OK) return err;
+    struct keystore *keystore = calloc(1, sizeof(*keystore));
+    if (keystore == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
+
+    for (enum key_role role = 0; role < KEY_NUM_ROLES && err == ERR_OK; role++) err = make_key(keystore, role);
+    if (err == ERR_OK) err = issue_all(keystore, setup, now_s);
+    EC_KEY_free(keystore->keys[KEY_CA]);
+    keystore->keys[KEY_CA] = NULL;
+    if (err != ERR_OK) {
+        keystore_free(keystore);
+        return diag_set(diag, err, "cannot make keys and certificates: BoringSSL failed");
+    }
+    *out = keystore;
+    return ERR_OK;
+}
+
+void keystore_free(struct keystore *keystore)
+{
+    if (keystore == NULL) return;
+    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) EC_KEY_free(keystore->keys[role]);
+    free(keystore);
+}
+
+struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role)
+{
+    return (struct bytes){keystore->certificates[role].der, keystore->certificates[role].len};
+}
+
+const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role)
+{
+    return &keystore->certificates[role].info;
+}
+
+enum err keystore_sign(const struct keystore *keystore, uint8_t out[KEYSTORE_SIGNATURE], size_t *out_len,
+                       enum key_role role, const uint8_t digest[KEYSTORE_DIGEST])
+{
+    const EC_KEY *key = keystore->keys[role];
+    unsigned len = 0;
+    if (key == NULL) return ERR_DENIED;
+    if (!ECDSA_sign(0, digest, KEYSTORE_DIGEST, out, &len, key)) return ERR_CRYPTO;
+    *out_len = len;
+    return ERR_OK;
+}
