@@ -1,0 +1,433 @@
+#include "web/conn.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "web/peer_address.h"
+#include "web/service.h"
+#include "web/session.h"
+#include "web/tls.h"
+#include "web/tls_refusal.h"
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_OPEN,      /* the session speaks */
+    CONN_CLOSING,   /* our close_notify is to be written */
+    CONN_LINGERING, /* our side is closed; closing with unread bytes would reset the peer before it has read ours */
+    CONN_CLOSED,
+};
+
+/* What a step waits for. */
+enum conn_wait {
+    WAIT_NOTHING, /* take the next step at once */
+    WAIT_READ,
+    WAIT_WRITE,
+    WAIT_CALL, /* the signer's or the session's */
+};
+
+struct conn {
+    struct conn_shared *shared;
+    struct conn *prev, *next;
+    int fd;
+    enum conn_state state;
+    enum conn_wait wait;
+    enum service service;
+    bool running;      /* on the stack of conn_run */
+    bool peer_ended;   /* close_notify has come */
+    bool session_over; /* the peer broke the protocol: write what is left, then close */
+    SSL *ssl;
+    struct tls_handshake *handshake; /* only while there is one */
+    struct session *session;         /* from CONN_OPEN on */
+    uint8_t *unsent;                 /* plaintext that TLS did not take; the next SSL_write must repeat it */
+    size_t unsent_len;
+    uint64_t deadline; /* of the state */
+    uint64_t alarm;    /* when the timer goes off, which may be earlier */
+    ev_io io;
+    ev_timer timer;
+    struct session_peer peer;
+};
+
+enum { STEPS_PER_WAKE = 32, REFUSED_LINES_PER_S = 50, ABORTED_LINES_PER_S = 2 };
+
+struct conn_deadlines conn_deadlines_default(void)
+{
+    return (struct conn_deadlines){
+        .handshake_ms = DEADLINE_HANDSHAKE_MS,
+        .write_ms = DEADLINE_WRITE_MS,
+        .idle_ms = DEADLINE_IDLE_MS,
+        .echo_ms = DEADLINE_ECHO_MS,
+        .shutdown_ms = DEADLINE_SHUTDOWN_MS,
+    };
+}
+
+static void handshake_free(struct conn *conn)
+{
+    if (conn->handshake == NULL) return;
+    tls_handshake_end(conn->ssl, conn->handshake);
+    free(conn->handshake);
+    conn->handshake = NULL;
+}
+
+static void conn_free(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    ev_io_stop(shared->loop, &conn->io);
+    ev_timer_stop(shared->loop, &conn->timer);
+    *(conn->prev != NULL ? &conn->prev->next : &shared->first) = conn->next;
+    if (conn->next != NULL) conn->next->prev = conn->prev;
+    shared->num_conns--;
+    if (conn->session != NULL) conn->session->ops->free(conn->session);
+    handshake_free(conn);
+    SSL_free(conn->ssl);
+    close(conn->fd);
+    free(conn->unsent);
+    free(conn);
+    shared->closed(shared->context);
+}
+
+/* The one place where the state changes. Returns what the new state begins with. */
+static enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
+{
+    const struct conn_deadlines *deadlines = &conn->shared->deadlines;
+    uint64_t now = clock_monotonic_ms();
+    CHECK(state > conn->state || state == CONN_HANDSHAKE); /* there is no way back */
+    switch (state) {
+    case CONN_HANDSHAKE: conn->deadline = now + deadlines->handshake_ms; break;
+    case CONN_OPEN: break; /* step_open names it at each wait */
+    case CONN_CLOSING: conn->deadline = now + deadlines->shutdown_ms; break;
+    case CONN_LINGERING:
+        if (conn->state != CONN_CLOSING) conn->deadline = now + deadlines->shutdown_ms;
+        shutdown(conn->fd, SHUT_WR);
+        break;
+    case CONN_CLOSED: break;
+    }
+    conn->state = state;
+    return WAIT_NOTHING;
+}
+
+static void log_outcome(struct conn *conn, enum tls_outcome outcome, const char *reason)
+{
+    struct conn_shared *shared = conn->shared;
+    bool refused = outcome == TLS_OUTCOME_REFUSED;
+    uint64_t withheld;
+    if (!log_rate_admit(refused ? &shared->refused_log : &shared->aborted_log, &withheld, clock_monotonic_ms(),
+                        refused ? REFUSED_LINES_PER_S : ABORTED_LINES_PER_S))
+        return;
+    const char *event = refused ? "handshake refused" : "handshake aborted";
+    if (withheld > 0)
+        log_line("%s peer=%s reason=%s withheld=%llu", event, log_quote(conn->peer.address), log_quote(reason),
+                 (unsigned long long)withheld);
+    else
+        log_line("%s peer=%s reason=%s", event, log_quote(conn->peer.address), log_quote(reason));
+}
+
+static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
+{
+    char reason[2 * LIMIT_TEXT];
+    enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
+    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
+    if (outcome != TLS_OUTCOME_UNUSED) log_outcome(conn, outcome, reason);
+    handshake_free(conn);
+    return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
+}
+
+static void conn_run(struct conn *conn);
+
+/* session_host.wake */
+static void on_session_wake(void *context)
+{
+    conn_run(context);
+}
+
+static enum conn_wait handshake_done(struct conn *conn)
+{
+    struct session_host host = {.wake = on_session_wake, .context = conn};
+    conn->shared->handshakes++;
+    handshake_free(conn);
+    tls_describe(&conn->peer, conn->ssl);
+    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
+    if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
+    if (conn->shared->draining) conn->session->ops->drain(conn->session);
+    return conn_enter(conn, CONN_OPEN);
+}
+
+static enum conn_wait step_handshake(struct conn *conn)
+{
+    ERR_clear_error(); /* SSL_get_error looks at the queue */
+    int result = SSL_do_handshake(conn->ssl);
+    if (result == 1) return handshake_done(conn);
+    int error = SSL_get_error(conn->ssl, result);
+    switch (error) {
+    case SSL_ERROR_WANT_READ: return WAIT_READ;
+    case SSL_ERROR_WANT_WRITE: return WAIT_WRITE;
+    case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION: return WAIT_CALL;
+    default: return handshake_failed(conn, error);
+    }
+}
+
+/* Keeps what TLS did not take. */
+static enum conn_wait keep_unsent(struct conn *conn, const uint8_t *data, size_t len)
+{
+    if (conn->unsent != NULL) return WAIT_WRITE; /* still the same bytes */
+    conn->unsent = malloc(len);
+    if (conn->unsent == NULL) return conn_enter(conn, CONN_CLOSED);
+    memcpy(conn->unsent, data, len);
+    conn->unsent_len = len;
+    conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
+    return WAIT_WRITE;
+}
+
+/* Writes one piece, at most a record, so that TLS takes all or nothing of it. */
+static enum conn_wait write_piece(struct conn *conn, const uint8_t *data, size_t len)
+{
+    ERR_clear_error();
+    int result = SSL_write(conn->ssl, data, (int)len);
+    if (result > 0) {
+        CHECK((size_t)result == len);
+        free(conn->unsent);
+        conn->unsent = NULL;
+        return WAIT_NOTHING;
+    }
+    switch (SSL_get_error(conn->ssl, result)) {
+    case SSL_ERROR_WANT_WRITE: return keep_unsent(conn, data, len);
+    default: return conn_enter(conn, CONN_CLOSED);
+    }
+}
+
+static enum conn_wait read_piece(struct conn *conn)
+{
+    const struct session_ops *ops = conn->session->ops;
+    ERR_clear_error();
+    int result = SSL_read(conn->ssl, conn->shared->scratch, sizeof conn->shared->scratch);
+    if (result > 0) {
+        if (ops->receive(conn->session, conn->shared->scratch, (size_t)result) != ERR_OK) conn->session_over = true;
+        return WAIT_NOTHING;
+    }
+    switch (SSL_get_error(conn->ssl, result)) {
+    case SSL_ERROR_WANT_READ: {
+        uint64_t deadline = ops->deadline(conn->session);
+        conn->deadline = deadline != 0 ? deadline : clock_monotonic_ms() + conn->shared->deadlines.idle_ms;
+        return WAIT_READ;
+    }
+    case SSL_ERROR_ZERO_RETURN:
+        conn->peer_ended = true;
+        ops->receive_end(conn->session);
+        return WAIT_NOTHING;
+    default:
+        /* A connection cut without close_notify may have been cut by anyone: nothing more is answered. */
+        return conn_enter(conn, CONN_CLOSED);
+    }
+}
+
+/* All that the session has to say goes out before anything more is read: a peer that does not take answers gets no
+ * more of them. */
+static enum conn_wait step_open(struct conn *conn)
+{
+    const struct session_ops *ops = conn->session->ops;
+    if (conn->unsent != NULL) return write_piece(conn, conn->unsent, conn->unsent_len);
+    size_t len = ops->produce(conn->session, conn->shared->scratch, sizeof conn->shared->scratch);
+    if (len > 0) return write_piece(conn, conn->shared->scratch, len);
+    unsigned wants = ops->wants(conn->session);
+    if ((wants & SESSION_CLOSE) != 0 || conn->session_over) return conn_enter(conn, CONN_CLOSING);
+    if ((wants & SESSION_READ) != 0 && !conn->peer_ended) return read_piece(conn);
+    uint64_t deadline = ops->deadline(conn->session);
+    conn->deadline = deadline != 0 ? deadline : clock_monotonic_ms() + conn->shared->deadlines.idle_ms;
+    return WAIT_CALL;
+}
+
+static enum conn_wait step_closing(struct conn *conn)
+{
+    ERR_clear_error();
+    int result = SSL_shutdown(conn->ssl);
+    if (result >= 0) return conn_enter(conn, CONN_LINGERING);
+    if (SSL_get_error(conn->ssl, result) == SSL_ERROR_WANT_WRITE) return WAIT_WRITE;
+    return conn_enter(conn, CONN_CLOSED);
+}
+
+static enum conn_wait step_lingering(struct conn *conn)
+{
+    ssize_t n = recv(conn->fd, conn->shared->scratch, sizeof conn->shared->scratch, 0);
+    if (n > 0 || (n < 0 && errno == EINTR)) return WAIT_NOTHING;
+    if (n < 0 && errno == EAGAIN) return WAIT_READ;
+    return conn_enter(conn, CONN_CLOSED);
+}
+
+static enum conn_wait conn_step(struct conn *conn)
+{
+    switch (conn->state) {
+    case CONN_HANDSHAKE: return step_handshake(conn);
+    case CONN_OPEN: return step_open(conn);
+    case CONN_CLOSING: return step_closing(conn);
+    case CONN_LINGERING: return step_lingering(conn);
+    case CONN_CLOSED: break;
+    }
+    CHECK(!"a closed connection takes no step");
+    return WAIT_NOTHING;
+}
+
+/* While the signer or the session is waited for, the watcher stays as it was: each change costs a system call, and
+ * most often nothing comes meanwhile. If something does, on_io stops it. */
+static void watch(struct conn *conn)
+{
+    int events = conn->wait == WAIT_READ ? EV_READ : EV_WRITE; /* WRITE after too many steps: it comes at once */
+    if (conn->wait == WAIT_CALL || (ev_is_active(&conn->io) && (conn->io.events & (EV_READ | EV_WRITE)) == events))
+        return;
+    ev_io_stop(conn->shared->loop, &conn->io);
+    ev_io_set(&conn->io, conn->fd, events);
+    ev_io_start(conn->shared->loop, &conn->io);
+}
+
+/* The timer is only touched when it would go off too late; going off early costs one look. */
+static void set_alarm(struct conn *conn)
+{
+    uint64_t now = clock_monotonic_ms();
+    if (ev_is_active(&conn->timer) && conn->alarm <= conn->deadline) return;
+    conn->alarm = conn->deadline;
+    ev_timer_stop(conn->shared->loop, &conn->timer);
+    ev_timer_set(&conn->timer, conn->deadline > now ? (double)(conn->deadline - now) / 1e3 : 0, 0);
+    ev_timer_start(conn->shared->loop, &conn->timer);
+}
+
+static void conn_run(struct conn *conn)
+{
+    if (conn->running) return; /* the step that called us looks again by itself */
+    conn->running = true;
+    conn->wait = WAIT_NOTHING;
+    for (int i = 0; i < STEPS_PER_WAKE && conn->wait == WAIT_NOTHING && conn->state != CONN_CLOSED; i++)
+        conn->wait = conn_step(conn);
+    conn->running = false;
+    if (conn->state == CONN_CLOSED) {
+        conn_free(conn);
+        return;
+    }
+    watch(conn);
+    set_alarm(conn);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)events;
+    struct conn *conn = watcher->data;
+    if (conn->wait == WAIT_CALL)
+        ev_io_stop(loop, watcher);
+    else
+        conn_run(conn);
+}
+
+/* signer_wait.ready */
+static void on_signature(void *context)
+{
+    conn_run(context);
+}
+
+static void conn_expire(struct conn *conn)
+{
+    switch (conn->state) {
+    case CONN_HANDSHAKE:
+        if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
+            log_outcome(conn, TLS_OUTCOME_ABORTED, "the handshake was not finished in time");
+        conn_enter(conn, CONN_CLOSED);
+        break;
+    case CONN_OPEN:
+        /* A peer that takes nothing cannot be told anything. */
+        if (conn->unsent != NULL) {
+            conn_enter(conn, CONN_CLOSED);
+            break;
+        }
+        conn->session->ops->expire(conn->session);
+        if (conn->session->ops->deadline(conn->session) <= clock_monotonic_ms()) conn->session_over = true;
+        break;
+    case CONN_CLOSING:
+    case CONN_LINGERING:
+    case CONN_CLOSED: conn_enter(conn, CONN_CLOSED); break;
+    }
+    conn_run(conn);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct conn *conn = watcher->data;
+    if (conn->deadline <= clock_monotonic_ms())
+        conn_expire(conn);
+    else
+        set_alarm(conn);
+}
+
+static void conn_link(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    conn->next = shared->first;
+    if (conn->next != NULL) conn->next->prev = conn;
+    shared->first = conn;
+    shared->num_conns++;
+}
+
+static enum err conn_init_tls(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    struct tls_handshake *handshake = calloc(1, sizeof *handshake);
+    if (handshake == NULL) return ERR_MEMORY;
+    handshake->service = conn->service;
+    handshake->certificate = &conn->peer.certificate;
+    handshake->signer.ready = on_signature;
+    handshake->signer.context = conn;
+    conn->ssl = tls_new(shared->tls, handshake, shared->signer, conn->fd);
+    if (conn->ssl == NULL) {
+        free(handshake);
+        return ERR_MEMORY;
+    }
+    conn->handshake = handshake;
+    return ERR_OK;
+}
+
+enum err conn_open(struct conn_shared *shared, int fd, enum service service, const struct sockaddr_storage *peer)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (conn == NULL) {
+        close(fd);
+        return ERR_MEMORY;
+    }
+    conn->shared = shared;
+    conn->fd = fd;
+    conn->service = service;
+    peer_address_format(conn->peer.address, sizeof conn->peer.address, peer);
+    if (conn_init_tls(conn) != ERR_OK) {
+        close(fd);
+        free(conn);
+        return ERR_MEMORY;
+    }
+    conn_link(conn);
+    ev_init(&conn->io, on_io);
+    ev_init(&conn->timer, on_timer);
+    conn->io.data = conn->timer.data = conn;
+    conn_enter(conn, CONN_HANDSHAKE);
+    conn->wait = WAIT_READ;
+    watch(conn);
+    set_alarm(conn);
+    return ERR_OK;
+}
+
+void conn_drain_all(struct conn_shared *shared)
+{
+    shared->draining = true;
+    for (struct conn *conn = shared->first, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->state != CONN_OPEN) continue;
+        conn->session->ops->drain(conn->session);
+        conn_run(conn);
+    }
+}
+
+void conn_free_all(struct conn_shared *shared)
+{
+    while (shared->first != NULL) conn_free(shared->first);
+}

@@ -1,0 +1,62 @@
+/* One TLS connection, from accept to close: the only place where sockets, TLS and sessions meet. */
+#ifndef KEYWARD_WEB_CONN_H
+#define KEYWARD_WEB_CONN_H
+
+#include <ev.h>
+#include <openssl/base.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "proto/message.h"
+#include "web/http/site.h"
+#include "web/log_rate.h"
+#include "web/signer.h"
+
+struct conn;
+
+/* How long each state may wait. */
+struct conn_deadlines {
+    unsigned handshake_ms;
+    unsigned write_ms; /* for a peer that does not take what it is sent */
+    unsigned idle_ms;  /* for a session that names no deadline of its own */
+    unsigned echo_ms;
+    unsigned shutdown_ms; /* close_notify, and reading what the peer still sends */
+};
+
+/* conn_deadlines_default returns those of base/limits.h. */
+struct conn_deadlines conn_deadlines_default(void);
+
+/* What all connections of a worker share. The worker fills the first part, and keeps it until the last connection is
+ * gone. */
+struct conn_shared {
+    struct ev_loop *loop;
+    struct signer *signer;
+    SSL_CTX *tls; /* of the current identity; NULL before the first */
+    struct http_site *site;
+    struct conn_deadlines deadlines;
+    void (*closed)(void *context); /* a connection is gone */
+    void *context;
+
+    bool draining;
+    struct conn *first;
+    size_t num_conns;
+    uint64_t handshakes, handshakes_failed, echo_lines;
+    struct log_rate refused_log, aborted_log;
+    uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
+};
+
+/* conn_open begins a connection on an accepted, non-blocking socket, which is the connection's from here on, also
+ * when it fails. ERR_MEMORY. */
+MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service,
+                              const struct sockaddr_storage *peer);
+
+/* conn_drain_all lets every connection finish what it has begun, and close. New ones do so after their handshake. */
+void conn_drain_all(struct conn_shared *shared);
+
+/* conn_free_all cuts every connection off. */
+void conn_free_all(struct conn_shared *shared);
+
+#endif

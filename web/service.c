@@ -1,0 +1,24 @@
+#include "web/service.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "web/echo.h"
+#include "web/http/http1.h"
+#include "web/http/http2.h"
+
+struct session *service_open(struct conn_shared *shared, enum service service, const struct session_peer *peer,
+                             const struct session_host *host)
+{
+    switch (service) {
+    case SERVICE_ECHO: return echo_session_new(peer, &shared->echo_lines, shared->deadlines.echo_ms);
+    case SERVICE_HTTPS:
+        /* Without ALPN it is HTTP/1.1 (RFC 9113, 3.2: h2 needs the negotiation). */
+        if (strcmp(peer->alpn, "h2") == 0) return http2_session_new(shared->site, peer, host);
+        return http1_session_new(shared->site, peer, host);
+    case SERVICE_NONE:
+    case SERVICE_NUM: break;
+    }
+    CHECK(!"a service that no listener has");
+    return NULL;
+}

@@ -1,0 +1,47 @@
+/* The server's private key, which is in keyd: handshakes ask here for a signature and are told when it has come.
+ *
+ * tls.c and conn.c know only this header. //web:signer_keyd implements it over a channel to keyd; a benchmark may link
+ * another implementation that holds a key itself, to measure what the other process costs.
+ *
+ * One signer for each worker; one thread. */
+#ifndef KEYWARD_WEB_SIGNER_H
+#define KEYWARD_WEB_SIGNER_H
+
+#include <openssl/base.h>
+#include <stdint.h>
+
+struct ev_loop;
+struct signer;
+
+/* A handshake's place at the signer, part of the connection's memory. */
+struct signer_wait {
+    void (*ready)(void *context); /* the answer is there, or will not come: go on with SSL_do_handshake */
+    void *context;
+    const char *failure; /* why the last signature did not come, in words; NULL: nothing failed */
+
+    /* The implementation's own. */
+    struct signer *signer;
+    uint64_t id;    /* of what is pending; 0: nothing */
+    uint64_t epoch; /* of the key that the handshake began with */
+};
+
+/* signer_new makes a signer without a key; every signature fails until signer_connect. A signature that takes longer
+ * than deadline_ms fails. NULL: no memory. */
+struct signer *signer_new(struct ev_loop *loop, unsigned deadline_ms);
+void signer_free(struct signer *signer);
+
+/* signer_connect takes the channel over which the new key is used, and its descriptor. What is pending under the key
+ * before fails now, and so do signatures of handshakes that began under it. */
+void signer_connect(struct signer *signer, int channel);
+
+/* signer_method returns what belongs into the SSL_CTX. */
+const SSL_PRIVATE_KEY_METHOD *signer_method(void);
+
+/* signer_attach lets ssl's handshake sign; wait->ready and context are set by the caller before. wait must stay where
+ * it is until signer_detach. */
+void signer_attach(struct signer *signer, struct signer_wait *wait, SSL *ssl);
+
+/* signer_detach ends it: an answer that is still on its way will find nobody. Harmless when done twice. */
+void signer_detach(struct signer_wait *wait);
+
+#endif

@@ -1,0 +1,206 @@
+#include "web/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/pool.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/check.h"
+#include "web/tls_refusal.h"
+#include "web/trust.h"
+
+#if defined(SSL_GROUP_X25519_MLKEM768)
+#define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
+#else
+#define GROUPS "X25519:P-256:P-384"
+#endif
+
+/* For TLS 1.2; those of TLS 1.3 are fixed and all fit. keyd's key is ECDSA. */
+#define CIPHERS "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+static void auto_context(SSL_CTX **context)
+{
+    SSL_CTX_free(*context);
+}
+
+static void auto_x509(X509 **certificate)
+{
+    X509_free(*certificate);
+}
+
+/* One client has one certificate in memory, however many connections it opens. */
+static CRYPTO_BUFFER_POOL *buffer_pool(void)
+{
+    static CRYPTO_BUFFER_POOL *pool;
+    if (pool == NULL) pool = CRYPTO_BUFFER_POOL_new();
+    return pool;
+}
+
+static enum err complain(struct diag *diag, const char *what)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    ERR_clear_error();
+    return diag_set(diag, ERR_CRYPTO, "%s: %s", what, reason != NULL ? reason : "no reason given");
+}
+
+/* Runs instead of X509_verify_cert, to count what the client sent and to keep the reason in words. */
+static int verify_client(X509_STORE_CTX *store, void *unused)
+{
+    (void)unused;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_handshake *handshake = SSL_get_app_data(ssl);
+    const STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+    if (sent != NULL && sk_X509_num(sent) > LIMIT_CLIENT_CHAIN) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_CHAIN_TOO_LONG);
+        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
+        return 0;
+    }
+    if (X509_verify_cert(store) <= 0) {
+        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
+        return 0;
+    }
+    const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
+    if (certificate_describe(handshake->certificate, sk_X509_value(chain, 0)) != ERR_OK) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
+        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
+        return 0;
+    }
+    return 1;
+}
+
+static void require_client_certificate(SSL_CTX *context)
+{
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_cert_verify_callback(context, verify_client, NULL);
+    SSL_CTX_set_verify_depth(context, LIMIT_CLIENT_CHAIN);
+    SSL_CTX_set_max_cert_list(context, LIMIT_CLIENT_CHAIN * LIMIT_CERTIFICATE);
+    /* The session needs the text that verify_client keeps, nobody needs the certificates. */
+    SSL_CTX_set_retain_only_sha256_of_client_certs(context, 1);
+}
+
+static bool alpn_offers(const char *protocol, const uint8_t *in, unsigned in_len)
+{
+    size_t want = strlen(protocol);
+    for (unsigned i = 0; i < in_len; i += 1u + in[i]) /* BoringSSL has checked the list's form */
+        if (in[i] == want && memcmp(in + i + 1, protocol, want) == 0) return true;
+    return false;
+}
+
+/* Called only for clients that offer something. A client that means another protocol is turned away rather than served
+ * a protocol it did not ask for (RFC 7301, 3.2): echo has no name in ALPN, so whoever offers one is lost there. */
+static int select_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_t *in, unsigned in_len,
+                       void *unused)
+{
+    (void)unused;
+    static const char *const protocols[] = {"h2", "http/1.1"};
+    const struct tls_handshake *handshake = SSL_get_app_data(ssl);
+    for (size_t i = 0; handshake->service == SERVICE_HTTPS && i < sizeof protocols / sizeof *protocols; i++) {
+        if (!alpn_offers(protocols[i], in, in_len)) continue;
+        *out = (const uint8_t *)protocols[i];
+        *out_len = (uint8_t)strlen(protocols[i]);
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static enum err set_protocol(SSL_CTX *context, bool tls12, struct diag *diag)
+{
+    if (!SSL_CTX_set_min_proto_version(context, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
+        !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) || !SSL_CTX_set_strict_cipher_list(context, CIPHERS) ||
+        !SSL_CTX_set1_curves_list(context, GROUPS))
+        return complain(diag, "TLS parameters");
+    /* No resumption, by ticket or by cache: a resumed handshake asks neither keyd nor the client's key for anything,
+     * so a revoked handle would go on being served. */
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
+    SSL_CTX_set0_buffer_pool(context, buffer_pool());
+    return ERR_OK;
+}
+
+/* The protocol to keyd knows ecdsa_secp256r1_sha256 alone. */
+static enum err check_leaf(struct bytes der, struct diag *diag)
+{
+    const uint8_t *at = der.data;
+    AUTO(auto_x509) X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
+    if (leaf == NULL || at != der.data + der.len) return complain(diag, "the server's certificate does not parse");
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    const EC_KEY *ec = key != NULL ? EVP_PKEY_get0_EC_KEY(key) : NULL;
+    if (ec == NULL || EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)) != NID_X9_62_prime256v1)
+        return diag_set(diag, ERR_INPUT, "the server's certificate: its key is not ECDSA P-256, which keyd signs with");
+    return ERR_OK;
+}
+
+static enum err set_chain(SSL_CTX *context, const struct web_identity *identity, struct diag *diag)
+{
+    static const uint16_t schemes[] = {SSL_SIGN_ECDSA_SECP256R1_SHA256};
+    CRYPTO_BUFFER *chain[LIMIT_CHAIN];
+    enum err err = check_leaf(identity->chain[0], diag);
+    if (err != ERR_OK) return err;
+    bool whole = true;
+    for (size_t i = 0; i < identity->num_chain; i++) {
+        chain[i] = CRYPTO_BUFFER_new(identity->chain[i].data, identity->chain[i].len, buffer_pool());
+        whole = whole && chain[i] != NULL;
+    }
+    /* Current BoringSSL keeps this in a default SSL_CREDENTIAL of the context; the call is the same. */
+    if (!whole || !SSL_CTX_set_chain_and_key(context, chain, identity->num_chain, NULL, signer_method()) ||
+        !SSL_CTX_set_signing_algorithm_prefs(context, schemes, sizeof schemes / sizeof *schemes))
+        err = complain(diag, "the server's certificate chain");
+    for (size_t i = 0; i < identity->num_chain; i++) CRYPTO_BUFFER_free(chain[i]);
+    return err;
+}
+
+enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
+                         struct diag *diag)
+{
+    *out = NULL;
+    AUTO(auto_context) SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (context == NULL) return complain(diag, "TLS context");
+    require_client_certificate(context);
+    enum err err = set_protocol(context, tls12, diag);
+    if (err == ERR_OK) err = set_chain(context, identity, diag);
+    if (err == ERR_OK)
+        err = trust_load(context, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
+    if (err != ERR_OK) return err;
+    *out = context;
+    context = NULL;
+    return ERR_OK;
+}
+
+SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd)
+{
+    SSL *ssl = SSL_new(context);
+    if (ssl == NULL || !SSL_set_fd(ssl, fd)) {
+        ERR_clear_error();
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_app_data(ssl, handshake);
+    SSL_set_accept_state(ssl);
+    SSL_set_shed_handshake_config(ssl, 1); /* an idle connection carries no configuration */
+    handshake->refused[0] = '\0';
+    signer_attach(signer, &handshake->signer, ssl);
+    return ssl;
+}
+
+void tls_handshake_end(SSL *ssl, struct tls_handshake *handshake)
+{
+    signer_detach(&handshake->signer);
+    SSL_set_app_data(ssl, NULL);
+}
+
+void tls_describe(struct session_peer *out, const SSL *ssl)
+{
+    const uint8_t *alpn;
+    unsigned alpn_len;
+    SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
+    const char *group = SSL_get_curve_name(SSL_get_curve_id(ssl));
+    out->protocol = SSL_get_version(ssl);
+    out->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+    out->group = group != NULL ? group : "";
+    /* The selection is one of two; a name of our own needs no NUL from BoringSSL. */
+    out->alpn = alpn_len == 2 ? "h2" : alpn_len > 0 ? "http/1.1" : "";
+}

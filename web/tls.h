@@ -1,0 +1,37 @@
+/* TLS as the front end speaks it: the server's side, a certificate from every client, a key that is elsewhere. */
+#ifndef KEYWARD_WEB_TLS_H
+#define KEYWARD_WEB_TLS_H
+
+#include <openssl/base.h>
+#include <stdbool.h>
+
+#include "base/certificate.h"
+#include "base/err.h"
+#include "proto/message.h"
+#include "web/session.h"
+#include "web/signer.h"
+
+/* What a connection needs until its handshake is over. */
+struct tls_handshake {
+    struct signer_wait signer;
+    enum service service;                 /* decides which ALPN protocols are offered */
+    struct certificate_text *certificate; /* filled when the client's chain has been verified */
+    char refused[2 * LIMIT_SUBJECT];      /* why it was not, in words */
+};
+
+/* tls_context_new makes the context of one identity; client_ca_fd is the PEM file or -1, and stays the caller's.
+ * ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and why. */
+MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
+                                    struct diag *diag);
+
+/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose service, certificate
+ * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */
+SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd);
+
+/* tls_handshake_end takes handshake out of use, whether it succeeded or not. */
+void tls_handshake_end(SSL *ssl, struct tls_handshake *handshake);
+
+/* tls_describe sets protocol, cipher, group and alpn of a finished handshake; the strings live as long as ssl. */
+void tls_describe(struct session_peer *out, const SSL *ssl);
+
+#endif

@@ -1,0 +1,138 @@
+#include "web/tls_refusal.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *format_time(char *out, size_t out_len, uint64_t seconds)
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    if (gmtime_r(&when, &tm) == NULL || strftime(out, out_len, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) return "?";
+    return out;
+}
+
+static void write_certificate_reason(char *out, size_t out_len, int error, const struct certificate_text *text)
+{
+    char when[64];
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_UNTRUSTED:
+        snprintf(out, out_len, "certificate signed by an unknown CA (issuer '%s')", text->issuer);
+        return;
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+        /* What a client of an earlier run's CA looks like: same name, another key. */
+        snprintf(out, out_len, "certificate signed by an unknown CA (issuer '%s': the CA of that name has another key)",
+                 text->issuer);
+        return;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        snprintf(out, out_len, "certificate expired on %s (subject '%s')",
+                 format_time(when, sizeof when, text->not_after), text->subject);
+        return;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        snprintf(out, out_len, "certificate not valid before %s (subject '%s')",
+                 format_time(when, sizeof when, text->not_before), text->subject);
+        return;
+    case X509_V_ERR_INVALID_PURPOSE:
+        snprintf(out, out_len, "certificate not for client authentication (extended key usage; subject '%s')",
+                 text->subject);
+        return;
+    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+        snprintf(out, out_len, "client sent a chain of more than %u certificates", LIMIT_CLIENT_CHAIN);
+        return;
+    default:
+        snprintf(out, out_len, "certificate refused: %s (subject '%s')", X509_verify_cert_error_string(error),
+                 text->subject);
+        return;
+    }
+}
+
+void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store)
+{
+    struct certificate_text text = {0};
+    X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    if (certificate != NULL && certificate_describe(&text, certificate) != ERR_OK) ERR_clear_error();
+    write_certificate_reason(out, out_len, X509_STORE_CTX_get_error(store), &text);
+}
+
+/* Alerts from the client come as reasons from 1000 on (SSL_AD_REASON_OFFSET). */
+static enum tls_outcome write_alert(char *out, size_t out_len, int alert)
+{
+    const char *name = SSL_alert_desc_string_long(alert);
+    switch (alert) {
+    case SSL_AD_CLOSE_NOTIFY:
+    case SSL_AD_USER_CANCELLED: snprintf(out, out_len, "client gave up (alert: %s)", name); return TLS_OUTCOME_ABORTED;
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+        snprintf(out, out_len, "client does not trust this server's certificate (alert: %s)", name);
+        return TLS_OUTCOME_REFUSED;
+    default: snprintf(out, out_len, "client refused the handshake (alert: %s)", name); return TLS_OUTCOME_REFUSED;
+    }
+}
+
+/* Reasons of BoringSSL's that a person can act on; the rest is passed on in its own words. */
+static const char *reason_text(int reason, const SSL *ssl)
+{
+    switch (reason) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "client sent no certificate";
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST: return "plain HTTP on the TLS port";
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_INVALID_OUTER_RECORD_TYPE:
+    case SSL_R_UNEXPECTED_RECORD: return "what the client sent is not TLS";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+        return SSL_get_min_proto_version(ssl) == TLS1_3_VERSION ? "client speaks TLS 1.2 or older"
+                                                                : "client speaks TLS 1.1 or older";
+    case SSL_R_NO_SHARED_CIPHER: return "client offers no cipher suite with ECDHE, ECDSA and AEAD";
+    case SSL_R_NO_SHARED_GROUP: return "client offers no group of X25519, P-256 and P-384";
+    case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS: return "client does not take ECDSA P-256 signatures";
+    case SSL_R_NO_APPLICATION_PROTOCOL: return "client's ALPN offers no protocol that this port speaks";
+    case SSL_R_BAD_SIGNATURE: return "client could not prove that it has its certificate's key";
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE: return "client sent a message that is too long";
+    default: return NULL;
+    }
+}
+
+static enum tls_outcome write_library_reason(char *out, size_t out_len, const SSL *ssl,
+                                             const struct tls_handshake *handshake)
+{
+    /* The first error is the cause; later ones only say where it was noticed. */
+    uint32_t error = ERR_get_error();
+    int reason = ERR_GET_REASON(error);
+    const char *text = reason_text(reason, ssl);
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET)
+        return write_alert(out, out_len, reason - SSL_AD_REASON_OFFSET);
+    if (handshake->refused[0] != '\0')
+        snprintf(out, out_len, "%s", handshake->refused);
+    else if (handshake->signer.failure != NULL)
+        snprintf(out, out_len, "no signature from keyd: %s", handshake->signer.failure);
+    else if (ERR_GET_LIB(error) == ERR_LIB_SSL && text != NULL)
+        snprintf(out, out_len, "%s", text);
+    else
+        snprintf(out, out_len, "TLS error: %s", ERR_reason_error_string(error));
+    return TLS_OUTCOME_REFUSED;
+}
+
+enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl,
+                                       const struct tls_handshake *handshake, int ssl_error)
+{
+    enum tls_outcome outcome = TLS_OUTCOME_ABORTED;
+    if (ssl_error == SSL_ERROR_SSL && ERR_peek_error() != 0)
+        outcome = write_library_reason(out, out_len, ssl, handshake);
+    else if (BIO_number_read(SSL_get_rbio(ssl)) == 0)
+        outcome = TLS_OUTCOME_UNUSED;
+    else
+        snprintf(out, out_len, "client closed the connection during the handshake");
+    ERR_clear_error();
+    return outcome;
+}

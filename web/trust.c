@@ -1,0 +1,149 @@
+#include "web/trust.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/mem.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/certificate.h"
+#include "base/limits.h"
+
+/* BoringSSL's clients, Chromium among them, take handshake messages of up to 16 KiB. */
+enum { MAX_NAMES_BYTES = 15 * 1024 };
+
+/* What has been loaded so far, and which certificate is at hand. */
+struct trust {
+    SSL_CTX *context;
+    struct diag *diag;
+    const char *source; /* "the broker's client CA", "client CA file" */
+    size_t number;      /* from 1, within the source */
+    size_t names_bytes;
+};
+
+static void auto_x509(X509 **certificate)
+{
+    X509_free(*certificate);
+}
+
+static void auto_bio(BIO **bio)
+{
+    BIO_free(*bio);
+}
+
+static enum err complain(const struct trust *trust, enum err err, const char *why)
+{
+    return diag_set(trust->diag, err, "%s: certificate %zu: %s", trust->source, trust->number, why);
+}
+
+static enum err complain_crypto(const struct trust *trust, const char *what)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    ERR_clear_error();
+    return diag_set(trust->diag, ERR_INPUT, "%s: certificate %zu: %s (%s)", trust->source, trust->number, what,
+                    reason != NULL ? reason : "no reason given");
+}
+
+static enum err check_is_ca(const struct trust *trust, X509 *certificate)
+{
+    if (X509_check_ca(certificate)) return ERR_OK;
+    struct certificate_text text;
+    if (certificate_describe(&text, certificate) != ERR_OK) return complain_crypto(trust, "cannot be read");
+    return diag_set(trust->diag, ERR_INPUT,
+                    "%s: certificate %zu ('%s') is not a CA certificate; give the CA that signed it", trust->source,
+                    trust->number, text.subject);
+}
+
+static enum err add(struct trust *trust, X509 *certificate)
+{
+    enum err err = check_is_ca(trust, certificate);
+    if (err != ERR_OK) return err;
+    int name_len = i2d_X509_NAME(X509_get_subject_name(certificate), NULL);
+    if (name_len <= 0) return complain_crypto(trust, "its subject cannot be read");
+    trust->names_bytes += (size_t)name_len + 2;
+    if (trust->names_bytes > MAX_NAMES_BYTES)
+        return complain(trust, ERR_INPUT, "the CAs' names are too long together for a CertificateRequest; give fewer");
+    if (!X509_STORE_add_cert(SSL_CTX_get_cert_store(trust->context), certificate) ||
+        !SSL_CTX_add_client_CA(trust->context, certificate))
+        return complain_crypto(trust, "cannot be added");
+    return ERR_OK;
+}
+
+static enum err load_der(struct trust *trust, struct bytes der)
+{
+    const uint8_t *at = der.data;
+    AUTO(auto_x509) X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
+    if (certificate == NULL || at != der.data + der.len) return complain_crypto(trust, "does not parse");
+    return add(trust, certificate);
+}
+
+static enum err load_pem(struct trust *trust, const char *text, size_t len)
+{
+    AUTO(auto_bio) BIO *bio = BIO_new_mem_buf(text, (int)len);
+    if (bio == NULL) return diag_set(trust->diag, ERR_MEMORY, "%s: no memory", trust->source);
+    for (trust->number = 1;; trust->number++) {
+        AUTO(auto_x509) X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        if (certificate == NULL) break;
+        enum err err = add(trust, certificate);
+        if (err != ERR_OK) return err;
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return complain_crypto(trust, "does not parse");
+    ERR_clear_error();
+    if (trust->number > 1) return ERR_OK;
+    return diag_set(trust->diag, ERR_INPUT, "%s: no certificate in it; want PEM, '-----BEGIN CERTIFICATE-----'",
+                    trust->source);
+}
+
+static enum err read_file(const struct trust *trust, char *out, size_t *out_len, size_t cap, int fd)
+{
+    *out_len = 0;
+    for (;;) {
+        ssize_t n = pread(fd, out + *out_len, cap - *out_len, (off_t)*out_len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0)
+            return diag_set(trust->diag, ERR_SYSTEM, "%s: cannot be read: %s", trust->source, strerror(errno));
+        if (n == 0) return ERR_OK;
+        *out_len += (size_t)n;
+        if (*out_len == cap)
+            return diag_set(trust->diag, ERR_INPUT, "%s: longer than %u bytes; give only the CAs that clients have",
+                            trust->source, LIMIT_CLIENT_CA_FILE);
+    }
+}
+
+static enum err load_file(struct trust *trust, int fd)
+{
+    static const char private_key[] = "PRIVATE KEY-----";
+    size_t cap = LIMIT_CLIENT_CA_FILE + 1, len;
+    AUTO_FREE char *text = malloc(cap);
+    if (text == NULL) return diag_set(trust->diag, ERR_MEMORY, "%s: no memory", trust->source);
+    enum err err = read_file(trust, text, &len, cap, fd);
+    if (err == ERR_OK && memmem(text, len, private_key, sizeof private_key - 1) != NULL)
+        err = diag_set(trust->diag, ERR_INPUT,
+                       "%s: holds a private key, which no front end should be able to read; give certificates alone",
+                       trust->source);
+    if (err == ERR_OK) err = load_pem(trust, text, len);
+    OPENSSL_cleanse(text, cap);
+    return err;
+}
+
+enum err trust_load(SSL_CTX *context, const struct bytes *cas, size_t num_cas, int pem_fd, struct diag *diag)
+{
+    struct trust trust = {.context = context, .diag = diag, .source = "the broker's client CAs"};
+    ERR_clear_error();
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
+    for (size_t i = 0; i < num_cas; i++) {
+        trust.number = i + 1;
+        enum err err = load_der(&trust, cas[i]);
+        if (err != ERR_OK) return err;
+    }
+    if (pem_fd < 0) return ERR_OK;
+    trust.source = "client CA file";
+    return load_file(&trust, pem_fd);
+}
