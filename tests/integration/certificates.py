@@ -1,0 +1,72 @@
+"""A public key infrastructure for tests, made with the openssl command line in a temporary directory."""
+
+import os
+import subprocess
+
+EXTENSIONS = """
+[ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+authorityKeyIdentifier = keyid
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+authorityKeyIdentifier = keyid
+subjectAltName = DNS:localhost, IP:127.0.0.1
+[issuing]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = anything
+unique_subject = no
+[anything]
+commonName = supplied
+"""
+
+
+def openssl(*arguments, cwd=None):
+    done = subprocess.run(["openssl", *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"openssl {' '.join(arguments)}: {done.stdout}")
+    return done.stdout
+
+
+class Authority:
+    """A certification authority. Its files are in directory: ca.pem, and NAME.pem and NAME.key for each leaf."""
+
+    def __init__(self, directory, common_name):
+        os.makedirs(directory)
+        self.directory = directory
+        self.certificate = os.path.join(directory, "ca.pem")
+        with open(os.path.join(directory, "openssl.cnf"), "w", encoding="utf-8") as config:
+            config.write(EXTENSIONS)
+        with open(os.path.join(directory, "index.txt"), "w", encoding="utf-8"):
+            pass
+        self._request("ca", common_name, "P-256")
+        self._sign("ca", "ca", "20200101000000Z", "20491231235959Z", selfsign=True)
+
+    def leaf(self, name, profile="client", start="20200101000000Z", end="20491231235959Z", curve="P-256"):
+        """Makes a leaf with its own key and returns (certificate file, key file)."""
+        self._request(name, f"test {name}", curve)
+        self._sign(name, profile, start, end)
+        return self._path(name + ".pem"), self._path(name + ".key")
+
+    def _path(self, file):
+        return os.path.join(self.directory, file)
+
+    def _request(self, name, common_name, curve):
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-subj",
+                f"/CN={common_name}", "-keyout", name + ".key", "-out", name + ".csr", cwd=self.directory)
+
+    def _sign(self, name, profile, start, end, selfsign=False):
+        openssl("ca", "-batch", "-config", "openssl.cnf", "-name", "issuing", "-extensions", profile, "-notext",
+                "-in", name + ".csr", "-out", name + ".pem", "-keyfile", "ca.key", "-startdate", start,
+                "-enddate", end, *(["-selfsign"] if selfsign else ["-cert", "ca.pem"]), cwd=self.directory)

@@ -1,0 +1,63 @@
+"""A TLS client that says exactly what a test tells it to, byte by byte."""
+
+import socket
+import ssl
+
+TIMEOUT_S = 20
+
+
+def connect(port, ca, client, alpn="http/1.1", version=None):
+    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key)."""
+    context = ssl.create_default_context(cafile=ca)
+    context.load_cert_chain(*client)
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    if version:
+        context.minimum_version = context.maximum_version = version
+    plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+    plain.settimeout(TIMEOUT_S)
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+def read_to_end(connection):
+    """Returns all that comes until the server closes, in whatever way it does."""
+    received = b""
+    while True:
+        try:
+            piece = connection.recv(65536)
+        except (ssl.SSLError, ConnectionError):
+            return received
+        if not piece:
+            return received
+        received += piece
+
+
+def send_all(connection, data):
+    """Sends as much as the server takes: it may close before the end of what it does not want."""
+    try:
+        connection.sendall(data)
+    except (ssl.SSLError, ConnectionError):
+        pass
+
+
+def exchange(port, ca, client, data):
+    """Sends data and returns all that the server answers until it closes the connection."""
+    with connect(port, ca, client) as connection:
+        send_all(connection, data)
+        return read_to_end(connection)
+
+
+def responses(received):
+    """Returns the status codes of the HTTP/1.1 responses in received, by their status lines."""
+    return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def split(received):
+    """Returns (status, {header: value}, body) of a single response."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return int(lines[0].split(" ")[1]), headers, body
