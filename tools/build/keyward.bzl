@@ -32,7 +32,8 @@ COPTS = ["-std=c17", "-D_GNU_SOURCE"] + _WARNINGS + _HARDENING + select({
     "//conditions:default": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"],
 })
 
-LINKOPTS = ["-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,-z,separate-code", "-Wl,--as-needed"]
+# bfd: gold, which Bazel prefers where it is installed, does not know separate-code.
+LINKOPTS = ["-fuse-ld=bfd", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,-z,separate-code", "-Wl,--as-needed"]
 
 def kw_library(name, copts = [], **kwargs):
     native.cc_library(
