@@ -52,13 +52,17 @@ def kw_binary(name, copts = [], linkopts = [], **kwargs):
         **kwargs
     )
 
-def kw_test(name, copts = [], deps = [], size = "small", **kwargs):
-    """A Criterion test. Criterion's macros need a little room under -Wpedantic."""
+def kw_test(name, srcs, copts = [], deps = [], size = "small", **kwargs):
+    """A Criterion test. Criterion's macros need a little room under -Wpedantic.
+
+    Criterion collects the tests from a linker section that nothing refers to, which --gc-sections would drop.
+    """
     native.cc_test(
         name = name,
         size = size,
+        srcs = srcs + ["//tests/unit:main.c"],
         copts = COPTS + ["-Wno-pedantic", "-Wno-missing-prototypes"] + copts,
-        linkopts = LINKOPTS,
+        linkopts = LINKOPTS + ["-Wl,--no-gc-sections"],
         linkstatic = True,
         deps = deps + ["//third_party/debian:criterion"],
         **kwargs
