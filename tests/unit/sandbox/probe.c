@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -88,12 +90,22 @@ struct probe_job {
     void *context;
 };
 
+/* Where nothing refuses the mount it succeeds, so it must happen where only the child sees it. */
+static bool leave_machines_mounts(void)
+{
+    return geteuid() != 0 || (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
+
 _Noreturn static void child_run(const struct probe_job *job, struct probe_report *report)
 {
     struct probe_scene scene;
     void *context = job->context;
     alarm(PROBE_PATIENCE_S);
     report->result = PROBE_NOT_ENTERED;
+    if (!leave_machines_mounts()) {
+        diag_set(&report->diag, ERR_SYSTEM, "cannot leave the machine's mount namespace: %s", strerror(errno));
+        _exit(0);
+    }
     if (job->setup->user != 0 && !become_user(job->setup->user)) {
         diag_set(&report->diag, ERR_SYSTEM, "cannot become uid %u: %s", job->setup->user, strerror(errno));
         _exit(0);
