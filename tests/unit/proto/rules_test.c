@@ -1,0 +1,102 @@
+#include "proto/rules.h"
+
+#include <criterion/criterion.h>
+
+#include "tests/unit/proto/sample.h"
+
+#define ALL_KINDS (MSG_BIT(MSG_NUM_KINDS) - 1)
+
+static bool accepts(enum link_role role, enum link_end end, enum msg_kind kind)
+{
+    return (rules_accepted(role, end) & MSG_BIT(kind)) != 0;
+}
+
+Test(rules, no_kind_travels_both_ways)
+{
+    for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
+        msg_kinds upper = rules_accepted(role, LINK_UPPER), lower = rules_accepted(role, LINK_LOWER);
+        cr_expect_neq(upper, 0, "role %u", role);
+        cr_expect_neq(lower, 0, "role %u", role);
+        cr_expect_eq(upper & lower, 0, "role %u", role);
+        cr_expect_eq((upper | lower) & ~ALL_KINDS, 0);
+        cr_expect_eq((upper | lower) & MSG_BIT(MSG_NONE), 0);
+    }
+}
+
+Test(rules, every_kind_travels_somewhere)
+{
+    msg_kinds all = 0;
+    for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
+        all |= rules_accepted(role, LINK_UPPER) | rules_accepted(role, LINK_LOWER);
+    }
+    cr_expect_eq(all, ALL_KINDS & ~MSG_BIT(MSG_NONE));
+}
+
+Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
+{
+    cr_expect_eq(rules_accepted(LINK_SIGN_SERVER, LINK_UPPER),
+                 MSG_BIT(MSG_SIGN_TLS13_SERVER) | MSG_BIT(MSG_SIGN_TLS12_SERVER));
+    cr_expect_eq(rules_accepted(LINK_SIGN_CLIENT, LINK_UPPER), MSG_BIT(MSG_SIGN_TLS13_CLIENT));
+    cr_expect_eq(rules_accepted(LINK_SIGN_BROWSER, LINK_UPPER),
+                 MSG_BIT(MSG_SIGN_BROWSER_DIGEST) | MSG_BIT(MSG_PIN_HANDLE) | MSG_BIT(MSG_DESCRIBE_HANDLE));
+}
+
+Test(rules, only_the_broker_grants)
+{
+    for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
+        cr_expect_eq(accepts(role, LINK_LOWER, MSG_KEYD_GRANT), role == LINK_BROKER_KEYD, "role %u", role);
+        cr_expect_not(accepts(role, LINK_UPPER, MSG_KEYD_GRANT), "role %u", role);
+    }
+}
+
+Test(rules, who_asks_for_signatures_sends_small_packets)
+{
+    for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
+        bool signing = role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
+        cr_expect_eq(rules_max_packet(role, LINK_UPPER), signing ? LIMIT_SIGN_PACKET : LIMIT_PACKET);
+        cr_expect_eq(rules_max_packet(role, LINK_LOWER), LIMIT_PACKET);
+        cr_expect_eq(rules_max_fds(role), signing ? 0 : LIMIT_PACKET_FDS);
+    }
+}
+
+/* How many descriptors each kind's sample brings, by the schema's comments. */
+static size_t fds_of(enum msg_kind kind)
+{
+    switch ((int)kind) {
+    case MSG_WEB_SETUP:    /* root and uploads */
+    case MSG_WEB_IDENTITY: /* the channel and a CA file */
+    case MSG_SHIM_SETUP: /* the module and a screenshot */ return 2;
+    case MSG_KEYD_GRANT:
+    case MSG_WEB_LISTEN:
+    case MSG_SHIM_LISTENER:
+    case MSG_SHIM_LAUNCH:
+    case MSG_HANDLE_MINTED:
+    case MSG_SPAWN:
+    case MSG_SPAWNED: return 1;
+    default: return 0;
+    }
+}
+
+Test(rules, each_kind_brings_its_descriptors)
+{
+    for (unsigned kind = MSG_NONE + 1; kind < MSG_NUM_KINDS; kind++) {
+        struct msg sample = sample_of(kind);
+        for (size_t num = 0; num <= LIMIT_PACKET_FDS; num++) {
+            cr_expect_eq(rules_fds_valid(&sample, num), num == fds_of(kind), "%s with %zu", msg_kind_name(kind), num);
+        }
+    }
+}
+
+Test(rules, optional_descriptors_are_announced)
+{
+    struct msg setup = {.kind = MSG_WEB_SETUP, .web_setup = {.has_uploads = true}};
+    cr_expect(rules_fds_valid(&setup, 1));
+    cr_expect_not(rules_fds_valid(&setup, 0));
+    setup.web_setup.has_uploads = false;
+    cr_expect(rules_fds_valid(&setup, 0));
+    cr_expect_not(rules_fds_valid(&setup, 1));
+    struct msg identity = {.kind = MSG_WEB_IDENTITY};
+    cr_expect(rules_fds_valid(&identity, 1));
+    struct msg shim = {.kind = MSG_SHIM_SETUP};
+    cr_expect(rules_fds_valid(&shim, 1));
+}

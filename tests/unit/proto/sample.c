@@ -1,0 +1,323 @@
+#include "tests/unit/proto/sample.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const uint8_t blob[600] = {0x30, 0x82, 0x00, 0xff, 0x41};
+
+static struct certificate_info certificates[2] = {
+    {.role = "ca",
+     .subject = "CN=Keyward CA",
+     .serial = "01ab",
+     .fingerprint = "c0ffee",
+     .not_before = 11,
+     .not_after = 12},
+    {.role = "server",
+     .subject = "CN=Schl\xc3\xbcssel",
+     .names = {"localhost", "127.0.0.1"},
+     .num_names = 2,
+     .serial = "02",
+     .fingerprint = "beef",
+     .not_before = 13,
+     .not_after = 14},
+};
+static struct grant_status grants[2] = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+static struct process_status processes[2] = {
+    {"keyd", 101, 61101, 2, true, 7, "net,mnt", 3, 4096},
+    {"web[0]", 102, 61102, 2, true, 7, "net", 4, 8192},
+};
+static struct handle_status handles[2] = {
+    {9, "browser", PURPOSE_BROWSER_DIGEST, 10, 11, 12, 13, 14},
+    {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20},
+};
+
+struct msg sample_of(enum msg_kind kind)
+{
+    static const struct msg samples[MSG_NUM_KINDS] = {
+        [MSG_SIGN_TLS13_SERVER] = {.sign_tls13_server = {SCHEME_ECDSA_P256_SHA256, {blob, 32}}},
+        [MSG_SIGN_TLS12_SERVER] = {.sign_tls12_server = {.scheme = SCHEME_ECDSA_P256_SHA256,
+                                                         .client_random = {1, 2, 3},
+                                                         .server_random = {4, 5, 6},
+                                                         .group = GROUP_X25519,
+                                                         .point = {blob, 65}}},
+        [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 48}}},
+        [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {{7, 8, 9}}},
+        [MSG_SIGNATURE] = {.signature = {blob, 71}},
+        [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
+        [MSG_HANDLE_DESCRIPTION] = {.handle_description = {"browser", {blob, 300}, {blob, 301}}},
+        [MSG_KEYD_SETUP] = {.keyd_setup = {.dns_names = {"localhost", "kiosk.example"},
+                                           .num_dns_names = 2,
+                                           .ip_addresses = {{blob, 4}, {blob, 16}},
+                                           .num_ip_addresses = 2,
+                                           .ca_lifetime_s = 86400,
+                                           .leaf_lifetime_s = 3600,
+                                           .client_name = "kiosk"}},
+        [MSG_KEYD_IDENTITY] = {.keyd_identity = {.ca = {blob, 400},
+                                                 .server = {blob, 401},
+                                                 .client = {blob, 402},
+                                                 .certificates = certificates,
+                                                 .num_certificates = 2,
+                                                 .secret_memory = true}},
+        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22}},
+        [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
+        [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26}},
+        [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2}},
+        [MSG_WEB_SETUP] = {.web_setup = {3, true, true, 30, 31, true}},
+        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, "127.0.0.1:9000"}},
+        [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
+                                               .num_chain = 2,
+                                               .client_cas = {{blob, 412}},
+                                               .num_client_cas = 1,
+                                               .has_client_ca_file = true}},
+        [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
+        [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
+                                           "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
+        [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
+        [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
+        [MSG_FAILED] = {.failed = {"keyd: no memory; free some", ERR_MEMORY}},
+        [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000", 40, true, true, processes, 2, handles, 2,
+                                                 certificates, 2, 41, 42, 43, 44, 45, 46}},
+        [MSG_CA] = {.ca = {blob, 420}},
+        [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
+        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4}},
+        [MSG_HANDLE_MINTED] = {.handle_minted = {48, {blob, 430}, {blob, 431}}},
+        [MSG_SPAWN] = {.spawn = {PROGRAM_WEB, 3}},
+        [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
+        [MSG_EXITED] = {.exited = {51, 9}},
+        [MSG_KILL] = {.kill = {52, 15}},
+        /* Without fields. */
+        [MSG_PIN_HANDLE] = {.kind = MSG_PIN_HANDLE},
+        [MSG_DESCRIBE_HANDLE] = {.kind = MSG_DESCRIBE_HANDLE},
+        [MSG_HANDLE_PINNED] = {.kind = MSG_HANDLE_PINNED},
+        [MSG_SHIM_LISTENER] = {.kind = MSG_SHIM_LISTENER},
+        [MSG_READY] = {.kind = MSG_READY},
+        [MSG_STATUS_QUERY] = {.kind = MSG_STATUS_QUERY},
+        [MSG_STOP] = {.kind = MSG_STOP},
+        [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
+        [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
+        [MSG_DONE] = {.kind = MSG_DONE},
+    };
+    static const struct msg nothing = {0};
+    if (memcmp(&samples[kind], &nothing, sizeof nothing) == 0) return nothing;
+    struct msg sample = samples[kind];
+    sample.kind = kind;
+    sample.id = SAMPLE_ID;
+    return sample;
+}
+
+#define SAME(field) cr_expect_eq(got->field, want->field, "%s: " #field, msg_kind_name(want->kind))
+#define SAME_TEXT(field) cr_expect_str_eq(got->field, want->field, "%s: " #field, msg_kind_name(want->kind))
+#define SAME_BYTES(field) cr_expect(bytes_equal(got->field, want->field), "%s: " #field, msg_kind_name(want->kind))
+#define SAME_ARRAY(field) \
+    cr_expect_arr_eq(got->field, want->field, sizeof want->field, "%s: " #field, msg_kind_name(want->kind))
+
+static void same_certificates(const struct certificate_info *a, const struct certificate_info *b, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        cr_expect_str_eq(a[i].role, b[i].role);
+        cr_expect_str_eq(a[i].subject, b[i].subject);
+        cr_expect_str_eq(a[i].serial, b[i].serial);
+        cr_expect_str_eq(a[i].fingerprint, b[i].fingerprint);
+        cr_expect_eq(a[i].not_before, b[i].not_before);
+        cr_expect_eq(a[i].not_after, b[i].not_after);
+        cr_assert_eq(a[i].num_names, b[i].num_names);
+        for (size_t j = 0; j < a[i].num_names; j++) cr_expect_str_eq(a[i].names[j], b[i].names[j]);
+    }
+}
+
+static void same_keyd(const struct msg *got, const struct msg *want)
+{
+    if (want->kind == MSG_KEYD_SETUP) {
+        SAME(keyd_setup.num_dns_names);
+        SAME(keyd_setup.num_ip_addresses);
+        for (size_t i = 0; i < want->keyd_setup.num_dns_names; i++) SAME_TEXT(keyd_setup.dns_names[i]);
+        for (size_t i = 0; i < want->keyd_setup.num_ip_addresses; i++) SAME_BYTES(keyd_setup.ip_addresses[i]);
+        SAME(keyd_setup.ca_lifetime_s);
+        SAME(keyd_setup.leaf_lifetime_s);
+        SAME_TEXT(keyd_setup.client_name);
+    } else if (want->kind == MSG_KEYD_IDENTITY) {
+        SAME_BYTES(keyd_identity.ca);
+        SAME_BYTES(keyd_identity.server);
+        SAME_BYTES(keyd_identity.client);
+        SAME(keyd_identity.secret_memory);
+        SAME(keyd_identity.num_certificates);
+        same_certificates(got->keyd_identity.certificates, want->keyd_identity.certificates,
+                          want->keyd_identity.num_certificates);
+    } else if (want->kind == MSG_KEYD_GRANT) {
+        SAME(keyd_grant.grant);
+        SAME(keyd_grant.purpose);
+        SAME_TEXT(keyd_grant.label);
+        SAME(keyd_grant.lifetime_s);
+        SAME(keyd_grant.max_signatures);
+    } else if (want->kind == MSG_KEYD_EVENT) {
+        SAME(keyd_event.grant);
+        SAME(keyd_event.what);
+        SAME(keyd_event.reason);
+        SAME(keyd_event.pid);
+        SAME(keyd_event.uid);
+    } else if (want->kind == MSG_KEYD_STATUS) {
+        SAME(keyd_status.signatures);
+        SAME(keyd_status.refusals);
+        SAME(keyd_status.secret_bytes);
+        SAME(keyd_status.num_grants);
+        for (size_t i = 0; i < want->keyd_status.num_grants; i++) {
+            SAME(keyd_status.grants[i].grant);
+            SAME(keyd_status.grants[i].signatures);
+            SAME(keyd_status.grants[i].refusals);
+            SAME(keyd_status.grants[i].pinned_pid);
+        }
+    }
+}
+
+static void same_system_status(const struct msg *got, const struct msg *want)
+{
+    SAME_TEXT(system_status.url);
+    SAME(system_status.ready_ms);
+    SAME(system_status.browser_digest_unbound);
+    SAME(system_status.secret_memory);
+    SAME(system_status.handshakes);
+    SAME(system_status.handshakes_failed);
+    SAME(system_status.requests);
+    SAME(system_status.requests_refused);
+    SAME(system_status.signatures);
+    SAME(system_status.refusals);
+    SAME(system_status.num_processes);
+    SAME(system_status.num_handles);
+    SAME(system_status.num_certificates);
+    same_certificates(got->system_status.certificates, want->system_status.certificates,
+                      want->system_status.num_certificates);
+    for (size_t i = 0; i < want->system_status.num_processes; i++) {
+        SAME_TEXT(system_status.processes[i].name);
+        SAME(system_status.processes[i].pid);
+        SAME(system_status.processes[i].uid);
+        SAME(system_status.processes[i].seccomp_mode);
+        SAME(system_status.processes[i].no_new_privs);
+        SAME(system_status.processes[i].landlock_abi);
+        SAME_TEXT(system_status.processes[i].namespaces);
+        SAME(system_status.processes[i].restarts);
+        SAME(system_status.processes[i].resident_bytes);
+    }
+    for (size_t i = 0; i < want->system_status.num_handles; i++) {
+        SAME(system_status.handles[i].handle);
+        SAME_TEXT(system_status.handles[i].label);
+        SAME(system_status.handles[i].purpose);
+        SAME(system_status.handles[i].expires_in_s);
+        SAME(system_status.handles[i].signatures);
+        SAME(system_status.handles[i].refusals);
+        SAME(system_status.handles[i].max_signatures);
+        SAME(system_status.handles[i].pinned_pid);
+    }
+}
+
+static void same_web(const struct msg *got, const struct msg *want)
+{
+    if (want->kind == MSG_WEB_SETUP) {
+        SAME(web_setup.worker);
+        SAME(web_setup.has_root);
+        SAME(web_setup.has_uploads);
+        SAME(web_setup.max_upload_bytes);
+        SAME(web_setup.idle_timeout_ms);
+        SAME(web_setup.tls12);
+    } else if (want->kind == MSG_WEB_LISTEN) {
+        SAME(web_listen.slot);
+        SAME(web_listen.service);
+        SAME_TEXT(web_listen.address);
+    } else if (want->kind == MSG_WEB_IDENTITY) {
+        SAME(web_identity.num_chain);
+        SAME(web_identity.num_client_cas);
+        SAME(web_identity.has_client_ca_file);
+        for (size_t i = 0; i < want->web_identity.num_chain; i++) SAME_BYTES(web_identity.chain[i]);
+        for (size_t i = 0; i < want->web_identity.num_client_cas; i++) SAME_BYTES(web_identity.client_cas[i]);
+    } else if (want->kind == MSG_WEB_STATUS) {
+        SAME(web_status.handshakes);
+        SAME(web_status.handshakes_failed);
+        SAME(web_status.requests);
+        SAME(web_status.requests_refused);
+        SAME(web_status.connections);
+        SAME(web_status.echo_lines);
+    } else if (want->kind == MSG_SHIM_SETUP) {
+        SAME_TEXT(shim_setup.browser);
+        SAME_TEXT(shim_setup.url);
+        SAME(shim_setup.port);
+        SAME(shim_setup.headless);
+        SAME(shim_setup.has_screenshot);
+        SAME_TEXT(shim_setup.display);
+        SAME_TEXT(shim_setup.wayland_display);
+        SAME_TEXT(shim_setup.xauthority);
+    }
+}
+
+void sample_expect_same(const struct msg *got, const struct msg *want)
+{
+    SAME(kind);
+    SAME(id);
+    same_keyd(got, want);
+    same_web(got, want);
+    switch ((int)want->kind) {
+    case MSG_SIGN_TLS13_SERVER:
+        SAME(sign_tls13_server.scheme);
+        SAME_BYTES(sign_tls13_server.transcript_hash);
+        break;
+    case MSG_SIGN_TLS12_SERVER:
+        SAME(sign_tls12_server.scheme);
+        SAME_ARRAY(sign_tls12_server.client_random);
+        SAME_ARRAY(sign_tls12_server.server_random);
+        SAME(sign_tls12_server.group);
+        SAME_BYTES(sign_tls12_server.point);
+        break;
+    case MSG_SIGN_TLS13_CLIENT:
+        SAME(sign_tls13_client.scheme);
+        SAME_BYTES(sign_tls13_client.transcript_hash);
+        break;
+    case MSG_SIGN_BROWSER_DIGEST: SAME_ARRAY(sign_browser_digest.digest); break;
+    case MSG_SIGNATURE: SAME_BYTES(signature); break;
+    case MSG_REFUSAL: SAME(refusal); break;
+    case MSG_HANDLE_DESCRIPTION:
+        SAME_TEXT(handle_description.label);
+        SAME_BYTES(handle_description.leaf);
+        SAME_BYTES(handle_description.issuer);
+        break;
+    case MSG_KEYD_REVOKE: SAME(keyd_revoke); break;
+    case MSG_SHIM_LAUNCH: SAME(shim_launch); break;
+    case MSG_SHIM_BROWSER:
+        SAME(shim_browser.state);
+        SAME(shim_browser.pid);
+        SAME(shim_browser.status);
+        break;
+    case MSG_FAILED:
+        SAME_TEXT(failed.text);
+        SAME(failed.error);
+        break;
+    case MSG_SYSTEM_STATUS: same_system_status(got, want); break;
+    case MSG_CA: SAME_BYTES(ca); break;
+    case MSG_HANDLE_REVOKE: SAME(handle_revoke); break;
+    case MSG_HANDLE_MINT:
+        SAME_TEXT(handle_mint.label);
+        SAME(handle_mint.lifetime_s);
+        SAME(handle_mint.max_signatures);
+        break;
+    case MSG_HANDLE_MINTED:
+        SAME(handle_minted.handle);
+        SAME_BYTES(handle_minted.client);
+        SAME_BYTES(handle_minted.ca);
+        break;
+    case MSG_SPAWN:
+        SAME(spawn.program);
+        SAME(spawn.instance);
+        break;
+    case MSG_SPAWNED:
+        SAME(spawned.program);
+        SAME(spawned.instance);
+        SAME(spawned.pid);
+        break;
+    case MSG_EXITED:
+        SAME(exited.pid);
+        SAME(exited.status);
+        break;
+    case MSG_KILL:
+        SAME(kill.pid);
+        SAME(kill.signal);
+        break;
+    default: break;
+    }
+}
