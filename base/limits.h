@@ -6,7 +6,7 @@
 #define LIMIT_PACKET 65536u     /* bytes in one packet, any channel */
 #define LIMIT_SIGN_PACKET 1024u /* bytes in one packet, a signing channel */
 #define LIMIT_PACKET_FDS 4u     /* descriptors with one packet */
-#define LIMIT_DECODE_ARENA (256u * 1024u)
+#define LIMIT_DECODE_ARENA (512u * 1024u) /* the fullest valid packet, decoded */
 
 /* Fields. */
 #define LIMIT_LABEL 64u

@@ -113,7 +113,7 @@ static enum msg_kind kind_of_case(Keyward__Wire__Envelope__BodyCase body_case)
 /* ---- Decoding --------------------------------------------------------------------------------------------------- */
 
 /* Says whether a field unknown to the schema is in the message or below. The schema has no cycle, so its own depth
- * bounds this recursion. */
+ * bounds this recursion. It has no oneof below the envelope, so every pointer here is what its field says. */
 static bool has_unknown_field(const ProtobufCMessage *message)
 {
     if (message->n_unknown_fields > 0) return true;
@@ -142,11 +142,17 @@ static ProtobufCMessage *envelope_body(const Keyward__Wire__Envelope *envelope)
     return (ProtobufCMessage *)envelope->sign_tls13_server;
 }
 
-/* One message has one form on the wire: what packs to another length than it came in had a field twice, a default
- * spelled out, a number longer than it has to be or too large for its type, or a NUL inside a text. */
-static bool is_canonical(const Keyward__Wire__Envelope *envelope, size_t len)
+/* One message has one form on the wire: it is packed again and has to come out as it came in. What does not had a field
+ * twice or out of order, a default spelled out, a number longer than it has to be or too large for its type, a truth
+ * value beyond 1, or a NUL inside a text. */
+static enum err check_canonical(struct codec_arena *arena, const Keyward__Wire__Envelope *envelope,
+                                const uint8_t *packet, size_t len)
 {
-    return protobuf_c_message_get_packed_size(&envelope->base) == len;
+    if (keyward__wire__envelope__get_packed_size(envelope) != len) return ERR_MALFORMED;
+    uint8_t *again = codec_arena_take(arena, len);
+    if (again == NULL) return ERR_TOO_LARGE;
+    keyward__wire__envelope__pack(envelope, again);
+    return memcmp(again, packet, len) == 0 ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t *packet, size_t len, msg_kinds allowed)
@@ -162,13 +168,13 @@ enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t 
     enum msg_kind kind = kind_of_case(envelope->body_case);
     if (kind == MSG_NONE) return ERR_MALFORMED;
     const ProtobufCMessage *body = envelope_body(envelope);
-    if (envelope->base.n_unknown_fields > 0 || has_unknown_field(body) || !is_canonical(envelope, len)) {
-        return ERR_MALFORMED;
-    }
+    if (envelope->base.n_unknown_fields > 0 || has_unknown_field(body)) return ERR_MALFORMED;
+    enum err err = check_canonical(arena, envelope, packet, len);
+    if (err != ERR_OK) return err;
 
     out->kind = kind;
     out->id = envelope->id;
-    enum err err = kinds[kind].decode(arena, out, body);
+    err = kinds[kind].decode(arena, out, body);
     if (err != ERR_OK) return err;
     if (!kinds[kind].check(out)) return ERR_MALFORMED;
     return (allowed & MSG_BIT(kind)) != 0 ? ERR_OK : ERR_DENIED;

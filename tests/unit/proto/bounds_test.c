@@ -49,6 +49,7 @@ static void put(struct wire *message, const struct edge *edge, uint64_t value)
     }
     free(element);
     memcpy(message, &without, sizeof without);
+    wire_sort(message);
 }
 
 static enum err decode_with(const struct edge *edge, uint64_t value)
@@ -66,6 +67,7 @@ static enum err decode_with(const struct edge *edge, uint64_t value)
         put(&inner, edge, value);
         wire_without(&changed_body, &body, edge->parent);
         wire_add_bytes(&changed_body, edge->parent, inner.data, inner.len);
+        wire_sort(&changed_body);
         wire_envelope(&changed, number, &changed_body);
     }
     return codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS);
@@ -125,6 +127,7 @@ Test(bounds, an_element_of_a_repeated_field_is_not_empty)
         wire_of(&packet, &sample);
         unsigned number = wire_body(&body, &packet);
         wire_add_bytes(&body, edge->field, "", 0);
+        wire_sort(&body);
         wire_envelope(&changed, number, &body);
         cr_expect_eq(codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS), ERR_MALFORMED, "%s field %u",
                      msg_kind_name(edge->kind), edge->field);
@@ -174,6 +177,7 @@ static void expect_no_text_takes(const char *value, size_t len)
             if (message->fields[i].type == PROTOBUF_C_TYPE_STRING) {
                 wire_without(&changed_body, &body, message->fields[i].id);
                 wire_add_bytes(&changed_body, message->fields[i].id, value, len);
+                wire_sort(&changed_body);
                 wire_envelope(&changed, number, &changed_body);
                 cr_expect_eq(codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS), ERR_MALFORMED, "%s.%s",
                              message->short_name, message->fields[i].name);
@@ -186,8 +190,10 @@ static void expect_no_text_takes(const char *value, size_t len)
                 cr_assert(wire_find(&inner, &body, message->fields[i].id));
                 wire_without(&without, &inner, nested->fields[j].id);
                 wire_add_bytes(&without, nested->fields[j].id, value, len);
+                wire_sort(&without);
                 wire_without(&changed_body, &body, message->fields[i].id);
                 wire_add_bytes(&changed_body, message->fields[i].id, without.data, without.len);
+                wire_sort(&changed_body);
                 wire_envelope(&changed, number, &changed_body);
                 cr_expect_eq(codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS), ERR_MALFORMED, "%s.%s",
                              nested->short_name, nested->fields[j].name);
@@ -196,6 +202,14 @@ static void expect_no_text_takes(const char *value, size_t len)
         }
     }
     cr_expect_gt(texts, 20);
+}
+
+Test(bounds, texts_take_what_is_printable)
+{
+    struct msg sample = sample_of(MSG_FAILED), out;
+    sample.failed.text = "\xc3\xbc ~";
+    wire_of(&packet, &sample);
+    cr_expect_eq(codec_decode(arena, &out, packet.data, packet.len, ALL_KINDS), ERR_OK);
 }
 
 Test(bounds, texts_take_no_control_characters)

@@ -159,6 +159,7 @@ static void expect_nested_malformed(void (*change)(struct wire *nested))
             change(&nested);
             wire_without(&other, &body, message->fields[i].id);
             wire_add_bytes(&other, message->fields[i].id, nested.data, nested.len);
+            wire_sort(&other);
             wire_envelope(&changed, number, &other);
             cr_expect_eq(decode(&changed), ERR_MALFORMED, "%s.%s", message->short_name, message->fields[i].name);
             changed_messages++;
@@ -268,6 +269,17 @@ Test(codec, numbers_have_one_form)
     cr_expect_eq(codec_decode(arena, &out, spelled_out, sizeof spelled_out, ALL_KINDS), ERR_MALFORMED);
 }
 
+Test(codec, fields_have_one_order)
+{
+    static const uint8_t in_order[] = {0x08, 0x01, 0x92, 0x05, 0x04, 0x08, 0x02, 0x10, 0x09};
+    static const uint8_t out_of_order[] = {0x08, 0x01, 0x92, 0x05, 0x04, 0x10, 0x09, 0x08, 0x02};
+    static const uint8_t id_last[] = {0x92, 0x05, 0x04, 0x08, 0x02, 0x10, 0x09, 0x08, 0x01};
+    cr_expect_eq(codec_decode(arena, &out, in_order, sizeof in_order, ALL_KINDS), ERR_OK);
+    cr_expect_eq(out.exited.status, 9);
+    cr_expect_eq(codec_decode(arena, &out, out_of_order, sizeof out_of_order, ALL_KINDS), ERR_MALFORMED);
+    cr_expect_eq(codec_decode(arena, &out, id_last, sizeof id_last, ALL_KINDS), ERR_MALFORMED);
+}
+
 Test(codec, kinds_that_are_not_allowed_are_denied)
 {
     for (unsigned kind = MSG_NONE + 1; kind < MSG_NUM_KINDS; kind++) {
@@ -340,17 +352,18 @@ Test(codec, a_system_status_that_fills_a_packet_fits)
     size_t num = 0;
     for (; err == ERR_OK && num <= LIMIT_GRANTS; num++) {
         if (num > 0) {
-            handles[num - 1] = (struct handle_status){.handle = num,
-                                                      .label = "a label of middle length, 37 letters",
-                                                      .purpose = PURPOSE_TLS_CLIENT,
-                                                      .signatures = 1 << 20};
+            handles[num - 1] =
+                (struct handle_status){.handle = num,
+                                       .label = "a label that is long enough to fill a packet, of 60 letters..",
+                                       .purpose = PURPOSE_TLS_CLIENT,
+                                       .signatures = 1 << 20};
         }
         msg.system_status.num_handles = num;
         err = codec_encode(packet.data, &packet.len, LIMIT_PACKET, &msg);
         if (err == ERR_OK) cr_assert_eq(decode(&packet), ERR_OK, "%zu handles in %zu bytes", num, packet.len);
     }
     cr_expect_gt(packet.len, LIMIT_PACKET - 200u);
-    cr_expect_gt(num, 1000);
+    cr_expect_gt(num, 800);
 }
 
 Test(codec, encoding_into_too_little_room_says_so)
@@ -379,17 +392,18 @@ Test(codec, a_failure_is_told_even_with_a_broken_text)
     struct msg msg = {.kind = MSG_FAILED, .failed = {"file \xff\nx", ERR_INPUT}};
     wire_of(&packet, &msg);
     cr_assert_eq(decode(&packet), ERR_OK);
-    cr_expect_str_eq(out.failed.text, "file ?" "?x");
+    cr_expect_str_eq(out.failed.text, "file ?"
+                                      "?x");
 }
 
-Test(codec, encoding_what_is_out_of_bounds_is_a_bug, .signal = SIGABRT)
+Test(codec, encoding_what_is_out_of_bounds_is_a_bug, .signal = SIGILL)
 {
     struct msg msg = {.kind = MSG_SIGNATURE, .signature = {NULL, 0}};
     enum err err = codec_encode(packet.data, &packet.len, sizeof packet.data, &msg);
     cr_log_error("came back with %d", (int)err);
 }
 
-Test(codec, encoding_no_kind_is_a_bug, .signal = SIGABRT)
+Test(codec, encoding_no_kind_is_a_bug, .signal = SIGILL)
 {
     struct msg msg = {.kind = MSG_NONE};
     enum err err = codec_encode(packet.data, &packet.len, sizeof packet.data, &msg);

@@ -86,7 +86,8 @@ Test(field, repair_keeps_what_is_good)
 {
     char out[16];
     field_text_repair(out, sizeof out, "a\x01\xc3\xbc\xff\x7fz");
-    cr_expect_str_eq(out, "a?\xc3\xbc?" "?z");
+    cr_expect_str_eq(out, "a?\xc3\xbc?"
+                          "?z");
     field_text_repair(out, sizeof out, NULL);
     cr_expect_str_eq(out, "");
 }

@@ -172,14 +172,14 @@ Test(link, kinds_out_of_place_are_denied)
     }
 }
 
-Test(link, sending_a_kind_out_of_place_is_a_bug, .signal = SIGABRT)
+Test(link, sending_a_kind_out_of_place_is_a_bug, .signal = SIGILL)
 {
     struct link web = lower(LINK_SIGN_SERVER);
     struct msg request = sample_of(MSG_SIGN_BROWSER_DIGEST);
     cr_log_error("came back with %d", (int)link_send(&web, &request, NULL, 0));
 }
 
-Test(link, sending_too_few_descriptors_is_a_bug, .signal = SIGABRT)
+Test(link, sending_too_few_descriptors_is_a_bug, .signal = SIGILL)
 {
     struct link broker = upper(LINK_BROKER_KEYD);
     struct msg grant = sample_of(MSG_KEYD_GRANT);

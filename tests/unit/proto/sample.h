@@ -36,4 +36,7 @@ bool wire_find(struct wire *out, const struct wire *message, unsigned field);
 /* wire_without copies message but for the fields of that number. */
 void wire_without(struct wire *out, const struct wire *message, unsigned field);
 
+/* wire_sort puts a message's fields in order of their numbers. */
+void wire_sort(struct wire *message);
+
 #endif

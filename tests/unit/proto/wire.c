@@ -1,4 +1,6 @@
 #include <criterion/criterion.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/proto/sample.h"
@@ -112,4 +114,25 @@ void wire_without(struct wire *out, const struct wire *message, unsigned field)
         memcpy(out->data + out->len, message->data + piece.start, piece.end - piece.start);
         out->len += piece.end - piece.start;
     }
+}
+
+void wire_sort(struct wire *message)
+{
+    struct wire *sorted = malloc(sizeof *sorted);
+    cr_assert_not_null(sorted);
+    sorted->len = 0;
+    struct piece piece = {0};
+    for (unsigned last = 0, lowest = 0; lowest != UINT_MAX; last = lowest) {
+        lowest = UINT_MAX;
+        for (size_t at = 0; next_piece(&piece, message, at); at = piece.end) {
+            if (piece.field > last && piece.field < lowest) lowest = piece.field;
+        }
+        for (size_t at = 0; next_piece(&piece, message, at); at = piece.end) {
+            if (piece.field != lowest) continue;
+            memcpy(sorted->data + sorted->len, message->data + piece.start, piece.end - piece.start);
+            sorted->len += piece.end - piece.start;
+        }
+    }
+    memcpy(message, sorted, sizeof *sorted);
+    free(sorted);
 }
