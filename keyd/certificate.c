@@ -45,7 +45,10 @@ static const uint8_t constraints_leaf[] = {0x30, 0x00};                         
 
 static const struct profile profiles[CERTIFICATE_NUM_PROFILES] = {
     [CERTIFICATE_CA] = {constraints_ca, sizeof(constraints_ca), {1, 0x06}, NULL}, /* keyCertSign, cRLSign */
-    [CERTIFICATE_SERVER] = {constraints_leaf, sizeof(constraints_leaf), {7, 0x80}, oid_server_auth}, /* digitalSignature */
+    [CERTIFICATE_SERVER] = {constraints_leaf,
+                            sizeof(constraints_leaf),
+                            {7, 0x80},
+                            oid_server_auth}, /* digitalSignature */
     [CERTIFICATE_CLIENT] = {constraints_leaf, sizeof(constraints_leaf), {7, 0x80}, oid_client_auth},
 };
 
@@ -91,8 +94,8 @@ static bool add_time(CBB *out, uint64_t when)
     const int year = utc_time ? tm.tm_year % 100 : tm.tm_year + 1900;
     int len = snprintf(text, sizeof(text), utc_time ? "%02d%02d%02d%02d%02d%02dZ" : "%04d%02d%02d%02d%02d%02dZ", year,
                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-    return len > 0 && add_element(out, utc_time ? CBS_ASN1_UTCTIME : CBS_ASN1_GENERALIZEDTIME, (const uint8_t *)text,
-                                  (size_t)len);
+    return len > 0 &&
+           add_element(out, utc_time ? CBS_ASN1_UTCTIME : CBS_ASN1_GENERALIZEDTIME, (const uint8_t *)text, (size_t)len);
 }
 
 static bool add_validity(CBB *out, const struct certificate_spec *spec)

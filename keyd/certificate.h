@@ -18,8 +18,8 @@ enum certificate_profile {
     CERTIFICATE_NUM_PROFILES
 };
 
-#define CERTIFICATE_POINT 65u  /* an uncompressed P-256 point */
-#define CERTIFICATE_SERIAL 16u /* positive, and its first octet not zero */
+#define CERTIFICATE_POINT 65u       /* an uncompressed P-256 point */
+#define CERTIFICATE_SERIAL 16u      /* positive, and its first octet not zero */
 #define CERTIFICATE_COMMON_NAME 64u /* bytes; RFC 5280, A.1: ub-common-name */
 
 struct certificate_spec {

@@ -28,9 +28,8 @@ static enum refusal on_sign_tls13_client(struct answer *out, uint8_t out_digest[
 }
 
 /* The one digest that keyd did not make: what it is of cannot be seen here, so the handle is pinned to its browser. */
-static enum refusal on_sign_browser_digest(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST],
-                                           struct grant *grant, const struct msg *request,
-                                           const struct dispatch_scene *scene)
+static enum refusal on_sign_browser_digest(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                           const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)grant, (void)scene;
     _Static_assert(sizeof(request->sign_browser_digest.digest) == KEYSTORE_DIGEST, "a SHA-256 digest");

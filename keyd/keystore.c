@@ -35,7 +35,8 @@ struct keystore {
     struct certificate certificates[KEY_NUM_ROLES];
 };
 
-static const char *const role_names[KEY_NUM_ROLES] = {[KEY_CA] = "ca", [KEY_SERVER] = "server", [KEY_CLIENT] = "client"};
+static const char *const role_names[KEY_NUM_ROLES] = {
+    [KEY_CA] = "ca", [KEY_SERVER] = "server", [KEY_CLIENT] = "client"};
 
 static const enum certificate_profile role_profiles[KEY_NUM_ROLES] = {
     [KEY_CA] = CERTIFICATE_CA, [KEY_SERVER] = CERTIFICATE_SERVER, [KEY_CLIENT] = CERTIFICATE_CLIENT};
@@ -67,8 +68,8 @@ static enum err make_key(struct keystore *keystore, enum key_role role)
     EC_KEY *key = key_generate(role);
     if (key == NULL) return ERR_CRYPTO;
     keystore->keys[role] = key;
-    size_t len = EC_POINT_point2oct(EC_KEY_get0_group(key), EC_KEY_get0_public_key(key),
-                                    POINT_CONVERSION_UNCOMPRESSED, keystore->points[role], CERTIFICATE_POINT, NULL);
+    size_t len = EC_POINT_point2oct(EC_KEY_get0_group(key), EC_KEY_get0_public_key(key), POINT_CONVERSION_UNCOMPRESSED,
+                                    keystore->points[role], CERTIFICATE_POINT, NULL);
     return len == CERTIFICATE_POINT ? ERR_OK : ERR_CRYPTO;
 }
 

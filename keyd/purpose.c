@@ -33,8 +33,7 @@ void purpose_tls13_content(uint8_t out[PURPOSE_TLS13_CONTENT], size_t *out_len, 
     *out_len = (size_t)(at - out);
 }
 
-void purpose_tls12_content(uint8_t out[PURPOSE_TLS12_CONTENT], size_t *out_len,
-                           const struct sign_tls12_server *request)
+void purpose_tls12_content(uint8_t out[PURPOSE_TLS12_CONTENT], size_t *out_len, const struct sign_tls12_server *request)
 {
     CHECK(request->point.len <= LIMIT_ECDHE_POINT);
     uint8_t *at = out;
@@ -58,8 +57,7 @@ static enum refusal check_curve_point(int curve, struct bytes point, size_t poin
     EC_POINT *parsed = group != NULL ? EC_POINT_new(group) : NULL;
     enum refusal refusal = REFUSAL_INTERNAL;
     if (parsed != NULL)
-        refusal =
-            EC_POINT_oct2point(group, parsed, point.data, point.len, NULL) ? REFUSAL_NONE : REFUSAL_PARAMETERS;
+        refusal = EC_POINT_oct2point(group, parsed, point.data, point.len, NULL) ? REFUSAL_NONE : REFUSAL_PARAMETERS;
     EC_POINT_free(parsed);
     EC_GROUP_free(group);
     ERR_clear_error();

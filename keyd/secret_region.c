@@ -31,8 +31,7 @@ static enum err map_memfd(uint8_t *at, size_t len, struct diag *diag)
     if (fd < 0) return diag_set(diag, ERR_SYSTEM, "memfd_secret: %s", strerror(errno));
     if (ftruncate(fd, (off_t)len) != 0)
         return diag_set(diag, ERR_SYSTEM, "cannot size the secret memory: %s", strerror(errno));
-    if (mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-        return diag_lock(diag, len);
+    if (mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) return diag_lock(diag, len);
     return ERR_OK;
 }
 
@@ -50,8 +49,7 @@ enum err secret_region_map(struct secret_region *out, size_t len, enum secret_ki
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     CHECK(len > 0 && len % page == 0);
     uint8_t *guard = mmap(NULL, len + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (guard == MAP_FAILED)
-        return diag_set(diag, ERR_SYSTEM, "cannot map memory for the keys: %s", strerror(errno));
+    if (guard == MAP_FAILED) return diag_set(diag, ERR_SYSTEM, "cannot map memory for the keys: %s", strerror(errno));
 
     uint8_t *data = guard + page;
     enum err err = kind == SECRET_MEMFD ? map_memfd(data, len, diag) : map_locked(data, len, diag);

@@ -1,0 +1,40 @@
+/* The live signing channels: reads requests, has them answered, writes the answers.
+ *
+ * Nobody waits for anybody: a channel is read a few packets at a time, and one whose holder does not fetch its answers
+ * is not read until it does. A packet that is not a message costs its sender the channel and nobody else anything. */
+#ifndef KEYWARD_KEYD_CHANNEL_TABLE_H
+#define KEYWARD_KEYD_CHANNEL_TABLE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "keyd/keystore.h"
+#include "proto/message.h"
+
+struct ev_loop;
+struct events;
+struct channel_table;
+
+/* Called whenever something was added to the events. */
+typedef void (*channel_table_notify)(void *context);
+
+/* NULL: no memory. The loop and the events outlive the table. */
+struct channel_table *channel_table_new(struct ev_loop *loop, struct events *events, channel_table_notify notify,
+                                        void *context);
+void channel_table_free(struct channel_table *table);
+
+/* channel_table_serve says with which keys the channels are served. Before the first grant. */
+void channel_table_serve(struct channel_table *table, const struct keystore *keystore);
+
+/* channel_table_grant opens a channel on fd, which it takes in every case. If it cannot, the broker is told that the
+ * channel is closed, and why: REFUSAL_PARAMETERS for a name that is taken, REFUSAL_BUSY if there is no room,
+ * REFUSAL_INTERNAL if the kernel would not. */
+void channel_table_grant(struct channel_table *table, const struct keyd_grant *terms, int fd);
+
+/* channel_table_revoke closes the grant's channel at once, unanswered. Nothing happens if there is none. */
+void channel_table_revoke(struct channel_table *table, uint64_t grant);
+
+/* channel_table_status fills in the counts; the array of grants lives until the next call. */
+void channel_table_status(struct channel_table *table, struct keyd_status *out);
+
+#endif

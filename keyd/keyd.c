@@ -1,0 +1,208 @@
+#include "keyd/keyd.h"
+
+#include <ev.h>
+#include <stdlib.h>
+
+#include <openssl/ec.h>
+#include <openssl/nid.h>
+#include <openssl/rand.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keyd/channel_table.h"
+#include "keyd/events.h"
+#include "keyd/secret_memory.h"
+#include "proto/link.h"
+
+struct keyd {
+    struct ev_loop *loop;
+    struct link broker;
+    ev_io readable;
+    ev_io writable; /* active while events or a status wait */
+    struct codec_arena *arena;
+    struct events events;
+    struct channel_table *channels;
+    struct keystore *keystore; /* NULL until the broker's setup */
+    uint64_t status_id;
+    bool status_waits;
+    enum err end; /* why the loop ended */
+    struct diag *diag;
+};
+
+static void keyd_end(struct keyd *keyd, enum err why)
+{
+    keyd->end = why;
+    ev_break(keyd->loop, EVBREAK_ALL);
+}
+
+static enum err send_status(struct keyd *keyd)
+{
+    if (!keyd->status_waits) return ERR_OK;
+    struct msg msg;
+    msg.kind = MSG_KEYD_STATUS;
+    msg.id = keyd->status_id;
+    channel_table_status(keyd->channels, &msg.keyd_status);
+    enum err err = link_send(&keyd->broker, &msg, NULL, 0);
+    if (err == ERR_OK) keyd->status_waits = false;
+    return err;
+}
+
+/* keyd_tell_broker sends what waits for the broker, as far as it takes it. */
+static void keyd_tell_broker(void *context)
+{
+    struct keyd *keyd = context;
+    enum err err = events_send(&keyd->events, &keyd->broker);
+    if (err == ERR_OK) err = send_status(keyd);
+    if (err == ERR_AGAIN)
+        ev_io_start(keyd->loop, &keyd->writable);
+    else
+        ev_io_stop(keyd->loop, &keyd->writable);
+    if (err != ERR_OK && err != ERR_AGAIN) keyd_end(keyd, ERR_OK); /* the broker is gone */
+}
+
+static void on_broker_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop, (void)events;
+    keyd_tell_broker(watcher->data);
+}
+
+static void send_identity(struct keyd *keyd, uint64_t id)
+{
+    struct certificate_info certificates[KEY_NUM_ROLES];
+    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++)
+        certificates[role] = *keystore_info(keyd->keystore, role);
+    struct msg msg;
+    msg.kind = MSG_KEYD_IDENTITY;
+    msg.id = id;
+    msg.keyd_identity = (struct keyd_identity){
+        .ca = keystore_certificate(keyd->keystore, KEY_CA),
+        .server = keystore_certificate(keyd->keystore, KEY_SERVER),
+        .client = keystore_certificate(keyd->keystore, KEY_CLIENT),
+        .certificates = certificates,
+        .num_certificates = KEY_NUM_ROLES,
+        .secret_memory = secret_memory_kind() == SECRET_MEMFD,
+    };
+    enum err err = link_send(&keyd->broker, &msg, NULL, 0);
+    if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot send the certificates to the broker"));
+}
+
+static void on_setup(struct keyd *keyd, const struct msg *msg)
+{
+    enum err err = keystore_new(&keyd->keystore, &msg->keyd_setup, clock_wall_s(), keyd->diag);
+    if (err != ERR_OK) {
+        keyd_end(keyd, err);
+        return;
+    }
+    channel_table_serve(keyd->channels, keyd->keystore);
+    send_identity(keyd, msg->id);
+}
+
+/* The setup comes first and once; what has no keys to sign with is not granted. */
+static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
+{
+    const bool is_setup = msg->kind == MSG_KEYD_SETUP;
+    if (msg->kind == MSG_STOP) {
+        keyd_end(keyd, ERR_OK);
+        return ERR_CLOSED;
+    }
+    if (is_setup == (keyd->keystore != NULL)) return ERR_MALFORMED;
+    if (is_setup) {
+        on_setup(keyd, msg);
+    } else if (msg->kind == MSG_KEYD_GRANT) {
+        channel_table_grant(keyd->channels, &msg->keyd_grant, packet_extra_take(extra, 0));
+    } else if (msg->kind == MSG_KEYD_REVOKE) {
+        channel_table_revoke(keyd->channels, msg->keyd_revoke);
+    } else { /* proto/rules.c lets nothing else through but the question for the status */
+        keyd->status_id = msg->id;
+        keyd->status_waits = true;
+        keyd_tell_broker(keyd);
+    }
+    return keyd->end;
+}
+
+static void on_broker_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop, (void)events;
+    struct keyd *keyd = watcher->data;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct msg msg;
+        struct packet_extra extra;
+        err = link_recv(&keyd->broker, &msg, &extra, keyd->arena);
+        if (err == ERR_OK) {
+            err = on_broker_message(keyd, &msg, &extra);
+            packet_extra_close(&extra);
+        }
+    }
+    if (err == ERR_CLOSED) keyd_end(keyd, ERR_OK);
+    if (err == ERR_MALFORMED || err == ERR_DENIED || err == ERR_TOO_LARGE)
+        keyd_end(keyd, diag_set(keyd->diag, ERR_MALFORMED, "the broker sent what it may not send now"));
+}
+
+/* What BoringSSL makes on first use, and would have no way to make later: its random generator's state, for which it
+ * stops the process if it fails, and the curves of the key exchanges. */
+static enum err warm_boringssl(struct diag *diag)
+{
+    uint8_t random[16];
+    RAND_bytes(random, sizeof(random));
+    EC_GROUP *p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_GROUP *p384 = EC_GROUP_new_by_curve_name(NID_secp384r1);
+    return p256 != NULL && p384 != NULL ? ERR_OK : diag_set(diag, ERR_MEMORY, "no memory for the curves");
+}
+
+enum err keyd_new(struct keyd **out, int broker_fd, struct diag *diag)
+{
+    *out = NULL;
+    enum err err = warm_boringssl(diag);
+    if (err != ERR_OK) return err;
+    struct keyd *keyd = calloc(1, sizeof(*keyd));
+    if (keyd == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
+    keyd->broker = (struct link){.fd = broker_fd, .role = LINK_BROKER_KEYD, .end = LINK_LOWER};
+    keyd->arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    keyd->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (keyd->loop != NULL) keyd->channels = channel_table_new(keyd->loop, &keyd->events, keyd_tell_broker, keyd);
+    if (keyd->arena == NULL || keyd->channels == NULL) {
+        keyd_free(keyd);
+        return diag_set(diag, ERR_MEMORY, "no memory for the event loop");
+    }
+    ev_io_init(&keyd->readable, on_broker_readable, broker_fd, EV_READ);
+    ev_io_init(&keyd->writable, on_broker_writable, broker_fd, EV_WRITE);
+    keyd->readable.data = keyd;
+    keyd->writable.data = keyd;
+    /* A revocation goes before the requests that came with it. */
+    ev_set_priority(&keyd->readable, EV_MAXPRI);
+    *out = keyd;
+    return ERR_OK;
+}
+
+void keyd_free(struct keyd *keyd)
+{
+    if (keyd == NULL) return;
+    channel_table_free(keyd->channels);
+    keystore_free(keyd->keystore);
+    codec_arena_free(keyd->arena);
+    if (keyd->loop != NULL) ev_loop_destroy(keyd->loop);
+    free(keyd);
+}
+
+enum err keyd_run(struct keyd *keyd, struct diag *diag)
+{
+    keyd->diag = diag;
+    keyd->end = ERR_OK;
+    ev_io_start(keyd->loop, &keyd->readable);
+    ev_run(keyd->loop, 0);
+    ev_io_stop(keyd->loop, &keyd->readable);
+    ev_io_stop(keyd->loop, &keyd->writable);
+    if (keyd->end != ERR_OK) keyd_report_failure(keyd->broker.fd, keyd->end, diag);
+    return keyd->end;
+}
+
+void keyd_report_failure(int broker_fd, enum err why, const struct diag *diag)
+{
+    const struct link broker = {.fd = broker_fd, .role = LINK_BROKER_KEYD, .end = LINK_LOWER};
+    struct msg msg;
+    msg.kind = MSG_FAILED;
+    msg.id = 0;
+    msg.failed = (struct failed){.text = diag->text, .error = (uint32_t)why};
+    if (link_send(&broker, &msg, NULL, 0) != ERR_OK) log_line("%s", diag->text);
+}
