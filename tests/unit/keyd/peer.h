@@ -1,0 +1,50 @@
+/* A running keyd, the program itself with its sandbox on, seen from its broker; and the holders of its channels. */
+#ifndef KEYWARD_TESTS_UNIT_KEYD_PEER_H
+#define KEYWARD_TESTS_UNIT_KEYD_PEER_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "proto/link.h"
+
+#define PEER_TIMEOUT_MS 5000u
+#define PEER_KEYD "keyd/keyd" /* in a test's runfiles */
+
+struct peer {
+    pid_t pid;
+    struct link broker;
+    struct codec_arena *arena;
+    struct msg identity; /* its spans live in identity_arena */
+    struct codec_arena *identity_arena;
+};
+
+/* peer_spawn starts program; peer_start does, and has it set up. Failures fail the test. */
+void peer_spawn(struct peer *peer, const char *program);
+void peer_start(struct peer *peer);
+
+/* peer_setup asks for the usual names. */
+void peer_setup(struct peer *peer);
+
+/* peer_stop says stop and returns the exit status as wait(2) gives it. */
+int peer_stop(struct peer *peer);
+
+/* peer_grant has keyd serve a new channel, and returns the other end. */
+struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, uint32_t lifetime_s,
+                       uint64_t max_signatures);
+void peer_revoke(struct peer *peer, uint64_t grant);
+
+/* peer_event waits for the next event. */
+struct keyd_event peer_event(struct peer *peer);
+
+/* peer_status asks for the status; its array lives until the next call. */
+struct keyd_status peer_status(struct peer *peer);
+
+/* peer_ask sends a request and waits for its answer, whose spans live until the next call. ERR_CLOSED: keyd cut the
+ * channel. */
+MUST_CHECK enum err peer_ask(struct peer *peer, const struct link *link, struct msg *out, const struct msg *request);
+
+/* Requests with a hash of 0x11s. */
+struct msg peer_sign_tls13(enum msg_kind kind, uint64_t id);
+struct msg peer_sign_digest(uint64_t id);
+
+#endif
