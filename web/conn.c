@@ -201,6 +201,13 @@ static enum conn_wait write_piece(struct conn *conn, const uint8_t *data, size_t
     }
 }
 
+static enum conn_wait wait_for_session(struct conn *conn, enum conn_wait wait)
+{
+    uint64_t deadline = conn->session->ops->deadline(conn->session);
+    conn->deadline = deadline != 0 ? deadline : clock_monotonic_ms() + conn->shared->deadlines.idle_ms;
+    return wait;
+}
+
 static enum conn_wait read_piece(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
@@ -211,11 +218,7 @@ static enum conn_wait read_piece(struct conn *conn)
         return WAIT_NOTHING;
     }
     switch (SSL_get_error(conn->ssl, result)) {
-    case SSL_ERROR_WANT_READ: {
-        uint64_t deadline = ops->deadline(conn->session);
-        conn->deadline = deadline != 0 ? deadline : clock_monotonic_ms() + conn->shared->deadlines.idle_ms;
-        return WAIT_READ;
-    }
+    case SSL_ERROR_WANT_READ: return wait_for_session(conn, WAIT_READ);
     case SSL_ERROR_ZERO_RETURN:
         conn->peer_ended = true;
         ops->receive_end(conn->session);
@@ -237,9 +240,7 @@ static enum conn_wait step_open(struct conn *conn)
     unsigned wants = ops->wants(conn->session);
     if ((wants & SESSION_CLOSE) != 0 || conn->session_over) return conn_enter(conn, CONN_CLOSING);
     if ((wants & SESSION_READ) != 0 && !conn->peer_ended) return read_piece(conn);
-    uint64_t deadline = ops->deadline(conn->session);
-    conn->deadline = deadline != 0 ? deadline : clock_monotonic_ms() + conn->shared->deadlines.idle_ms;
-    return WAIT_CALL;
+    return wait_for_session(conn, WAIT_CALL);
 }
 
 static enum conn_wait step_closing(struct conn *conn)
@@ -268,7 +269,7 @@ static enum conn_wait conn_step(struct conn *conn)
     case CONN_LINGERING: return step_lingering(conn);
     case CONN_CLOSED: break;
     }
-    CHECK(!"a closed connection takes no step");
+    CHECK(conn->state != CONN_CLOSED); /* a closed connection takes no step */
     return WAIT_NOTHING;
 }
 
@@ -307,6 +308,9 @@ static void conn_run(struct conn *conn)
         conn_free(conn);
         return;
     }
+    /* Out of steps, so the peer is anything but idle; the session's deadline counts from its next wait. */
+    if (conn->wait == WAIT_NOTHING && conn->state == CONN_OPEN)
+        conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
     watch(conn);
     set_alarm(conn);
 }
@@ -327,6 +331,19 @@ static void on_signature(void *context)
     conn_run(context);
 }
 
+static void open_expire(struct conn *conn)
+{
+    const struct session_ops *ops = conn->session->ops;
+    /* A peer that takes nothing cannot be told anything, and a session without a deadline has nothing to tell. */
+    if (conn->unsent != NULL || ops->deadline(conn->session) == 0) {
+        conn_enter(conn, CONN_CLOSED);
+        return;
+    }
+    ops->expire(conn->session);
+    uint64_t deadline = ops->deadline(conn->session);
+    if (deadline != 0 && deadline <= clock_monotonic_ms()) conn->session_over = true;
+}
+
 static void conn_expire(struct conn *conn)
 {
     switch (conn->state) {
@@ -335,18 +352,10 @@ static void conn_expire(struct conn *conn)
             log_outcome(conn, TLS_OUTCOME_ABORTED, "the handshake was not finished in time");
         conn_enter(conn, CONN_CLOSED);
         break;
-    case CONN_OPEN:
-        /* A peer that takes nothing cannot be told anything. */
-        if (conn->unsent != NULL) {
-            conn_enter(conn, CONN_CLOSED);
-            break;
-        }
-        conn->session->ops->expire(conn->session);
-        if (conn->session->ops->deadline(conn->session) <= clock_monotonic_ms()) conn->session_over = true;
-        break;
+    case CONN_OPEN: open_expire(conn); break;
     case CONN_CLOSING:
-    case CONN_LINGERING:
-    case CONN_CLOSED: conn_enter(conn, CONN_CLOSED); break;
+    case CONN_LINGERING: conn_enter(conn, CONN_CLOSED); break;
+    case CONN_CLOSED: break;
     }
     conn_run(conn);
 }

@@ -17,7 +17,7 @@ struct echo_session {
     unsigned idle_ms;
     uint64_t deadline;
     unsigned num_lines;
-    bool ending; /* no more lines are taken; what is in out is the last */
+    bool ending;   /* no more lines are taken; what is in out is the last */
     uint8_t *line; /* the unfinished one; allocated while there is one, so that an idle connection holds no buffer */
     size_t line_len;
     uint8_t *out; /* from out_at to out_len is still to be sent */

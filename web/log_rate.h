@@ -7,9 +7,9 @@
 
 /* Zero state: nothing logged yet. */
 struct log_rate {
-    uint64_t second;    /* of clock_monotonic_ms / 1000 */
-    unsigned count;     /* lines in it */
-    uint64_t withheld;  /* lines since the last that was let through */
+    uint64_t second;   /* of clock_monotonic_ms / 1000 */
+    unsigned count;    /* lines in it */
+    uint64_t withheld; /* lines since the last that was let through */
 };
 
 /* log_rate_admit says whether one more line may be written at now_ms, at most per_second in a second. If so,

@@ -26,10 +26,9 @@ static enum err parse_tls12(struct sign_tls12_server *out, CBS *input)
     uint8_t curve_type;
     CBS point;
     if (!CBS_copy_bytes(input, out->client_random, sizeof out->client_random) ||
-        !CBS_copy_bytes(input, out->server_random, sizeof out->server_random) ||
-        !CBS_get_u8(input, &curve_type) || curve_type != NAMED_CURVE || !CBS_get_u16(input, &out->group) ||
-        !CBS_get_u8_length_prefixed(input, &point) || CBS_len(&point) == 0 || CBS_len(&point) > LIMIT_ECDHE_POINT ||
-        CBS_len(input) != 0)
+        !CBS_copy_bytes(input, out->server_random, sizeof out->server_random) || !CBS_get_u8(input, &curve_type) ||
+        curve_type != NAMED_CURVE || !CBS_get_u16(input, &out->group) || !CBS_get_u8_length_prefixed(input, &point) ||
+        CBS_len(&point) == 0 || CBS_len(&point) > LIMIT_ECDHE_POINT || CBS_len(input) != 0)
         return ERR_INPUT;
     out->point = (struct bytes){CBS_data(&point), CBS_len(&point)};
     return ERR_OK;

@@ -163,8 +163,8 @@ static void channel_lose(struct signer *signer, enum err err)
 static enum err request_send(struct signer *signer, struct request *request)
 {
     struct msg msg;
-    enum err err = sign_input_parse(&msg, request->tls_version, request->scheme,
-                                    (struct bytes){request->input, request->len});
+    enum err err =
+        sign_input_parse(&msg, request->tls_version, request->scheme, (struct bytes){request->input, request->len});
     CHECK(err == ERR_OK); /* sign() has parsed it before */
     msg.id = request_id(signer, request);
     err = link_send(&signer->link, &msg, NULL, 0);
@@ -304,15 +304,13 @@ static enum ssl_private_key_result_t send_or_queue(struct signer *signer, struct
         request->state = REQUEST_QUEUED;
         return ssl_private_key_retry;
     }
-    switch (request_send(signer, request)) {
-    case ERR_OK: return ssl_private_key_retry;
-    case ERR_AGAIN:
+    enum err err = request_send(signer, request);
+    if (err == ERR_AGAIN) {
         request->state = REQUEST_QUEUED;
         signer->first_queued = request;
         ev_io_start(signer->loop, &signer->writable);
-        return ssl_private_key_retry;
-    default: return ssl_private_key_failure;
     }
+    return err == ERR_OK || err == ERR_AGAIN ? ssl_private_key_retry : ssl_private_key_failure;
 }
 
 static enum ssl_private_key_result_t method_sign(SSL *ssl, uint8_t *out, size_t *out_len, size_t max_out,

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/auto.h"
-#include "base/check.h"
 #include "web/tls_refusal.h"
 #include "web/trust.h"
 
@@ -28,6 +27,11 @@ static void auto_context(SSL_CTX **context)
 static void auto_x509(X509 **certificate)
 {
     X509_free(*certificate);
+}
+
+static void auto_key(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
 }
 
 /* One client has one certificate in memory, however many connections it opens. */
@@ -127,7 +131,7 @@ static enum err check_leaf(struct bytes der, struct diag *diag)
     const uint8_t *at = der.data;
     AUTO(auto_x509) X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
     if (leaf == NULL || at != der.data + der.len) return complain(diag, "the server's certificate does not parse");
-    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    AUTO(auto_key) EVP_PKEY *key = X509_get_pubkey(leaf);
     const EC_KEY *ec = key != NULL ? EVP_PKEY_get0_EC_KEY(key) : NULL;
     if (ec == NULL || EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)) != NID_X9_62_prime256v1)
         return diag_set(diag, ERR_INPUT, "the server's certificate: its key is not ECDSA P-256, which keyd signs with");
@@ -162,8 +166,7 @@ enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, boo
     require_client_certificate(context);
     enum err err = set_protocol(context, tls12, diag);
     if (err == ERR_OK) err = set_chain(context, identity, diag);
-    if (err == ERR_OK)
-        err = trust_load(context, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
+    if (err == ERR_OK) err = trust_load(context, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
     if (err != ERR_OK) return err;
     *out = context;
     context = NULL;

@@ -123,8 +123,8 @@ static enum tls_outcome write_library_reason(char *out, size_t out_len, const SS
     return TLS_OUTCOME_REFUSED;
 }
 
-enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl,
-                                       const struct tls_handshake *handshake, int ssl_error)
+enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl, const struct tls_handshake *handshake,
+                                       int ssl_error)
 {
     enum tls_outcome outcome = TLS_OUTCOME_ABORTED;
     if (ssl_error == SSL_ERROR_SSL && ERR_peek_error() != 0)

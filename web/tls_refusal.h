@@ -18,7 +18,7 @@ void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store);
 
 /* tls_refusal_handshake writes why SSL_do_handshake on ssl has failed with ssl_error (SSL_get_error), from the error
  * queue and what handshake has kept, and empties the queue. */
-enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl,
-                                       const struct tls_handshake *handshake, int ssl_error);
+enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl, const struct tls_handshake *handshake,
+                                       int ssl_error);
 
 #endif

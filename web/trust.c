@@ -107,8 +107,7 @@ static enum err read_file(const struct trust *trust, char *out, size_t *out_len,
     for (;;) {
         ssize_t n = pread(fd, out + *out_len, cap - *out_len, (off_t)*out_len);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0)
-            return diag_set(trust->diag, ERR_SYSTEM, "%s: cannot be read: %s", trust->source, strerror(errno));
+        if (n < 0) return diag_set(trust->diag, ERR_SYSTEM, "%s: cannot be read: %s", trust->source, strerror(errno));
         if (n == 0) return ERR_OK;
         *out_len += (size_t)n;
         if (*out_len == cap)

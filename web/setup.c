@@ -1,0 +1,76 @@
+#include "web/setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proto/link.h"
+
+static struct link broker_link(int fd)
+{
+    return (struct link){.fd = fd, .role = LINK_BROKER_WEB, .end = LINK_LOWER};
+}
+
+static void add_dir(struct setup *setup, int fd, enum sandbox_access access)
+{
+    setup->dirs[setup->num_dirs++] = (struct sandbox_dir){.fd = fd, .access = access};
+}
+
+static void take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
+{
+    const struct web_setup *message = &msg->web_setup;
+    char name[32];
+    out->id = msg->id;
+    out->site = (struct http_site_config){
+        .root_fd = message->has_root ? packet_extra_take(extra, 0) : -1,
+        .uploads_fd = message->has_uploads ? packet_extra_take(extra, message->has_root ? 1 : 0) : -1,
+        .max_upload_bytes = message->max_upload_bytes,
+        .idle_timeout_ms = message->idle_timeout_ms,
+    };
+    out->worker = (struct worker_config){
+        .broker_fd = broker_fd,
+        .tls12 = message->tls12,
+        .deadlines = conn_deadlines_default(),
+        .sign_ms = DEADLINE_SIGN_MS,
+    };
+    if (message->has_root) add_dir(out, out->site.root_fd, SANDBOX_READ);
+    if (message->has_uploads) add_dir(out, out->site.uploads_fd, SANDBOX_READ_WRITE);
+    snprintf(name, sizeof name, "web[%u]", message->worker);
+    log_open(name);
+}
+
+enum err setup_receive(struct setup *out, int broker_fd, struct diag *diag)
+{
+    struct link link = broker_link(broker_fd);
+    struct msg msg;
+    struct packet_extra extra;
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    memset(out, 0, sizeof *out);
+    if (arena == NULL) return diag_set(diag, ERR_MEMORY, "setup: no memory");
+    enum err err = channel_wait(broker_fd, DEADLINE_START_MS);
+    if (err == ERR_OK) err = link_recv(&link, &msg, &extra, arena);
+    if (err != ERR_OK) {
+        err = diag_set(diag, err, "setup: no WEB_SETUP on descriptor %d: %s; the broker starts web, people do not",
+                       broker_fd, err_name(err));
+    } else if (msg.kind != MSG_WEB_SETUP) {
+        packet_extra_close(&extra);
+        err = diag_set(diag, ERR_MALFORMED, "setup: the broker's first message is %s, not WEB_SETUP",
+                       msg_kind_name(msg.kind));
+    } else {
+        take(out, &msg, &extra, broker_fd);
+    }
+    codec_arena_free(arena);
+    return err;
+}
+
+enum err setup_open_site(struct setup *setup, struct diag *diag)
+{
+    return http_site_open(&setup->worker.site, &setup->site, diag);
+}
+
+void setup_answer_failed(int broker_fd, uint64_t id, enum err err, const struct diag *diag)
+{
+    struct link link = broker_link(broker_fd);
+    struct msg msg = {.kind = MSG_FAILED, .id = id, .failed = {.text = diag->text, .error = (uint32_t)err}};
+    if (link_send(&link, &msg, NULL, 0) != ERR_OK) log_line("failed reason=%s", log_quote(diag->text));
+}

@@ -1,0 +1,198 @@
+#include "web/worker.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proto/link.h"
+#include "web/listener.h"
+#include "web/signer.h"
+#include "web/tls.h"
+
+struct worker {
+    struct link broker;
+    struct codec_arena *arena;
+    bool tls12;
+    int exit_code;
+    ev_io orders;
+    ev_io commits; /* the site's finished uploads */
+    ev_timer stop;
+    struct conn_shared shared;
+    struct listeners listeners;
+};
+
+static void end_loop(struct worker *worker, int exit_code)
+{
+    worker->exit_code = exit_code;
+    ev_break(worker->shared.loop, EVBREAK_ALL);
+}
+
+static void answer(struct worker *worker, const struct msg *msg)
+{
+    /* The broker reads whenever it can; if it has stopped, the end of the channel is next. */
+    enum err err = link_send(&worker->broker, msg, NULL, 0);
+    if (err != ERR_OK) log_line("answer to the broker lost kind=%s reason=%s", msg_kind_name(msg->kind), err_name(err));
+}
+
+static void answer_failed(struct worker *worker, uint64_t id, enum err error, const struct diag *diag)
+{
+    struct msg msg = {.kind = MSG_FAILED, .id = id, .failed = {.text = diag->text, .error = (uint32_t)error}};
+    answer(worker, &msg);
+    if (worker->shared.tls == NULL) end_loop(worker, err_exit_code(error));
+}
+
+/* The new context is for new connections. Handshakes that began under the last one fail at the signer, which has the
+ * new key; connections that are open go on. */
+static void take_identity(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
+{
+    struct diag diag = {{0}};
+    SSL_CTX *context;
+    int client_ca_fd = extra->num_fds > 1 ? extra->fds[1] : -1;
+    enum err err = tls_context_new(&context, &msg->web_identity, worker->tls12, client_ca_fd, &diag);
+    if (err != ERR_OK) {
+        answer_failed(worker, msg->id, err, &diag);
+        return;
+    }
+    SSL_CTX_free(worker->shared.tls);
+    worker->shared.tls = context;
+    signer_connect(worker->shared.signer, packet_extra_take(extra, 0));
+    listeners_start(&worker->listeners);
+    answer(worker, &(struct msg){.kind = MSG_READY, .id = msg->id});
+}
+
+static void answer_status(struct worker *worker, uint64_t id)
+{
+    const struct conn_shared *shared = &worker->shared;
+    struct http_site_counters http = http_site_counters(shared->site);
+    struct msg msg = {.kind = MSG_WEB_STATUS, .id = id};
+    msg.web_status = (struct web_status){
+        .handshakes = shared->handshakes,
+        .handshakes_failed = shared->handshakes_failed,
+        .requests = http.requests,
+        .requests_refused = http.requests_refused,
+        .connections = shared->num_conns,
+        .echo_lines = shared->echo_lines,
+    };
+    answer(worker, &msg);
+}
+
+/* conn_shared.closed */
+static void on_conn_closed(void *context)
+{
+    struct worker *worker = context;
+    if (worker->shared.draining && worker->shared.num_conns == 0) end_loop(worker, 0);
+}
+
+static void begin_stop(struct worker *worker)
+{
+    if (worker->shared.draining) return;
+    listeners_close(&worker->listeners);
+    ev_timer_set(&worker->stop, worker->shared.deadlines.shutdown_ms / 1e3, 0);
+    ev_timer_start(worker->shared.loop, &worker->stop);
+    conn_drain_all(&worker->shared);
+    on_conn_closed(worker); /* there may have been none */
+}
+
+static void on_stop_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    log_line("stopping: connections cut off count=%zu", worker->shared.num_conns);
+    end_loop(worker, 0);
+}
+
+/* link_recv lets nothing through that is not in the rules for this end. */
+static void obey(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
+{
+    if (msg->kind == MSG_STATUS_QUERY)
+        answer_status(worker, msg->id);
+    else if (msg->kind == MSG_STOP)
+        begin_stop(worker);
+    else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
+        take_identity(worker, msg, extra);
+    else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
+        listeners_set(&worker->listeners, &msg->web_listen, packet_extra_take(extra, 0));
+    packet_extra_close(extra);
+}
+
+static void on_orders(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)events;
+    struct worker *worker = watcher->data;
+    struct msg msg;
+    struct packet_extra extra;
+    enum err err = link_recv(&worker->broker, &msg, &extra, worker->arena);
+    if (err == ERR_AGAIN) return;
+    if (err == ERR_OK) {
+        obey(worker, &msg, &extra);
+        return;
+    }
+    log_line("channel to the broker lost reason=%s", err_name(err));
+    ev_io_stop(loop, watcher);
+    end_loop(worker, err == ERR_CLOSED ? 0 : EXIT_SYSTEM);
+}
+
+static void on_commits(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    struct worker *worker = watcher->data;
+    http_site_complete(worker->shared.site);
+}
+
+static void init_watchers(struct worker *worker)
+{
+    ev_io_init(&worker->orders, on_orders, worker->broker.fd, EV_READ);
+    ev_io_init(&worker->commits, on_commits, http_site_fd(worker->shared.site), EV_READ);
+    ev_init(&worker->stop, on_stop_deadline);
+    worker->orders.data = worker->commits.data = worker->stop.data = worker;
+    ev_io_start(worker->shared.loop, &worker->orders);
+    if (worker->commits.fd >= 0) ev_io_start(worker->shared.loop, &worker->commits);
+}
+
+enum err worker_new(struct worker **out, const struct worker_config *config, struct diag *diag)
+{
+    *out = NULL;
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) return diag_set(diag, ERR_MEMORY, "worker: no memory");
+    worker->broker = (struct link){.fd = config->broker_fd, .role = LINK_BROKER_WEB, .end = LINK_LOWER};
+    worker->tls12 = config->tls12;
+    worker->arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    struct conn_shared *shared = &worker->shared;
+    shared->site = config->site;
+    shared->deadlines = config->deadlines;
+    shared->closed = on_conn_closed;
+    shared->context = worker;
+    shared->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (shared->loop != NULL) shared->signer = signer_new(shared->loop, config->sign_ms);
+    if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL) {
+        worker_free(worker);
+        return diag_set(diag, ERR_SYSTEM, "worker: no memory, or no epoll descriptor, for the event loop");
+    }
+    listeners_init(&worker->listeners, shared);
+    init_watchers(worker);
+    *out = worker;
+    return ERR_OK;
+}
+
+int worker_run(struct worker *worker)
+{
+    ev_run(worker->shared.loop, 0);
+    return worker->exit_code;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL) return;
+    struct conn_shared *shared = &worker->shared;
+    if (worker->listeners.shared != NULL) listeners_close(&worker->listeners);
+    conn_free_all(shared);
+    signer_free(shared->signer);
+    SSL_CTX_free(shared->tls);
+    if (shared->loop != NULL) ev_loop_destroy(shared->loop);
+    codec_arena_free(worker->arena);
+    free(worker);
+}
