@@ -1,0 +1,52 @@
+#include "web/http/api.h"
+
+#include <http_parser.h>
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A certificate's text is a client's: what is not UTF-8 is not shown. */
+static json_t *text(const char *value)
+{
+    json_t *string = value != NULL ? json_string(value) : json_string("");
+    return string != NULL ? string : json_string("?");
+}
+
+static json_t *describe_client(const struct certificate_text *certificate)
+{
+    char not_after[DATE_ISO_LEN + 1];
+    uint64_t seconds = certificate->not_after < DATE_MAX_S ? certificate->not_after : DATE_MAX_S;
+    date_iso(not_after, seconds * 1000);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "subject", text(certificate->subject), "serial",
+                     text(certificate->serial), "fingerprint", text(certificate->fingerprint), "issuer",
+                     text(certificate->issuer), "not_after", text(not_after));
+}
+
+static json_t *describe_tls(const struct session_peer *peer)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "protocol", text(peer->protocol), "cipher", text(peer->cipher), "group",
+                     text(peer->group), "alpn", text(peer->alpn));
+}
+
+struct fault api_answer(struct exchange *exchange)
+{
+    char timestamp[DATE_ISO_LEN + 1];
+    date_iso(timestamp, wall_ms());
+    json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "message", "Hello from Keyward", "timestamp", timestamp, "client",
+                             describe_client(&exchange->peer->certificate), "tls", describe_tls(exchange->peer));
+    char *body = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_decref(root);
+    if (body == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+    exchange->response.owned = body;
+    response_set_text(&exchange->response, HTTP_STATUS_OK, "application/json",
+                      (struct bytes){(const uint8_t *)body, strlen(body)});
+    response_add(&exchange->response, "Cache-Control", "no-store");
+    return (struct fault){0, NULL};
+}

@@ -1,0 +1,166 @@
+#include "web/http/exchange.h"
+
+#include <ctype.h>
+#include <http_parser.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "web/http/route.h"
+#include "web/http/site_internal.h"
+#include "web/http/upload.h"
+
+void exchange_init(struct exchange *exchange, struct http_site *site, const struct session_peer *peer,
+                   enum request_version version, void (*ready)(void *context), void *context)
+{
+    *exchange = (struct exchange){.site = site, .peer = peer, .ready = ready, .context = context};
+    request_init(&exchange->request, version);
+    response_init(&exchange->response);
+    exchange->body_limit = LIMIT_HTTP_BODY;
+}
+
+void exchange_start(struct exchange *exchange)
+{
+    exchange->started_ms = clock_monotonic_ms();
+}
+
+/* HSTS holds for every port of a host: for localhost and bare addresses it would lock a developer out of whatever else
+ * runs there (RFC 6797 ignores it for addresses anyway). */
+static enum response_hsts hsts_for(const char *host)
+{
+    size_t len = strcspn(host, ":");
+    static const char local[] = "localhost";
+    const size_t local_len = sizeof(local) - 1;
+    if (len == 0 || host[0] == '[' || strspn(host, "0123456789.") >= len) return RESPONSE_NO_HSTS;
+    if (len >= local_len && strncasecmp(host + len - local_len, local, local_len) == 0 &&
+        (len == local_len || host[len - local_len - 1] == '.'))
+        return RESPONSE_NO_HSTS;
+    return RESPONSE_HSTS;
+}
+
+static void finish_response(struct exchange *exchange)
+{
+    bool head = exchange->request.method == HTTP_HEAD;
+    response_finish(&exchange->response, head ? RESPONSE_HEAD_ONLY : RESPONSE_WITH_BODY,
+                    hsts_for(exchange->request.host));
+}
+
+bool exchange_has_response(const struct exchange *exchange)
+{
+    return exchange->response.status != 0;
+}
+
+/* Those that are about what was asked for, not about how: the connection is as good as before. */
+static enum exchange_after after_refusal(unsigned status)
+{
+    switch (status) {
+    case HTTP_STATUS_FORBIDDEN:
+    case HTTP_STATUS_NOT_FOUND:
+    case HTTP_STATUS_METHOD_NOT_ALLOWED:
+    case HTTP_STATUS_CONFLICT: return AFTER_KEEP;
+    default: return AFTER_CLOSE;
+    }
+}
+
+void exchange_refuse(struct exchange *exchange, struct fault fault)
+{
+    if (exchange_has_response(exchange)) return;
+    if (fault.reason != NULL) {
+        exchange->site->counters.requests_refused++;
+        log_line("request refused peer=%s status=%u reason=%s", log_quote(exchange->peer->address), fault.status,
+                 log_quote(fault.reason));
+    }
+    upload_abort(exchange->upload);
+    exchange->upload = NULL;
+    exchange->after = after_refusal(fault.status);
+    response_set_error(&exchange->response, fault.status);
+    if (fault.status == HTTP_STATUS_METHOD_NOT_ALLOWED && exchange->route != NULL)
+        response_add(&exchange->response, "Allow", exchange->route->allow);
+    finish_response(exchange);
+}
+
+void exchange_begin(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    struct fault fault = request_check(request);
+    if (fault.status == 0) {
+        exchange->route = route_find(request->target.path);
+        fault = route_begin(exchange->route, exchange);
+    }
+    if (fault.status == 0 && request->num_lengths > 0 && request->length > exchange->body_limit)
+        fault = (struct fault){HTTP_STATUS_PAYLOAD_TOO_LARGE, "Content-Length over the limit"};
+    if (fault.status != 0) exchange_refuse(exchange, fault);
+}
+
+void exchange_body(struct exchange *exchange, struct bytes data)
+{
+    if (exchange_has_response(exchange)) return;
+    exchange->body_len += data.len;
+    struct fault fault = {0, NULL};
+    if (exchange->body_len > exchange->body_limit)
+        fault = (struct fault){HTTP_STATUS_PAYLOAD_TOO_LARGE, "body over the limit"};
+    else if (exchange->upload != NULL)
+        fault = upload_write(exchange->upload, data);
+    if (fault.status != 0) exchange_refuse(exchange, fault);
+}
+
+static void upload_done(void *context, const struct commit *result)
+{
+    struct exchange *exchange = context;
+    upload_abort(exchange->upload);
+    exchange->upload = NULL;
+    struct response *response = &exchange->response;
+    switch (result->result) {
+    case COMMIT_CREATED: response_set_text(response, HTTP_STATUS_CREATED, "text/plain", (struct bytes){NULL, 0}); break;
+    case COMMIT_REPLACED: response->status = HTTP_STATUS_NO_CONTENT; break;
+    case COMMIT_FAILED: exchange_refuse(exchange, upload_fault(result)); break;
+    }
+    if (result->result != COMMIT_FAILED) finish_response(exchange);
+    exchange->ready(exchange->context);
+}
+
+void exchange_end(struct exchange *exchange)
+{
+    if (exchange_has_response(exchange)) return;
+    if (exchange->upload != NULL) {
+        upload_commit(exchange->upload, upload_done, exchange);
+        return;
+    }
+    struct fault fault = route_answer(exchange->route, exchange);
+    if (fault.status != 0)
+        exchange_refuse(exchange, fault);
+    else
+        finish_response(exchange);
+}
+
+static const char *version_name(enum request_version version)
+{
+    switch (version) {
+    case VERSION_HTTP10: return "HTTP/1.0";
+    case VERSION_HTTP11: return "HTTP/1.1";
+    case VERSION_HTTP2: return "HTTP/2";
+    }
+    return "";
+}
+
+static void log_access(const struct exchange *exchange)
+{
+    const struct request *request = &exchange->request;
+    log_line("request peer=%s method=%s path=%s status=%u bytes=%llu protocol=%s subject=%s ms=%llu",
+             log_quote(exchange->peer->address), request_method_name(request), log_quote(request->target.path),
+             exchange->response.status, (unsigned long long)exchange->response.given, version_name(request->version),
+             log_quote(exchange->peer->certificate.subject),
+             (unsigned long long)(clock_monotonic_ms() - exchange->started_ms));
+}
+
+void exchange_cleanup(struct exchange *exchange)
+{
+    if (exchange->started_ms != 0) {
+        exchange->site->counters.requests++;
+        log_access(exchange);
+    }
+    upload_abort(exchange->upload);
+    exchange->upload = NULL;
+    request_cleanup(&exchange->request);
+    response_reset(&exchange->response);
+}

@@ -1,0 +1,59 @@
+/* One request and its response, between the protocols (http1.c, http2.c) and the routes.
+ *
+ *   init -> (request fields) -> begin -> body* -> end -> [commit] -> response -> cleanup
+ *
+ * At any point a fault may make a response at once, by exchange_refuse; what still comes of the request is then of no
+ * interest. After each call the protocol looks at exchange_has_response. */
+#ifndef KEYWARD_WEB_HTTP_EXCHANGE_H
+#define KEYWARD_WEB_HTTP_EXCHANGE_H
+
+#include "web/http/request.h"
+#include "web/http/response.h"
+#include "web/http/site.h"
+#include "web/session.h"
+
+struct route;
+struct upload;
+
+/* Whether the connection can be used for another request. HTTP/2 does not ask. */
+enum exchange_after { AFTER_KEEP, AFTER_CLOSE };
+
+struct exchange {
+    struct http_site *site;
+    const struct session_peer *peer;
+    struct request request;
+    struct response response;
+    const struct route *route; /* NULL before begin, and if there is none */
+    struct upload *upload;
+    uint64_t body_limit;
+    uint64_t body_len;
+    uint64_t started_ms; /* 0: nothing has come yet; such an exchange leaves no trace in the log */
+    enum exchange_after after;
+    /* Called when a response has become available outside of a call to the exchange. */
+    void (*ready)(void *context);
+    void *context;
+};
+
+void exchange_init(struct exchange *exchange, struct http_site *site, const struct session_peer *peer,
+                   enum request_version version, void (*ready)(void *context), void *context);
+
+/* exchange_start marks the moment of the request's first byte. */
+void exchange_start(struct exchange *exchange);
+
+/* exchange_begin: the header section is complete. */
+void exchange_begin(struct exchange *exchange);
+
+void exchange_body(struct exchange *exchange, struct bytes data);
+
+/* exchange_end: the message is complete. */
+void exchange_end(struct exchange *exchange);
+
+/* exchange_refuse answers with the fault's status, and says why in the log. */
+void exchange_refuse(struct exchange *exchange, struct fault fault);
+
+bool exchange_has_response(const struct exchange *exchange);
+
+/* exchange_cleanup frees what the exchange holds, and writes its line to the access log. */
+void exchange_cleanup(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,42 @@
+#include "web/http/http1_write.h"
+
+#include <http_parser.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+static enum err write_text(struct buffer *out, const char *text)
+{
+    return buffer_append(out, (struct bytes){(const uint8_t *)text, strlen(text)}, LIMIT_OUTPUT_BUFFER);
+}
+
+static enum err write_field(struct buffer *out, const char *name, const char *value)
+{
+    enum err err = write_text(out, name);
+    if (err == ERR_OK) err = write_text(out, ": ");
+    if (err == ERR_OK) err = write_text(out, value);
+    if (err == ERR_OK) err = write_text(out, "\r\n");
+    return err;
+}
+
+enum err http1_write_head(struct buffer *out, const struct exchange *exchange, enum exchange_after after)
+{
+    const struct response *response = &exchange->response;
+    char line[64];
+    snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", response->status,
+             http_status_str((enum http_status)response->status));
+    enum err err = write_text(out, line);
+    for (size_t i = 0; i < response->num_fields && err == ERR_OK; i++)
+        err = write_field(out, response->fields[i].name, response->fields[i].value);
+    if (err == ERR_OK && after == AFTER_CLOSE) err = write_field(out, "Connection", "close");
+    if (err == ERR_OK && after == AFTER_KEEP && exchange->request.version == VERSION_HTTP10)
+        err = write_field(out, "Connection", "keep-alive");
+    if (err == ERR_OK) err = write_text(out, "\r\n");
+    return err;
+}
+
+enum err http1_write_continue(struct buffer *out)
+{
+    return write_text(out, "HTTP/1.1 100 Continue\r\n\r\n");
+}

@@ -1,0 +1,15 @@
+/* HTTP/1 responses as bytes. */
+#ifndef KEYWARD_WEB_HTTP_HTTP1_WRITE_H
+#define KEYWARD_WEB_HTTP_HTTP1_WRITE_H
+
+#include "web/http/buffer.h"
+#include "web/http/exchange.h"
+
+/* http1_write_head appends the status line and the header section of the exchange's response. ERR_MEMORY,
+ * ERR_TOO_LARGE. */
+MUST_CHECK enum err http1_write_head(struct buffer *out, const struct exchange *exchange, enum exchange_after after);
+
+/* http1_write_continue appends the interim response that asks for the body (RFC 9110, 10.1.1). */
+MUST_CHECK enum err http1_write_continue(struct buffer *out);
+
+#endif

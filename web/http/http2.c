@@ -1,0 +1,208 @@
+#include "web/http/http2.h"
+
+#include <http_parser.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "web/http/http2_internal.h"
+#include "web/http/site_internal.h"
+
+enum {
+    STREAM_WINDOW = 256 * 1024,      /* bytes of a body that may be under way */
+    CONNECTION_WINDOW = 1024 * 1024, /* of all bodies */
+    MAX_OUTBOUND_ACKS = 128,         /* answers to SETTINGS and PING that the peer does not fetch */
+    MAX_OUTBOUND_FRAMES = 512,       /* beyond: no more is read until the peer reads */
+    MAX_SETTINGS = 32,               /* entries of a SETTINGS frame */
+    /* A browser that leaves a page resets what it still waits for, at most a connection's streams at once. */
+    RESET_BURST = 2 * LIMIT_H2_STREAMS,
+    RESETS_PER_SECOND = 20,
+    CONTROL_BURST = 200,
+    CONTROLS_PER_SECOND = 20,
+};
+
+static struct http2 *http2_of(struct session *session)
+{
+    return (struct http2 *)session;
+}
+
+static const struct http2 *http2_of_const(const struct session *session)
+{
+    return (const struct http2 *)session;
+}
+
+void http2_progress(struct http2 *http2)
+{
+    http2->progress_ms = clock_monotonic_ms();
+}
+
+void http2_cut(struct http2 *http2, const char *reason)
+{
+    if (http2->flood != NULL) return;
+    http2->flood = reason;
+    if (nghttp2_session_terminate_session(http2->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM) != 0) http2->failed = true;
+}
+
+static void fail(struct http2 *http2, int error)
+{
+    http2->failed = true;
+    http2->site->counters.requests_refused++;
+    log_line("connection refused peer=%s error=%d reason=%s", log_quote(http2->peer->address), error,
+             log_quote(nghttp2_strerror(error)));
+}
+
+static enum err http2_receive(struct session *session, const uint8_t *data, size_t len)
+{
+    struct http2 *http2 = http2_of(session);
+    if (http2->failed) return ERR_MALFORMED;
+    if (http2->expired || http2->ended) return ERR_OK;
+    ssize_t used = nghttp2_session_mem_recv(http2->nghttp2, data, len);
+    if (used < 0) fail(http2, (int)used);
+    return http2->failed ? ERR_MALFORMED : ERR_OK;
+}
+
+static void http2_receive_end(struct session *session)
+{
+    http2_of(session)->ended = true;
+}
+
+static size_t take_pending(struct http2 *http2, uint8_t *out, size_t cap)
+{
+    size_t len = http2->pending.len < cap ? http2->pending.len : cap;
+    if (len == 0) return 0;
+    memcpy(out, http2->pending.data, len);
+    http2->pending.data += len;
+    http2->pending.len -= len;
+    return len;
+}
+
+static size_t http2_produce(struct session *session, uint8_t *out, size_t cap)
+{
+    struct http2 *http2 = http2_of(session);
+    size_t len = 0;
+    while (len < cap && !http2->failed) {
+        if (http2->pending.len == 0) {
+            const uint8_t *data = NULL;
+            ssize_t got = nghttp2_session_mem_send(http2->nghttp2, &data);
+            if (got < 0) fail(http2, (int)got);
+            if (got <= 0) break;
+            http2->pending = (struct bytes){data, (size_t)got};
+        }
+        len += take_pending(http2, out + len, cap - len);
+    }
+    return len;
+}
+
+static unsigned http2_wants(const struct session *session)
+{
+    const struct http2 *http2 = http2_of_const(session);
+    if (http2->failed) return SESSION_CLOSE;
+    bool read = nghttp2_session_want_read(http2->nghttp2) != 0 && !http2->ended && !http2->expired;
+    bool write = http2->pending.len > 0 || nghttp2_session_want_write(http2->nghttp2) != 0;
+    if (!read && !write && (http2->num_committing == 0 || http2->expired)) return SESSION_CLOSE;
+    bool backlog = nghttp2_session_get_outbound_queue_size(http2->nghttp2) > MAX_OUTBOUND_FRAMES;
+    return (read && !backlog ? SESSION_READ : 0u) | (write ? SESSION_WRITE : 0u);
+}
+
+static uint64_t http2_deadline(const struct session *session)
+{
+    const struct http2 *http2 = http2_of_const(session);
+    if (http2->failed || http2->expired) return 0;
+    if (http2->num_streams == 0) return http2->progress_ms + http2->site->config.idle_timeout_ms;
+    if (http2->num_streams == http2->num_committing) return 0;
+    return http2->progress_ms + DEADLINE_BODY_MS;
+}
+
+static void http2_expire(struct session *session)
+{
+    struct http2 *http2 = http2_of(session);
+    http2->expired = true;
+    for (struct http2_stream *stream = http2->streams; stream != NULL; stream = stream->next) {
+        if (!stream->committing && !stream->request_ended)
+            exchange_refuse(&stream->exchange,
+                            (struct fault){HTTP_STATUS_REQUEST_TIMEOUT, "the body did not come in time"});
+    }
+    if (nghttp2_session_terminate_session(http2->nghttp2, NGHTTP2_NO_ERROR) != 0) http2->failed = true;
+}
+
+static void http2_drain(struct session *session)
+{
+    struct http2 *http2 = http2_of(session);
+    int32_t last = nghttp2_session_get_last_proc_stream_id(http2->nghttp2);
+    if (nghttp2_submit_goaway(http2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
+        http2->failed = true;
+}
+
+static void http2_free(struct session *session)
+{
+    struct http2 *http2 = http2_of(session);
+    while (http2->streams != NULL) http2_stream_free(http2->streams);
+    nghttp2_session_del(http2->nghttp2);
+    free(http2);
+}
+
+static const struct session_ops ops = {
+    .receive = http2_receive,
+    .receive_end = http2_receive_end,
+    .produce = http2_produce,
+    .wants = http2_wants,
+    .deadline = http2_deadline,
+    .expire = http2_expire,
+    .drain = http2_drain,
+    .free = http2_free,
+};
+
+static int make_nghttp2(struct http2 *http2)
+{
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *option = NULL;
+    int error = nghttp2_session_callbacks_new(&callbacks);
+    if (error == 0) error = nghttp2_option_new(&option);
+    if (error == 0) {
+        http2_stream_callbacks(callbacks);
+        nghttp2_option_set_no_closed_streams(option, 1);
+        nghttp2_option_set_max_outbound_ack(option, MAX_OUTBOUND_ACKS);
+        nghttp2_option_set_max_settings(option, MAX_SETTINGS);
+        error = nghttp2_session_server_new2(&http2->nghttp2, callbacks, http2, option);
+    }
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    return error;
+}
+
+static int submit_settings(struct http2 *http2)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIMIT_H2_STREAMS},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HTTP_HEADER},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    int error =
+        nghttp2_submit_settings(http2->nghttp2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+    if (error != 0) return error;
+    return nghttp2_session_set_local_window_size(http2->nghttp2, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
+}
+
+struct session *http2_session_new(struct http_site *site, const struct session_peer *peer,
+                                  const struct session_host *host)
+{
+    struct http2 *http2 = calloc(1, sizeof(*http2));
+    if (http2 == NULL) return NULL;
+    uint64_t now = clock_monotonic_ms();
+    http2->session.ops = &ops;
+    http2->site = site;
+    http2->peer = peer;
+    http2->host = *host;
+    http2->progress_ms = now;
+    meter_init(&http2->resets, RESET_BURST, RESETS_PER_SECOND, now);
+    meter_init(&http2->controls, CONTROL_BURST, CONTROLS_PER_SECOND, now);
+    if (make_nghttp2(http2) != 0 || submit_settings(http2) != 0) {
+        nghttp2_session_del(http2->nghttp2);
+        free(http2);
+        return NULL;
+    }
+    return &http2->session;
+}

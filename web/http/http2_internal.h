@@ -1,0 +1,52 @@
+/* The inside of an HTTP/2 session, for http2.c and http2_stream.c. */
+#ifndef KEYWARD_WEB_HTTP_HTTP2_INTERNAL_H
+#define KEYWARD_WEB_HTTP_HTTP2_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "web/http/exchange.h"
+#include "web/http/http2.h"
+#include "web/http/meter.h"
+
+struct http2_stream {
+    struct http2 *http2;
+    struct http2_stream *next;
+    struct http2_stream **link; /* what points to this one */
+    int32_t id;
+    bool request_ended;
+    bool submitted;  /* the response is nghttp2's */
+    bool committing; /* the answer waits for the disk */
+    struct exchange exchange;
+};
+
+struct http2 {
+    struct session session;
+    struct http_site *site;
+    const struct session_peer *peer;
+    struct session_host host;
+    nghttp2_session *nghttp2;
+    struct http2_stream *streams;
+    size_t num_streams;
+    size_t num_committing;
+    struct meter resets;   /* streams that ended by an error, whoever said so */
+    struct meter controls; /* frames that make work and carry nothing */
+    const char *flood;     /* why the connection was cut, if for a flood */
+    uint64_t progress_ms;  /* when content or a request last moved, either way */
+    struct bytes pending;  /* of nghttp2's output; its memory */
+    bool failed;           /* nghttp2 is in no state to go on */
+    bool expired;
+    bool ended; /* the peer sends no more */
+};
+
+void http2_progress(struct http2 *http2);
+
+/* http2_cut ends the connection for a flood. */
+void http2_cut(struct http2 *http2, const char *reason);
+
+/* http2_stream_callbacks sets nghttp2's callbacks; their user data is the struct http2. */
+void http2_stream_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* http2_stream_free frees the stream and takes it out of its session's list. */
+void http2_stream_free(struct http2_stream *stream);
+
+#endif

@@ -1,0 +1,259 @@
+#include <http_parser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "web/http/http2_internal.h"
+#include "web/http/site_internal.h"
+
+static void stream_ready(void *context);
+
+static struct http2_stream *stream_new(struct http2 *http2, int32_t id)
+{
+    struct http2_stream *stream = calloc(1, sizeof(*stream));
+    if (stream == NULL) return NULL;
+    stream->http2 = http2;
+    stream->id = id;
+    stream->next = http2->streams;
+    stream->link = &http2->streams;
+    if (stream->next != NULL) stream->next->link = &stream->next;
+    http2->streams = stream;
+    http2->num_streams++;
+    exchange_init(&stream->exchange, http2->site, http2->peer, VERSION_HTTP2, stream_ready, stream);
+    exchange_start(&stream->exchange);
+    return stream;
+}
+
+static void set_committing(struct http2_stream *stream, bool committing)
+{
+    if (stream->committing == committing) return;
+    stream->committing = committing;
+    if (committing)
+        stream->http2->num_committing++;
+    else
+        stream->http2->num_committing--;
+}
+
+void http2_stream_free(struct http2_stream *stream)
+{
+    set_committing(stream, false);
+    *stream->link = stream->next;
+    if (stream->next != NULL) stream->next->link = stream->link;
+    stream->http2->num_streams--;
+    exchange_cleanup(&stream->exchange);
+    free(stream);
+}
+
+static struct http2_stream *stream_of(struct http2 *http2, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(http2->nghttp2, id);
+}
+
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t cap, uint32_t *flags,
+                         nghttp2_data_source *source, void *context)
+{
+    (void)session;
+    (void)id;
+    struct http2_stream *stream = source->ptr;
+    struct http2 *http2 = context;
+    struct response *response = &stream->exchange.response;
+    size_t len;
+    if (response_read(response, out, &len, cap) != ERR_OK) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (response->given == response->length) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    http2_progress(http2);
+    return (ssize_t)len;
+}
+
+/* nghttp2 takes names and values as not const, and copies them. */
+static nghttp2_nv pair(const char *name, const char *value)
+{
+    union {
+        const char *given;
+        uint8_t *taken;
+    } name_text = {.given = name}, value_text = {.given = value};
+    return (nghttp2_nv){name_text.taken, value_text.taken, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
+}
+
+/* Gives the response to nghttp2, if there is one. */
+static int submit(struct http2_stream *stream)
+{
+    const struct response *response = &stream->exchange.response;
+    if (stream->submitted || !exchange_has_response(&stream->exchange)) return 0;
+    char status[16];
+    snprintf(status, sizeof(status), "%u", response->status);
+    nghttp2_nv fields[RESPONSE_FIELDS + 1];
+    size_t num_fields = 0;
+    fields[num_fields++] = pair(":status", status);
+    for (size_t i = 0; i < response->num_fields; i++)
+        fields[num_fields++] = pair(response->fields[i].name, response->fields[i].value);
+    nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
+    stream->submitted = true;
+    set_committing(stream, false);
+    http2_progress(stream->http2);
+    return nghttp2_submit_response(stream->http2->nghttp2, stream->id, fields, num_fields,
+                                   response_has_body(response) ? &body : NULL);
+}
+
+static void stream_ready(void *context)
+{
+    struct http2_stream *stream = context;
+    struct http2 *http2 = stream->http2;
+    if (submit(stream) != 0) http2->failed = true;
+    http2->host.wake(http2->host.context);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    struct http2 *http2 = context;
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    http2_progress(http2);
+    struct http2_stream *stream = stream_new(http2, frame->hd.stream_id);
+    if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
+}
+
+static struct fault add_header(struct request *request, struct bytes name, struct bytes value)
+{
+    static const struct bytes host = {(const uint8_t *)"host", 4};
+    if (name.len == 0 || name.data[0] != ':') return request_add_field(request, name, value);
+    if (bytes_equal(name, (struct bytes){(const uint8_t *)":method", 7})) {
+        request_set_method(request, value);
+    } else if (bytes_equal(name, (struct bytes){(const uint8_t *)":path", 5})) {
+        return target_parse(&request->target, (const char *)value.data, value.len);
+    } else if (bytes_equal(name, (struct bytes){(const uint8_t *)":authority", 10})) {
+        return request_add_field(request, host, value);
+    }
+    return (struct fault){0, NULL};
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
+                     const uint8_t *value, size_t value_len, uint8_t flags, void *context)
+{
+    (void)session;
+    (void)flags;
+    struct http2_stream *stream = stream_of(context, frame->hd.stream_id);
+    if (stream == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; /* trailers: nobody here wants any */
+    if (exchange_has_response(&stream->exchange)) return 0;
+    struct fault fault =
+        add_header(&stream->exchange.request, (struct bytes){name, name_len}, (struct bytes){value, value_len});
+    if (fault.status != 0) exchange_refuse(&stream->exchange, fault);
+    return 0;
+}
+
+static int end_request(struct http2_stream *stream)
+{
+    stream->request_ended = true;
+    exchange_end(&stream->exchange);
+    set_committing(stream, !exchange_has_response(&stream->exchange));
+    return submit(stream);
+}
+
+static int on_request(struct http2_stream *stream, bool ended)
+{
+    struct exchange *exchange = &stream->exchange;
+    if (!exchange_has_response(exchange)) exchange_begin(exchange);
+    if (ended) return end_request(stream);
+    if (exchange->request.expect_continue && !exchange_has_response(exchange)) {
+        nghttp2_nv status = pair(":status", "100");
+        return nghttp2_submit_headers(stream->http2->nghttp2, NGHTTP2_FLAG_NONE, stream->id, NULL, &status, 1, NULL) < 0
+                   ? NGHTTP2_ERR_CALLBACK_FAILURE
+                   : 0;
+    }
+    return submit(stream);
+}
+
+static void count_control(struct http2 *http2, const char *reason)
+{
+    if (meter_count(&http2->controls, clock_monotonic_ms()) == METER_FLOOD) http2_cut(http2, reason);
+}
+
+static void count_reset(struct http2 *http2)
+{
+    if (meter_count(&http2->resets, clock_monotonic_ms()) == METER_FLOOD) http2_cut(http2, "streams reset too fast");
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    (void)session;
+    struct http2 *http2 = context;
+    bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    struct http2_stream *stream = stream_of(http2, frame->hd.stream_id);
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        if (stream == NULL) return 0;
+        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) return on_request(stream, end_stream);
+        return end_stream ? end_request(stream) : 0;
+    case NGHTTP2_DATA:
+        if (frame->hd.length == 0 && !end_stream) count_control(http2, "empty DATA frames");
+        return stream != NULL && end_stream ? end_request(stream) : 0;
+    case NGHTTP2_PING: count_control(http2, "PING frames"); return 0;
+    case NGHTTP2_SETTINGS: count_control(http2, "SETTINGS frames"); return 0;
+    case NGHTTP2_PRIORITY: count_control(http2, "PRIORITY frames"); return 0;
+    default: return 0;
+    }
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *context)
+{
+    (void)session;
+    (void)flags;
+    struct http2 *http2 = context;
+    struct http2_stream *stream = stream_of(http2, id);
+    if (stream == NULL) return 0;
+    if (len > 0) http2_progress(http2);
+    exchange_body(&stream->exchange, (struct bytes){data, len});
+    return submit(stream) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static void log_goaway(const struct http2 *http2, uint32_t error)
+{
+    if (error == NGHTTP2_NO_ERROR) return;
+    http2->site->counters.requests_refused++;
+    log_line("connection refused peer=%s error=%s reason=%s", log_quote(http2->peer->address),
+             nghttp2_http2_strerror(error), log_quote(http2->flood != NULL ? http2->flood : "not HTTP/2"));
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    struct http2 *http2 = context;
+    if (frame->hd.type == NGHTTP2_GOAWAY) log_goaway(http2, frame->goaway.error_code);
+    bool content = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (!content || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
+    /* The whole answer is out while the question still comes: the rest of it is not wanted (RFC 9113, 8.1). */
+    const struct http2_stream *stream = stream_of(http2, frame->hd.stream_id);
+    if (stream == NULL || stream->request_ended) return 0;
+    return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *context)
+{
+    (void)session;
+    struct http2 *http2 = context;
+    http2->site->counters.requests_refused++;
+    log_line("request refused peer=%s status=%u reason=%s stream=%d", log_quote(http2->peer->address),
+             (unsigned)HTTP_STATUS_BAD_REQUEST, log_quote(nghttp2_strerror(error)), frame->hd.stream_id);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
+{
+    (void)session;
+    struct http2 *http2 = context;
+    struct http2_stream *stream = stream_of(http2, id);
+    if (error != NGHTTP2_NO_ERROR) count_reset(http2);
+    if (stream != NULL) http2_stream_free(stream);
+    return 0;
+}
+
+void http2_stream_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+}

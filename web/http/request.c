@@ -1,0 +1,172 @@
+#include "web/http/request.h"
+
+#include <http_parser.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct fault ok;
+
+static struct fault bad(const char *reason)
+{
+    return (struct fault){HTTP_STATUS_BAD_REQUEST, reason};
+}
+
+void request_init(struct request *request, enum request_version version)
+{
+    *request = (struct request){.version = version, .method = REQUEST_METHOD_UNKNOWN};
+}
+
+void request_cleanup(struct request *request)
+{
+    target_cleanup(&request->target);
+    free(request->if_none_match);
+    request->if_none_match = NULL;
+}
+
+static bool names(struct bytes text, const char *word)
+{
+    return text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
+}
+
+void request_set_method(struct request *request, struct bytes name)
+{
+    for (int method = HTTP_DELETE; method <= HTTP_SOURCE; method++) {
+        const char *text = http_method_str((enum http_method)method);
+        if (name.len == strlen(text) && memcmp(name.data, text, name.len) == 0) {
+            request->method = method;
+            return;
+        }
+    }
+    request->method = REQUEST_METHOD_UNKNOWN;
+}
+
+const char *request_method_name(const struct request *request)
+{
+    return request->method == REQUEST_METHOD_UNKNOWN ? "?" : http_method_str((enum http_method)request->method);
+}
+
+static struct fault add_host(struct request *request, struct bytes value)
+{
+    /* HTTP/2 may say it twice, as :authority and Host (RFC 9113, 8.3.1). */
+    if (request->version == VERSION_HTTP2 && request->num_hosts == 1 && names(value, request->host)) return ok;
+    if (++request->num_hosts > 1) return bad("more than one Host");
+    if (value.len >= sizeof(request->host)) return bad("host too long");
+    struct fault fault = target_check_authority((const char *)value.data, value.len);
+    if (fault.status != 0) return fault;
+    memcpy(request->host, value.data, value.len);
+    request->host[value.len] = '\0';
+    return ok;
+}
+
+static struct fault add_length(struct request *request, struct bytes value)
+{
+    /* A list of equal numbers may be accepted (RFC 9112, 6.3); nothing honest sends one. */
+    if (++request->num_lengths > 1) return bad("more than one Content-Length");
+    if (value.len == 0 || value.len > 19) return bad("bad Content-Length");
+    uint64_t length = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9') return bad("bad Content-Length");
+        length = length * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    request->length = length;
+    return ok;
+}
+
+static struct fault add_coding(struct request *request, struct bytes value)
+{
+    if (request->version != VERSION_HTTP11) return bad("Transfer-Encoding outside of HTTP/1.1");
+    if (++request->num_codings > 1) return bad("more than one Transfer-Encoding");
+    if (!names(value, "chunked")) return bad("Transfer-Encoding is not chunked");
+    request->chunked = true;
+    return ok;
+}
+
+static struct fault add_expect(struct request *request, struct bytes value)
+{
+    if (!names(value, "100-continue")) return (struct fault){HTTP_STATUS_EXPECTATION_FAILED, "unknown expectation"};
+    /* RFC 9110, 10.1.1: one from an HTTP/1.0 client is ignored. */
+    request->expect_continue = request->version != VERSION_HTTP10;
+    return ok;
+}
+
+static struct fault add_none_match(struct request *request, struct bytes value)
+{
+    size_t have = request->if_none_match != NULL ? strlen(request->if_none_match) : 0;
+    char *joined = realloc(request->if_none_match, have + value.len + sizeof(", "));
+    if (joined == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+    request->if_none_match = joined;
+    if (have > 0) {
+        memcpy(joined + have, ", ", 2);
+        have += 2;
+    }
+    memcpy(joined + have, value.data, value.len);
+    joined[have + value.len] = '\0';
+    return ok;
+}
+
+static struct fault add_modified_since(struct request *request, struct bytes value)
+{
+    /* Not a date, or two: the field is ignored (RFC 9110, 13.1.3). */
+    bool usable = value.len < sizeof(request->if_modified_since) && request->if_modified_since[0] == '\0';
+    size_t len = usable ? value.len : 0;
+    memcpy(request->if_modified_since, value.data, len);
+    request->if_modified_since[len] = '\0';
+    return ok;
+}
+
+static const struct {
+    const char *name;
+    struct fault (*add)(struct request *request, struct bytes value);
+} known_fields[] = {
+    {"host", add_host},     {"content-length", add_length},    {"transfer-encoding", add_coding},
+    {"expect", add_expect}, {"if-none-match", add_none_match}, {"if-modified-since", add_modified_since},
+};
+
+static struct bytes trim(struct bytes value)
+{
+    while (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+        value.data++;
+        value.len--;
+    }
+    while (value.len > 0 && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t')) value.len--;
+    return value;
+}
+
+struct fault request_add_field(struct request *request, struct bytes name, struct bytes value)
+{
+    static const uint8_t empty[1] = {0};
+    if (++request->num_fields > LIMIT_HTTP_FIELDS)
+        return (struct fault){HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE, "too many header fields"};
+    /* HTTP/1's header section has been measured in its own bytes before it came here. */
+    if (request->version == VERSION_HTTP2) request->list_size += name.len + value.len + 32;
+    if (request->list_size > LIMIT_HTTP_HEADER)
+        return (struct fault){HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE, "header section too long"};
+    value = trim(value);
+    if (value.data == NULL) value.data = empty;
+    for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
+        if (names(name, known_fields[i].name)) return known_fields[i].add(request, value);
+    }
+    return ok;
+}
+
+struct fault request_check(struct request *request)
+{
+    if (request->num_lengths > 0 && request->num_codings > 0) return bad("both Content-Length and Transfer-Encoding");
+    if (request->num_hosts == 0 && request->version == VERSION_HTTP11) return bad("no Host");
+    /* RFC 9112, 3.2.2: the absolute form's host is the request's. */
+    if (request->target.form == TARGET_ABSOLUTE)
+        memcpy(request->host, request->target.authority, sizeof(request->target.authority));
+    if (request->method == REQUEST_METHOD_UNKNOWN) return (struct fault){HTTP_STATUS_NOT_IMPLEMENTED, "unknown method"};
+    if ((request->target.form == TARGET_AUTHORITY) != (request->method == HTTP_CONNECT))
+        return bad("the target's form does not fit the method");
+    if (request->target.form == TARGET_ASTERISK && request->method != HTTP_OPTIONS)
+        return bad("the target's form does not fit the method");
+    return ok;
+}
+
+enum request_framing request_framing(const struct request *request)
+{
+    if (request->chunked) return FRAMING_CHUNKED;
+    if (request->num_lengths > 0 && request->length > 0) return FRAMING_LENGTH;
+    return FRAMING_NONE;
+}

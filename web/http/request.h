@@ -1,0 +1,60 @@
+/* A request as both protocols give it: the method, the target, and the few header fields that anything here looks at.
+ * All limits on its head are kept here. */
+#ifndef KEYWARD_WEB_HTTP_REQUEST_H
+#define KEYWARD_WEB_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "web/http/date.h"
+#include "web/http/target.h"
+
+#define REQUEST_METHOD_UNKNOWN (-1)
+
+/* Whether the message has a body, and how its end is known. */
+enum request_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
+
+/* Which protocol's rules apply. */
+enum request_version { VERSION_HTTP10, VERSION_HTTP11, VERSION_HTTP2 };
+
+struct request {
+    enum request_version version;
+    int method; /* http_parser.h's enum http_method, or REQUEST_METHOD_UNKNOWN */
+    struct target target;
+
+    size_t num_fields;
+    size_t num_hosts;
+    size_t num_lengths;
+    size_t num_codings;
+    size_t list_size; /* HTTP/2 only: as in RFC 9113, 6.5.2 */
+
+    char host[LIMIT_NAME + sizeof(":65535")];
+    uint64_t length; /* if num_lengths is 1 */
+    bool chunked;
+    bool expect_continue;
+    char *if_none_match; /* NULL if there is none; several fields are joined by ", " */
+    char if_modified_since[40];
+};
+
+void request_init(struct request *request, enum request_version version);
+void request_cleanup(struct request *request);
+
+/* The method by its name; unknown ones are not yet a fault. */
+void request_set_method(struct request *request, struct bytes name);
+
+/* One header field, the name without its colon, the value without the white space around it. */
+struct fault request_add_field(struct request *request, struct bytes name, struct bytes value);
+
+/* request_check says whether what has been gathered is a request as a whole: one Host, one way to tell the body's
+ * end. */
+struct fault request_check(struct request *request);
+
+enum request_framing request_framing(const struct request *request);
+
+/* request_method_name returns the method for a log line: "?" if it is not known. */
+const char *request_method_name(const struct request *request);
+
+#endif

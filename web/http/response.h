@@ -1,0 +1,76 @@
+/* A response before a protocol writes it down: status, header fields, and where its body comes from. */
+#ifndef KEYWARD_WEB_HTTP_RESPONSE_H
+#define KEYWARD_WEB_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "web/http/date.h"
+
+#define RESPONSE_FIELDS 24u
+#define RESPONSE_ETAG 64u
+
+struct response_field {
+    const char *name;
+    const char *value;
+};
+
+struct response {
+    unsigned status; /* 0: there is no response yet */
+    struct response_field fields[RESPONSE_FIELDS];
+    size_t num_fields;
+
+    uint64_t length; /* of the body */
+    uint64_t given;  /* of it, so far */
+    struct bytes memory;
+    void *owned; /* memory to free, or NULL */
+    int fd;      /* a file instead of memory, or -1; the response's */
+
+    /* Room for values that are not constants. */
+    char etag[RESPONSE_ETAG];
+    char last_modified[DATE_HTTP_LEN + 1];
+    char date[DATE_HTTP_LEN + 1];
+    char length_text[24];
+    char *location;
+};
+
+/* Which body a response carries. */
+enum response_body {
+    RESPONSE_WITH_BODY,
+    RESPONSE_HEAD_ONLY, /* to HEAD: Content-Length as it would be, but no body */
+};
+
+void response_init(struct response *response);
+
+/* response_reset drops what the response holds and makes it empty. */
+void response_reset(struct response *response);
+
+/* response_add adds a header field; both strings must live as long as the response. */
+void response_add(struct response *response, const char *name, const char *value);
+
+/* response_set_text makes a body of memory that lives as long as the response; "type" is its Content-Type. */
+void response_set_text(struct response *response, unsigned status, const char *type, struct bytes body);
+
+/* response_set_file makes a body of the first len bytes of a file, whose descriptor is the response's from here on. */
+void response_set_file(struct response *response, const char *type, int fd, uint64_t len);
+
+/* response_set_error makes a short text of the status. */
+void response_set_error(struct response *response, unsigned status);
+
+/* Whether browsers may be told to come back by HTTPS alone. */
+enum response_hsts { RESPONSE_NO_HSTS, RESPONSE_HSTS };
+
+/* response_finish adds what every response carries: date, length and the security fields. */
+void response_finish(struct response *response, enum response_body body, enum response_hsts hsts);
+
+/* response_has_body says whether bytes follow the header section. */
+bool response_has_body(const struct response *response);
+
+/* response_read takes the next bytes of the body, up to cap; *out_len is 0 only at its end.
+ * ERR_SYSTEM: the file cannot be read, or has become shorter than promised. */
+MUST_CHECK enum err response_read(struct response *response, uint8_t *out, size_t *out_len, size_t cap);
+
+#endif

@@ -1,0 +1,74 @@
+#include "web/http/site.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "web/http/site_internal.h"
+#include "web/http/upload.h"
+
+/* jansson would open /dev/urandom for this at its first object, which is after the sandbox is on. */
+static enum err seed_json(struct diag *diag)
+{
+    size_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        return diag_set(diag, ERR_SYSTEM, "web: no random numbers from the kernel: %s", strerror(errno));
+    json_object_seed(seed | 1);
+    return ERR_OK;
+}
+
+static enum err start_uploads(struct http_site *site, struct diag *diag)
+{
+    if (site->config.uploads_fd < 0) return ERR_OK;
+    enum err err = upload_sweep(site->config.uploads_fd, diag);
+    if (err != ERR_OK) return err;
+    return committer_start(&site->committer, site->config.uploads_fd, diag);
+}
+
+enum err http_site_open(struct http_site **out, const struct http_site_config *config, struct diag *diag)
+{
+    struct http_site *site = calloc(1, sizeof(*site));
+    if (site == NULL) {
+        if (config->root_fd >= 0) close(config->root_fd);
+        if (config->uploads_fd >= 0) close(config->uploads_fd);
+        return diag_set(diag, ERR_MEMORY, "web: no memory for the site");
+    }
+    site->config = *config;
+    if (site->config.idle_timeout_ms == 0) site->config.idle_timeout_ms = DEADLINE_IDLE_MS;
+    enum err err = seed_json(diag);
+    if (err == ERR_OK) err = start_uploads(site, diag);
+    if (err != ERR_OK) {
+        http_site_free(site);
+        return err;
+    }
+    *out = site;
+    return ERR_OK;
+}
+
+int http_site_fd(const struct http_site *site)
+{
+    return site->committer != NULL ? committer_fd(site->committer) : -1;
+}
+
+void http_site_complete(struct http_site *site)
+{
+    if (site->committer != NULL) committer_complete(site->committer);
+}
+
+struct http_site_counters http_site_counters(const struct http_site *site)
+{
+    return site->counters;
+}
+
+void http_site_free(struct http_site *site)
+{
+    if (site == NULL) return;
+    committer_stop(site->committer);
+    if (site->config.root_fd >= 0) close(site->config.root_fd);
+    if (site->config.uploads_fd >= 0) close(site->config.uploads_fd);
+    free(site);
+}

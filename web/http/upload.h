@@ -1,0 +1,39 @@
+/* An upload: bytes into a temporary file of the uploads directory, which gets its name when all of them are there and
+ * on the disk. */
+#ifndef KEYWARD_WEB_HTTP_UPLOAD_H
+#define KEYWARD_WEB_HTTP_UPLOAD_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "web/http/commit.h"
+#include "web/http/site.h"
+#include "web/http/target.h"
+
+struct upload;
+
+/* upload_sweep removes temporary files that a crashed worker left. Those of living workers are locked and stay. For
+ * http_site_open. */
+MUST_CHECK enum err upload_sweep(int directory_fd, struct diag *diag);
+
+/* upload_name_is_valid: [A-Za-z0-9._-], not beginning with a dot, at most LIMIT_UPLOAD_NAME. */
+bool upload_name_is_valid(const char *name);
+
+/* upload_begin opens the temporary file. The name must be valid. A fault leaves *out alone. */
+struct fault upload_begin(struct upload **out, struct http_site *site, const char *name);
+
+/* upload_write appends. After a fault only upload_abort is left. */
+struct fault upload_write(struct upload *upload, struct bytes data);
+
+/* upload_commit makes the file durable and visible, in the committer's thread; then done is called, unless upload_abort
+ * was before. The upload is done's to free, by upload_abort. */
+void upload_commit(struct upload *upload, void (*done)(void *context, const struct commit *result), void *context);
+
+/* upload_fault says what a failed commit means for the client. */
+struct fault upload_fault(const struct commit *result);
+
+/* upload_abort frees the upload. What is not yet given to the committer leaves nothing behind; what is, is finished.
+ * NULL is allowed. */
+void upload_abort(struct upload *upload);
+
+#endif
