@@ -1,0 +1,177 @@
+#include "browser-shim/browser.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "browser-shim/layout.h"
+
+/* The program itself: the script in /usr/bin reads files that are none of our business. */
+#define CHROMIUM "/usr/lib/chromium/chromium"
+
+enum err browser_check(const char *name, struct diag *diag)
+{
+    if (strcmp(name, "chromium") != 0) {
+        return diag_set(diag, ERR_INPUT, "browser '%s': not one that Keyward can start; use --browser chromium", name);
+    }
+    if (access(CHROMIUM, X_OK) != 0) {
+        return diag_set(diag, ERR_NOT_FOUND, "browser '%s': %s; install the package chromium", CHROMIUM,
+                        strerror(errno));
+    }
+    return ERR_OK;
+}
+
+static void argument(struct browser_command *command, const char *text)
+{
+    CHECK(command->num_arguments < BROWSER_MAX_ARGUMENTS);
+    command->arguments[command->num_arguments++] = text;
+}
+
+__attribute__((format(printf, 2, 3))) static void variable(struct browser_command *command, const char *format, ...)
+{
+    char *text = command->room + command->room_used;
+    size_t room = sizeof command->room - command->room_used;
+    va_list values;
+    va_start(values, format);
+    int len = vsnprintf(text, room, format, values);
+    va_end(values);
+    CHECK(len >= 0 && (size_t)len < room && command->num_environment < BROWSER_MAX_ENVIRONMENT);
+    command->room_used += (size_t)len + 1;
+    command->environment[command->num_environment++] = text;
+}
+
+/* A screen to paint on is only needed where somebody looks. */
+static void add_mode(struct browser_command *command, const struct shim_setup *setup)
+{
+    if (!setup->headless && !setup->has_screenshot) {
+        argument(command, "--kiosk");
+        argument(command, setup->wayland_display[0] != '\0' ? "--ozone-platform=wayland" : "--ozone-platform=x11");
+        return;
+    }
+    argument(command, "--headless");
+    argument(command, "--disable-gpu");
+    if (!setup->has_screenshot) return;
+    argument(command, "--screenshot=" LAYOUT_SCREENSHOT);
+    argument(command, "--window-size=1280,900");
+    argument(command, "--hide-scrollbars");
+    /* The page's clock runs ahead while nothing is loading and stands still while something is, so that its own requests
+     * have been answered by the time the picture is taken. */
+    argument(command, "--virtual-time-budget=5000");
+}
+
+static void add_environment(struct browser_command *command, const struct shim_setup *setup)
+{
+    variable(command, "HOME=%s", LAYOUT_HOME);
+    variable(command, "XDG_RUNTIME_DIR=%s", LAYOUT_RUNTIME);
+    variable(command, "PATH=/usr/bin:/bin");
+    variable(command, "LANG=C.UTF-8");
+    if (setup->wayland_display[0] != '\0') variable(command, "WAYLAND_DISPLAY=%s", LAYOUT_WAYLAND);
+    if (setup->display[0] != '\0') variable(command, "DISPLAY=%s", setup->display);
+    if (setup->xauthority[0] != '\0') variable(command, "XAUTHORITY=%s", LAYOUT_XAUTHORITY);
+}
+
+void browser_command_init(struct browser_command *out, const struct shim_setup *setup)
+{
+    static const char *const always[] = {
+        CHROMIUM,
+        "--user-data-dir=" LAYOUT_PROFILE,
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--password-store=basic", /* no keyring to ask for: there is no D-Bus in there */
+        "--disable-breakpad",     /* nowhere to send a crash to */
+        /* It reaches one server, and that one over TCP. */
+        "--disable-quic",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    };
+    *out = (struct browser_command){0};
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) argument(out, always[i]);
+    add_mode(out, setup);
+    argument(out, setup->url);
+    add_environment(out, setup);
+}
+
+/* Leaves the handle, the report and /dev/null, at 3, 4 and 0 to 2. What was inherited may be at any of these numbers, so
+ * everything first moves out of the way. report_fd is where the report is, whatever happens. */
+static bool keep_descriptors(int handle_fd, int *report_fd)
+{
+    enum { REPORT_FD = BROWSER_HANDLE_FD + 1, ABOVE = 16 };
+    int report = fcntl(*report_fd, F_DUPFD_CLOEXEC, ABOVE);
+    int handle = fcntl(handle_fd, F_DUPFD_CLOEXEC, ABOVE);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (report < 0 || handle < 0 || null < 0) return false;
+    *report_fd = report;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (null != fd && dup2(null, fd) < 0) return false;
+    }
+    if (dup2(handle, BROWSER_HANDLE_FD) < 0 || dup3(report, REPORT_FD, O_CLOEXEC) < 0) return false;
+    *report_fd = REPORT_FD;
+    return close_range(REPORT_FD + 1, ~0u, 0) == 0;
+}
+
+/* The handle signs for the process that it is pinned to, and executing does not change which process this is. */
+static enum err pin_handle(struct diag *diag)
+{
+    struct link handle = {.fd = BROWSER_HANDLE_FD, .role = LINK_SIGN_BROWSER, .end = LINK_LOWER};
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    if (arena == NULL) return diag_set(diag, ERR_MEMORY, "handle: no memory to pin it");
+    struct msg request = {.kind = MSG_PIN_HANDLE, .id = 1};
+    struct msg answer = {0};
+    struct packet_extra extra = {0};
+    enum err err = link_call(&handle, &answer, &extra, arena, &request, NULL, 0, DEADLINE_MODULE_MS);
+    if (err != ERR_OK) {
+        err = diag_set(diag, err, "handle: cannot be pinned to the browser: %s", err_name(err));
+    } else if (answer.kind == MSG_REFUSAL) {
+        err = diag_set(diag, ERR_DENIED, "handle: cannot be pinned to the browser: %s", refusal_text(answer.refusal));
+    } else if (answer.kind != MSG_HANDLE_PINNED) {
+        err = diag_set(diag, ERR_MALFORMED, "handle: pinning was answered with %s", msg_kind_name(answer.kind));
+    }
+    codec_arena_free(arena);
+    return err;
+}
+
+/* execve's arrays are not const for old programs' sake only. */
+static char *const *as_vector(const char *const *strings)
+{
+    union {
+        const char *const *in;
+        char *const *out;
+    } vector = {.in = strings};
+    return vector.out;
+}
+
+/* The launcher's signal mask and ignored signals would outlive the execution. */
+static void reset_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+_Noreturn void browser_become(const struct browser_command *command, int handle_fd, const struct link *report)
+{
+    struct diag diag = {0};
+    struct link moved = *report;
+    enum err err = ERR_SYSTEM;
+    reset_signals();
+    (void)setsid();
+    if (keep_descriptors(handle_fd, &moved.fd)) {
+        err = pin_handle(&diag);
+    } else {
+        err = diag_set(&diag, ERR_SYSTEM, "browser: cannot arrange its descriptors: %s", strerror(errno));
+    }
+    if (err == ERR_OK) {
+        execve(command->arguments[0], as_vector(command->arguments), as_vector(command->environment));
+        err = diag_set(&diag, ERR_SYSTEM, "browser '%s': %s", command->arguments[0], strerror(errno));
+    }
+    struct msg failed = {.kind = MSG_FAILED, .failed = {.text = diag.text, .error = (uint32_t)err}};
+    (void)!link_send(&moved, &failed, NULL, 0);
+    _exit(err_exit_code(err));
+}

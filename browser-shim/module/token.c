@@ -1,0 +1,147 @@
+#include "browser-shim/module/token.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "proto/link.h"
+
+struct token {
+    struct link link;
+    atomic_bool gone;
+    atomic_uint holders;
+    struct token_description description;
+    uint8_t leaf[LIMIT_CERTIFICATE];
+    uint8_t issuer[LIMIT_CERTIFICATE];
+
+    pthread_mutex_t lock; /* guards what follows: one exchange at a time */
+    struct codec_arena *arena;
+    uint64_t last_id;
+};
+
+static bool socket_option_is(int fd, int option, int wanted)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == wanted;
+}
+
+bool token_guard(int fd)
+{
+    if (!socket_option_is(fd, SO_DOMAIN, AF_UNIX) || !socket_option_is(fd, SO_TYPE, SOCK_SEQPACKET)) return false;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* Takes the lock, but not after the deadline. */
+static bool lock_until(struct token *token, uint64_t deadline)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
+    return pthread_mutex_clocklock(&token->lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
+/* Sends request and waits for its answer, which must be of the wanted kind; its spans live as long as the lock is
+ * held. An answer to an earlier request that came too late is passed over by its id. */
+static enum err exchange_locked(struct token *token, struct msg *out, struct msg *request, enum msg_kind wanted,
+                                uint64_t deadline)
+{
+    uint64_t now = clock_monotonic_ms();
+    if (now >= deadline) return ERR_TIMEOUT;
+    request->id = ++token->last_id;
+    struct packet_extra extra = {0};
+    enum err err = link_call(&token->link, out, &extra, token->arena, request, NULL, 0, (unsigned)(deadline - now));
+    packet_extra_close(&extra);
+    if (err == ERR_OK && out->kind == MSG_REFUSAL) return ERR_DENIED;
+    if (err == ERR_OK && out->kind != wanted) err = ERR_MALFORMED;
+    /* keyd does not send nonsense: an end that does is not to be asked again. */
+    if (err == ERR_CLOSED || err == ERR_MALFORMED || err == ERR_TOO_LARGE) atomic_store(&token->gone, true);
+    return err == ERR_AGAIN ? ERR_TIMEOUT : err;
+}
+
+static struct bytes keep(uint8_t room[LIMIT_CERTIFICATE], struct bytes certificate)
+{
+    memcpy(room, certificate.data, certificate.len);
+    return (struct bytes){room, certificate.len};
+}
+
+static enum err describe(struct token *token)
+{
+    struct msg request = {.kind = MSG_DESCRIBE_HANDLE};
+    struct msg answer = {0};
+    enum err err =
+        exchange_locked(token, &answer, &request, MSG_HANDLE_DESCRIPTION, clock_monotonic_ms() + DEADLINE_MODULE_MS);
+    if (err != ERR_OK) return err;
+    struct token_description *description = &token->description;
+    size_t label_len = strnlen(answer.handle_description.label, LIMIT_LABEL);
+    memcpy(description->label, answer.handle_description.label, label_len);
+    description->leaf = keep(token->leaf, answer.handle_description.leaf);
+    description->issuer = keep(token->issuer, answer.handle_description.issuer);
+    return ERR_OK;
+}
+
+enum err token_open(struct token **out, int fd)
+{
+    *out = NULL;
+    if (!token_guard(fd)) return ERR_NOT_FOUND;
+    struct token *token = calloc(1, sizeof *token);
+    if (token == NULL) return ERR_MEMORY;
+    token->link = (struct link){.fd = fd, .role = LINK_SIGN_BROWSER, .end = LINK_LOWER};
+    atomic_init(&token->holders, 1);
+    pthread_mutex_init(&token->lock, NULL);
+    token->arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    enum err err = token->arena != NULL ? describe(token) : ERR_MEMORY;
+    if (err == ERR_OK) {
+        *out = token;
+    } else {
+        token_drop(token);
+    }
+    return err;
+}
+
+void token_hold(struct token *token)
+{
+    atomic_fetch_add(&token->holders, 1);
+}
+
+void token_drop(struct token *token)
+{
+    if (token == NULL || atomic_fetch_sub(&token->holders, 1) > 1) return;
+    codec_arena_free(token->arena);
+    pthread_mutex_destroy(&token->lock);
+    free(token);
+}
+
+const struct token_description *token_describe(const struct token *token)
+{
+    return &token->description;
+}
+
+bool token_is_present(struct token *token)
+{
+    if (atomic_load(&token->gone)) return false;
+    struct pollfd pollfd = {.fd = token->link.fd, .events = POLLRDHUP};
+    int ready = poll(&pollfd, 1, 0);
+    if (ready > 0 && (pollfd.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) != 0) {
+        atomic_store(&token->gone, true);
+        return false;
+    }
+    return true;
+}
+
+enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], const uint8_t digest[32])
+{
+    if (atomic_load(&token->gone)) return ERR_CLOSED;
+    uint64_t deadline = clock_monotonic_ms() + DEADLINE_MODULE_MS;
+    struct msg request = {.kind = MSG_SIGN_BROWSER_DIGEST};
+    memcpy(request.sign_browser_digest.digest, digest, sizeof request.sign_browser_digest.digest);
+    if (!lock_until(token, deadline)) return ERR_TIMEOUT;
+    struct msg answer = {0};
+    enum err err = exchange_locked(token, &answer, &request, MSG_SIGNATURE, deadline);
+    if (err == ERR_OK) err = der_read_signature(out, answer.signature);
+    pthread_mutex_unlock(&token->lock);
+    return err;
+}
