@@ -1,0 +1,152 @@
+/* The running broker: its state, shared by the files that supervise, connect and report. One thread, one loop. */
+#ifndef KEYWARD_BROKER_BROKER_H
+#define KEYWARD_BROKER_BROKER_H
+
+#include "broker/config.h"
+#include "broker/control.h"
+#include "broker/handles.h"
+#include "broker/life.h"
+#include "broker/procfs.h"
+#include "broker/resources.h"
+#include "broker/runtime_dir.h"
+#include "broker/spawner.h"
+#include "broker/topology.h"
+#include "proto/link.h"
+
+/* Slots of web's listeners. */
+enum { SLOT_HOST, SLOT_BROWSER, SLOT_ECHO };
+
+struct process {
+    const struct topology *row;
+    uint32_t instance;
+    char name[LIMIT_LABEL + 1];
+    struct life life;
+    struct link link;    /* fd -1: no channel */
+    int pidfd;           /* -1: not known yet, or reaped */
+    uint32_t pid;        /* 0 as well */
+    uint64_t order;      /* the id of the SPAWN it comes from */
+    bool kill_when_born; /* it was given up before its pid was known */
+    bool failed;         /* it said FAILED: */
+    enum err failed_error;
+    char failed_text[LIMIT_TEXT + 1];
+    /* A web worker: */
+    uint64_t grant;  /* its channel to keyd; 0: none */
+    bool introduced; /* it has an identity and the listeners */
+    bool asked;      /* STATUS_QUERY is out; keyd as well */
+    struct web_status counters;
+};
+
+/* keyd's certificates. The message stays in an arena of its own. */
+struct identity {
+    bool present;
+    struct codec_arena *arena;
+    struct keyd_identity value;
+};
+
+/* The browser inside the shim. */
+struct browser {
+    struct life life;
+    uint64_t handle;
+    bool replacing; /* one ENDED is still to come that speaks of the one before */
+    bool pictured;  /* the screenshot is complete: it need not come back */
+};
+
+struct broker {
+    const struct config *config;
+    const struct resources *resources;
+    struct runtime_dir *runtime_dir;
+    struct spawner spawner;
+    int signals;
+    uint64_t begun; /* when main began */
+    uint64_t host_cookie;
+    int landlock_abi;
+    struct procfs procfs;
+    struct codec_arena *arena;
+
+    struct process processes[LIMIT_PROCESSES]; /* keyd, the web workers, the shim */
+    size_t num_processes;
+    struct handles handles;
+    struct identity identity;
+    uint64_t renew_at; /* when keyd is to make new keys; 0: never */
+    int page_listener; /* from the browser's namespace; -1: none */
+    struct browser browser;
+    struct control control;
+    uint64_t last_id; /* of a request */
+
+    struct keyd_status keyd_counters;
+    struct web_status retired; /* of web workers that are gone */
+    uint64_t retired_signatures;
+    uint64_t retired_refusals;
+
+    bool ready;
+    uint32_t ready_ms;
+    bool stopping;
+    enum err outcome; /* why it stops */
+    bool finished;
+};
+
+/* ---- processes: broker/process.c ---- */
+
+void process_init(struct process *process, enum program program, uint32_t instance);
+
+/* process_start has the spawner start it, and tells it what it is to do. */
+void process_start(struct broker *broker, struct process *process);
+
+bool process_is_up(const struct process *process);
+
+/* process_send sends; a process that does not take its messages is given up. Descriptors stay the caller's. */
+void process_send(struct broker *broker, struct process *process, const struct msg *msg, const int *fds, size_t num_fds);
+
+/* process_give_up kills it; it will be replaced. why is for the log. */
+void process_give_up(struct broker *broker, struct process *process, const char *why);
+void process_kill(struct broker *broker, struct process *process);
+void process_hear(struct broker *broker, struct process *process);
+void process_ready(struct broker *broker, struct process *process);
+void process_note_failed(struct process *process, const struct failed *failed);
+
+/* process_answer_spawner takes one message from the spawner. */
+void process_answer_spawner(struct broker *broker);
+
+struct process *broker_keyd(struct broker *broker);
+struct process *broker_shim(struct broker *broker); /* NULL: without a browser */
+
+/* ---- keyd: broker/keyd_link.c ---- */
+
+void keyd_begin(struct broker *broker, struct process *keyd);
+void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg);
+void keyd_ended(struct broker *broker);
+
+/* keyd_grant makes a channel to keyd. out_end is the holder's end, the caller's to close. ERR_AGAIN: keyd is not there
+ * now. ERR_TOO_LARGE: too many. */
+MUST_CHECK enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, enum purpose purpose,
+                               const char *label, uint32_t lifetime_s, uint64_t max_signatures);
+void keyd_revoke(struct broker *broker, uint64_t handle);
+
+/* ---- web: broker/web_link.c ---- */
+
+void web_begin(struct broker *broker, struct process *web);
+void web_answer(struct broker *broker, struct process *web, const struct msg *msg);
+void web_ended(struct broker *broker, struct process *web);
+
+/* web_identify gives the worker the certificates and a channel to keyd; the first time the listeners too. */
+void web_identify(struct broker *broker, struct process *web);
+
+/* web_offer gives every worker the listener of one slot. */
+void web_offer(struct broker *broker, uint32_t slot);
+
+/* ---- the shim: broker/shim_link.c ---- */
+
+void shim_begin(struct broker *broker, struct process *shim);
+void shim_answer(struct broker *broker, struct process *shim, const struct msg *msg, struct packet_extra *extra);
+void shim_ended(struct broker *broker);
+
+/* shim_launch starts the browser, or starts it afresh, with a new handle; does nothing unless all it needs is there. */
+void shim_launch(struct broker *broker);
+
+/* ---- the whole: broker/supervise.c ---- */
+
+/* broker_stop begins to stop everything. outcome: why, ERR_OK if somebody asked for it. */
+void broker_stop(struct broker *broker, enum err outcome);
+void broker_check_ready(struct broker *broker);
+
+#endif

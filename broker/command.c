@@ -1,0 +1,178 @@
+#include "broker/command.h"
+
+#include <string.h>
+
+#include "broker/config_file.h"
+#include "broker/value.h"
+
+#define SEE_HELP "see broker --help"
+
+static const struct {
+    const char *words[2]; /* the second is NULL for most */
+    enum subcommand what;
+    unsigned operands;
+    bool json;
+    const char *help;
+} subcommands[] = {
+    {{"run", NULL}, COMMAND_RUN, 0, false, "start everything (the default)"},
+    {{"check", NULL}, COMMAND_CHECK, 0, false, "check configuration, files and addresses; start nothing"},
+    {{"status", NULL}, COMMAND_STATUS, 0, true, "show the running processes, handles, certificates and counters"},
+    {{"ca", NULL}, COMMAND_CA, 0, false, "print the running system's CA certificate (PEM)"},
+    {{"handle", "list"}, COMMAND_HANDLE_LIST, 0, true, "list the handles that are out"},
+    {{"handle", "revoke"}, COMMAND_HANDLE_REVOKE, 1, false, "revoke the handle with this number"},
+};
+
+#define NUM_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
+
+/* What was on the command line, sorted. */
+struct words {
+    const char *operands[4];
+    size_t num_operands;
+    const char *config_file;
+    bool json;
+    bool help;
+    bool version;
+};
+
+void command_help(FILE *out)
+{
+    fprintf(out, "broker starts, watches and connects the processes of Keyward.\n\n"
+                 "usage: broker [SUBCOMMAND] [FLAGS]\n\n");
+    for (size_t i = 0; i < NUM_SUBCOMMANDS; i++) {
+        char left[32];
+        const char *second = subcommands[i].words[1];
+        snprintf(left, sizeof left, "%s%s%s%s", subcommands[i].words[0], second ? " " : "", second ? second : "",
+                 subcommands[i].operands ? " ID" : "");
+        fprintf(out, "  %-26s %s\n", left, subcommands[i].help);
+    }
+    fprintf(out, "\nflags of run and check:\n  %-26s %s\n", "--config FILE", "an INI file; flags win over it");
+    config_print_flags(out);
+    fprintf(out,
+            "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"
+            "SIGTERM, SIGINT and SIGHUP stop everything. Exit codes: 0 done, 100 change something and try again,\n"
+            "111 the system failed.\n");
+}
+
+/* Splits --flag=value. Returns the value, or NULL if there is none. */
+static const char *split_flag(char *name, size_t name_len, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) : strlen(word);
+    if (len >= name_len) len = name_len - 1;
+    memcpy(name, word, len);
+    name[len] = '\0';
+    return equals ? equals + 1 : NULL;
+}
+
+static enum err take_alone(struct words *words, const char *name, const char *value, bool *out_taken, struct diag *diag)
+{
+    bool *flag = NULL;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) flag = &words->help;
+    if (strcmp(name, "--version") == 0) flag = &words->version;
+    if (strcmp(name, "--json") == 0) flag = &words->json;
+    *out_taken = flag != NULL;
+    if (flag && value) return diag_set(diag, ERR_INPUT, "%s takes no value; " SEE_HELP, name);
+    if (flag) *flag = true;
+    return ERR_OK;
+}
+
+/* Whether flags set the configuration on this pass, or are only looked at. */
+enum pass { PASS_LOOK, PASS_SET };
+
+static enum err take_flag(struct words *words, struct config *config, enum pass pass, int *at, int argc, char **argv,
+                          struct diag *diag)
+{
+    char name[64];
+    bool taken;
+    const char *value = split_flag(name, sizeof name, argv[*at]);
+    enum err err = take_alone(words, name, value, &taken, diag);
+    if (err != ERR_OK || taken) return err;
+    bool is_config = strcmp(name, "--config") == 0;
+    enum config_flag kind = is_config ? CONFIG_FLAG_TAKES_VALUE : config_flag_kind(name);
+    if (kind == CONFIG_FLAG_UNKNOWN) return diag_set(diag, ERR_INPUT, "unknown flag '%s'; " SEE_HELP, name);
+    if (kind == CONFIG_FLAG_ALONE && value) return diag_set(diag, ERR_INPUT, "%s takes no value; " SEE_HELP, name);
+    if (kind == CONFIG_FLAG_TAKES_VALUE && !value) {
+        if (*at + 1 >= argc) return diag_set(diag, ERR_INPUT, "%s needs a value; " SEE_HELP, name);
+        value = argv[++*at];
+    }
+    if (is_config) {
+        words->config_file = value;
+        return ERR_OK;
+    }
+    return pass == PASS_SET ? config_set_flag(config, name, value, diag) : ERR_OK;
+}
+
+static enum err take_words(struct words *words, struct config *config, enum pass pass, int argc, char **argv,
+                           struct diag *diag)
+{
+    *words = (struct words){0};
+    for (int at = 1; at < argc; at++) {
+        if (argv[at][0] == '-') {
+            enum err err = take_flag(words, config, pass, &at, argc, argv, diag);
+            if (err != ERR_OK) return err;
+        } else {
+            if (words->num_operands == 4) return diag_set(diag, ERR_INPUT, "unexpected '%s'; " SEE_HELP, argv[at]);
+            words->operands[words->num_operands++] = argv[at];
+        }
+    }
+    return ERR_OK;
+}
+
+static bool row_matches(const struct words *words, size_t row)
+{
+    const char *second = subcommands[row].words[1];
+    if (words->num_operands == 0 || strcmp(words->operands[0], subcommands[row].words[0]) != 0) return false;
+    return !second || (words->num_operands > 1 && strcmp(words->operands[1], second) == 0);
+}
+
+static enum err find_subcommand(struct command *out, const struct words *words, struct diag *diag)
+{
+    if (words->num_operands == 0) {
+        out->what = COMMAND_RUN;
+        return words->json ? diag_set(diag, ERR_INPUT, "--json does not go with run; " SEE_HELP) : ERR_OK;
+    }
+    for (size_t i = 0; i < NUM_SUBCOMMANDS; i++) {
+        if (!row_matches(words, i)) continue;
+        size_t first = subcommands[i].words[1] ? 2 : 1;
+        if (words->num_operands > first + subcommands[i].operands) {
+            return diag_set(diag, ERR_INPUT, "unexpected '%s'; " SEE_HELP,
+                            words->operands[first + subcommands[i].operands]);
+        }
+        if (words->num_operands < first + subcommands[i].operands) {
+            return diag_set(diag, ERR_INPUT, "%s %s needs a number; broker handle list shows them",
+                            subcommands[i].words[0], subcommands[i].words[1]);
+        }
+        if (words->json && !subcommands[i].json) {
+            return diag_set(diag, ERR_INPUT, "--json does not go with %s; " SEE_HELP, subcommands[i].words[0]);
+        }
+        out->what = subcommands[i].what;
+        if (subcommands[i].operands == 0) return ERR_OK;
+        struct diag why = {0};
+        enum err err = value_number(&out->handle, words->operands[first], 1, UINT64_MAX, &why);
+        return err == ERR_OK ? ERR_OK : diag_set(diag, err, "handle: %s; broker handle list shows them", why.text);
+    }
+    if (strcmp(words->operands[0], "handle") == 0) {
+        return diag_set(diag, ERR_INPUT, "handle wants 'list' or 'revoke ID'; " SEE_HELP);
+    }
+    return diag_set(diag, ERR_INPUT, "unknown subcommand '%s'; " SEE_HELP, words->operands[0]);
+}
+
+enum err command_parse(struct command *out, int argc, char **argv, struct diag *diag)
+{
+    struct words words;
+    *out = (struct command){0};
+    config_defaults(&out->config);
+    enum err err = take_words(&words, &out->config, PASS_LOOK, argc, argv, diag);
+    if (err != ERR_OK) return err;
+    if (words.help || words.version) {
+        out->what = words.help ? COMMAND_HELP : COMMAND_VERSION;
+        return ERR_OK;
+    }
+    err = find_subcommand(out, &words, diag);
+    if (err != ERR_OK) return err;
+    out->output = words.json ? COMMAND_JSON : COMMAND_FOR_PEOPLE;
+    if (words.config_file) err = config_file_load(&out->config, words.config_file, diag);
+    if (err == ERR_OK) err = take_words(&words, &out->config, PASS_SET, argc, argv, diag);
+    if (err == ERR_OK) err = config_check(&out->config, diag);
+    return err;
+}

@@ -1,0 +1,34 @@
+/* The command line: which subcommand, with which configuration. */
+#ifndef KEYWARD_BROKER_COMMAND_H
+#define KEYWARD_BROKER_COMMAND_H
+
+#include "broker/config.h"
+
+enum subcommand {
+    COMMAND_RUN,
+    COMMAND_CHECK,
+    COMMAND_STATUS,
+    COMMAND_CA,
+    COMMAND_HANDLE_LIST,
+    COMMAND_HANDLE_REVOKE,
+    COMMAND_HELP,
+    COMMAND_VERSION,
+};
+
+enum command_output { COMMAND_FOR_PEOPLE, COMMAND_JSON };
+
+struct command {
+    enum subcommand what;
+    enum command_output output;
+    uint64_t handle; /* COMMAND_HANDLE_REVOKE */
+    struct config config;
+};
+
+/* command_parse reads the command line and the file it names. Flags win over the file, and may stand before or behind
+ * the subcommand. ERR_INPUT with what is wrong. */
+MUST_CHECK enum err command_parse(struct command *out, int argc, char **argv, struct diag *diag);
+
+/* command_help prints the usage. */
+void command_help(FILE *out);
+
+#endif

@@ -1,0 +1,289 @@
+#include "broker/config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "broker/value.h"
+
+#define LENGTH_OF(array) (sizeof(array) / sizeof *(array))
+
+typedef enum err (*setter)(struct config *config, const char *value, struct diag *diag);
+
+static enum err set_listen(struct config *config, const char *value, struct diag *diag)
+{
+    config->listens = strcmp(value, "none") != 0;
+    return config->listens ? address_parse(&config->listen, value, diag) : ERR_OK;
+}
+
+static enum err set_echo(struct config *config, const char *value, struct diag *diag)
+{
+    config->echoes = strcmp(value, "none") != 0;
+    return config->echoes ? address_parse(&config->echo, value, diag) : ERR_OK;
+}
+
+static enum err set_root(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->root, sizeof config->root, value, diag);
+}
+
+static enum err set_uploads(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->uploads, sizeof config->uploads, value, diag);
+}
+
+static enum err set_client_ca(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->client_ca, sizeof config->client_ca, value, diag);
+}
+
+static enum err set_screenshot(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->screenshot, sizeof config->screenshot, value, diag);
+}
+
+static enum err set_runtime_dir(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->runtime_dir, sizeof config->runtime_dir, value, diag);
+}
+
+static enum err set_workers(struct config *config, const char *value, struct diag *diag)
+{
+    uint64_t number;
+    enum err err = value_number(&number, value, 1, LIMIT_WORKERS, diag);
+    if (err == ERR_OK) config->workers = (uint32_t)number;
+    return err;
+}
+
+static enum err set_tls12(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->tls12, value, diag);
+}
+
+static enum err set_max_upload(struct config *config, const char *value, struct diag *diag)
+{
+    return value_size(&config->max_upload_bytes, value, 1, UINT64_C(1) << 40, diag);
+}
+
+static enum err set_idle_timeout(struct config *config, const char *value, struct diag *diag)
+{
+    uint64_t seconds;
+    enum err err = value_duration(&seconds, value, 1, 3600, diag);
+    if (err == ERR_OK) config->idle_timeout_ms = (uint32_t)seconds * 1000;
+    return err;
+}
+
+static enum err set_browser(struct config *config, const char *value, struct diag *diag)
+{
+    config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
+    if (config->browser == CONFIG_BROWSER_NONE || strcmp(value, "chromium") == 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "'%s' is not a browser that Keyward starts; want chromium or none", value);
+}
+
+static enum err set_headless(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->headless, value, diag);
+}
+
+static enum err set_lifetime(uint32_t *out, const char *value, uint64_t max_s, struct diag *diag)
+{
+    uint64_t seconds;
+    enum err err = value_duration(&seconds, value, 60, max_s, diag);
+    if (err == ERR_OK) *out = (uint32_t)seconds;
+    return err;
+}
+
+static enum err set_ca_lifetime(struct config *config, const char *value, struct diag *diag)
+{
+    return set_lifetime(&config->ca_lifetime_s, value, LIMIT_CA_LIFETIME_S, diag);
+}
+
+static enum err set_leaf_lifetime(struct config *config, const char *value, struct diag *diag)
+{
+    return set_lifetime(&config->leaf_lifetime_s, value, LIMIT_LEAF_LIFETIME_S, diag);
+}
+
+static enum err set_client_name(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->client_name, sizeof config->client_name, value, diag);
+}
+
+static enum err add_name(struct config *config, const char *text, struct diag *diag)
+{
+    struct config_name name = {0};
+    if (inet_pton(AF_INET, text, name.ip) == 1) {
+        name.ip_len = 4;
+    } else if (inet_pton(AF_INET6, text, name.ip) == 1) {
+        name.ip_len = 16;
+    } else if (value_dns_name(text)) {
+        memcpy(name.dns, text, strlen(text) + 1);
+    } else {
+        return diag_set(diag, ERR_INPUT, "'%s' is neither a DNS name nor an IP address", text);
+    }
+    if (config->num_names == LIMIT_NAMES) return diag_set(diag, ERR_INPUT, "more than %u names", LIMIT_NAMES);
+    config->names[config->num_names++] = name;
+    return ERR_OK;
+}
+
+static enum err set_names(struct config *config, const char *value, struct diag *diag)
+{
+    AUTO_FREE char *copy = strdup(value);
+    char *rest = NULL;
+    if (!copy) return diag_set(diag, ERR_MEMORY, "no memory");
+    config->num_names = 0;
+    for (char *name = strtok_r(copy, ", \t", &rest); name; name = strtok_r(NULL, ", \t", &rest)) {
+        enum err err = add_name(config, name, diag);
+        if (err != ERR_OK) return err;
+    }
+    return config->num_names > 0 ? ERR_OK : diag_set(diag, ERR_INPUT, "the value is empty");
+}
+
+/* Every option. Two rows may set the same key: then they are two flags for it. */
+static const struct {
+    const char *section;
+    const char *key;
+    const char *flag;  /* NULL: only in the file */
+    const char *fixed; /* what a flag that stands alone stands for */
+    setter set;
+    const char *argument;
+    const char *help;
+} options[] = {
+    {"listen", "address", "--listen", NULL, set_listen, "ADDR:PORT|none",
+     "the page's address on this host (127.0.0.1:9000); none: only inside the browser's namespace"},
+    {"web", "root", "--root", NULL, set_root, "DIR", "serve the files in DIR instead of the built-in page"},
+    {"web", "client_ca", "--client-ca", NULL, set_client_ca, "FILE",
+     "PEM certificates of further CAs whose clients are let in"},
+    {"web", "uploads", "--uploads", NULL, set_uploads, "DIR", "take PUT /upload/NAME into DIR"},
+    {"web", "workers", "--workers", NULL, set_workers, "N", "web workers (one for each CPU)"},
+    {"web", "tls12", NULL, NULL, set_tls12, NULL, NULL},
+    {"web", "max_upload", NULL, NULL, set_max_upload, NULL, NULL},
+    {"web", "idle_timeout", NULL, NULL, set_idle_timeout, NULL, NULL},
+    {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
+    {"browser", "browser", "--browser", NULL, set_browser, "chromium", "start this browser, or fail"},
+    {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
+    {"browser", "headless", "--headless", "yes", set_headless, NULL, "start the browser without a screen"},
+    {"browser", "screenshot", "--screenshot", NULL, set_screenshot, "FILE",
+     "with --headless: write one picture of the page (PNG) to FILE"},
+    {"keyd", "names", NULL, NULL, set_names, NULL, NULL},
+    {"keyd", "ca_lifetime", NULL, NULL, set_ca_lifetime, NULL, NULL},
+    {"keyd", "leaf_lifetime", NULL, NULL, set_leaf_lifetime, NULL, NULL},
+    {"keyd", "client_name", NULL, NULL, set_client_name, NULL, NULL},
+    {"broker", "runtime_dir", "--runtime-dir", NULL, set_runtime_dir, "DIR",
+     "where the control socket is (/run/keyward for root, else $XDG_RUNTIME_DIR/keyward)"},
+};
+
+_Static_assert(LENGTH_OF(options) <= CONFIG_MAX_ROWS, "every option has a number");
+
+void config_defaults(struct config *out)
+{
+    *out = (struct config){
+        .tls12 = true,
+        .max_upload_bytes = UINT64_C(64) << 20,
+        .idle_timeout_ms = DEADLINE_IDLE_MS,
+        .browser = CONFIG_BROWSER_IF_POSSIBLE,
+        .ca_lifetime_s = 8 * 86400,
+        .leaf_lifetime_s = 7 * 86400,
+        .client_name = "keyward-kiosk",
+    };
+    enum err err = set_listen(out, "127.0.0.1:9000", NULL);
+    if (err == ERR_OK) err = set_names(out, "localhost 127.0.0.1 ::1", NULL);
+    (void)err; /* no memory: config_check finds the names missing */
+}
+
+int config_row_of(const char *section, const char *key)
+{
+    for (size_t i = 0; i < LENGTH_OF(options); i++) {
+        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, key) == 0) return (int)i;
+    }
+    return -1;
+}
+
+bool config_has_section(const char *section)
+{
+    for (size_t i = 0; i < LENGTH_OF(options); i++) {
+        if (strcmp(options[i].section, section) == 0) return true;
+    }
+    return false;
+}
+
+enum err config_set(struct config *config, const char *section, const char *key, const char *value, struct diag *diag)
+{
+    int row = config_row_of(section, key);
+    if (row < 0) return diag_set(diag, ERR_NOT_FOUND, "there is no option '%s' in [%s]", key, section);
+    return options[row].set(config, value, diag);
+}
+
+static int row_of_flag(const char *flag)
+{
+    for (size_t i = 0; i < LENGTH_OF(options); i++) {
+        if (options[i].flag && strcmp(options[i].flag, flag) == 0) return (int)i;
+    }
+    return -1;
+}
+
+enum config_flag config_flag_kind(const char *flag)
+{
+    int row = row_of_flag(flag);
+    if (row < 0) return CONFIG_FLAG_UNKNOWN;
+    return options[row].fixed ? CONFIG_FLAG_ALONE : CONFIG_FLAG_TAKES_VALUE;
+}
+
+enum err config_set_flag(struct config *config, const char *flag, const char *value, struct diag *diag)
+{
+    struct diag why = {0};
+    int row = row_of_flag(flag);
+    if (row < 0) return diag_set(diag, ERR_INPUT, "there is no flag '%s'", flag);
+    if (options[row].fixed) value = options[row].fixed;
+    enum err err = options[row].set(config, value, &why);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s: %s", flag, why.text);
+}
+
+void config_print_flags(FILE *out)
+{
+    for (size_t i = 0; i < LENGTH_OF(options); i++) {
+        if (!options[i].flag) continue;
+        char left[48];
+        snprintf(left, sizeof left, "%s %s", options[i].flag, options[i].argument ? options[i].argument : "");
+        fprintf(out, "  %-26s %s\n", left, options[i].help);
+    }
+}
+
+/* A server on an address of its own is to be reachable under that address. */
+static enum err name_address(struct config *config, const struct address *address, struct diag *diag)
+{
+    size_t len;
+    const uint8_t *host = address_host_bytes(address, &len);
+    if (address_is_any(address)) return ERR_OK;
+    for (size_t i = 0; i < config->num_names; i++) {
+        if (config->names[i].ip_len == len && memcmp(config->names[i].ip, host, len) == 0) return ERR_OK;
+    }
+    if (config->num_names == LIMIT_NAMES) {
+        return diag_set(diag, ERR_INPUT, "[keyd] names leaves no room for the addresses listened on; take one out");
+    }
+    struct config_name *name = &config->names[config->num_names++];
+    *name = (struct config_name){.ip_len = len};
+    memcpy(name->ip, host, len);
+    return ERR_OK;
+}
+
+enum err config_check(struct config *config, struct diag *diag)
+{
+    if (config->num_names == 0) return diag_set(diag, ERR_MEMORY, "no memory");
+    if (config->leaf_lifetime_s > config->ca_lifetime_s) {
+        return diag_set(diag, ERR_INPUT, "[keyd] leaf_lifetime is longer than ca_lifetime; a CA outlives what it signs");
+    }
+    if (config->screenshot[0] && !config->headless) {
+        return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
+    }
+    if (config->headless && config->browser == CONFIG_BROWSER_NONE) {
+        return diag_set(diag, ERR_INPUT, "--headless goes with a browser, and --no-browser says there is none; drop one");
+    }
+    if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
+        return diag_set(diag, ERR_INPUT,
+                        "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT");
+    }
+    enum err err = ERR_OK;
+    if (config->listens) err = name_address(config, &config->listen, diag);
+    if (err == ERR_OK && config->echoes) err = name_address(config, &config->echo, diag);
+    return err;
+}

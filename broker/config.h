@@ -1,0 +1,84 @@
+/* What the broker is told to do: defaults, then an INI file, then flags. One table in config.c has a row for every
+ * option; the file and the command line go through the same rows, so both take the same values and say the same. */
+#ifndef KEYWARD_BROKER_CONFIG_H
+#define KEYWARD_BROKER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "broker/address.h"
+
+/* The browser's port inside its namespace where the host has no listener. */
+#define CONFIG_DEFAULT_PORT 9000
+
+enum config_browser {
+    CONFIG_BROWSER_IF_POSSIBLE, /* the default: without a screen or a Chromium the broker says so and runs on */
+    CONFIG_BROWSER_CHROMIUM,    /* asked for: what it needs has to be there */
+    CONFIG_BROWSER_NONE,
+};
+
+/* A name that the server certificate is to have. */
+struct config_name {
+    char dns[LIMIT_NAME + 1]; /* empty for an address */
+    uint8_t ip[16];
+    size_t ip_len; /* 0, 4 or 16 */
+};
+
+struct config {
+    bool listens;
+    struct address listen;
+    bool echoes;
+    struct address echo;
+
+    char root[LIMIT_PATH + 1]; /* these five: empty if not given */
+    char uploads[LIMIT_PATH + 1];
+    char client_ca[LIMIT_PATH + 1];
+    char screenshot[LIMIT_PATH + 1];
+    char runtime_dir[LIMIT_PATH + 1];
+
+    uint32_t workers; /* 0: one for each CPU */
+    bool tls12;
+    uint64_t max_upload_bytes;
+    uint32_t idle_timeout_ms;
+
+    enum config_browser browser;
+    bool headless;
+
+    struct config_name names[LIMIT_NAMES];
+    size_t num_names;
+    uint32_t ca_lifetime_s;
+    uint32_t leaf_lifetime_s;
+    char client_name[LIMIT_LABEL + 1];
+};
+
+void config_defaults(struct config *out);
+
+/* config_set sets one option of the file. ERR_NOT_FOUND: there is no such section or key. ERR_INPUT: a bad value. */
+MUST_CHECK enum err config_set(struct config *config, const char *section, const char *key, const char *value,
+                               struct diag *diag);
+
+/* config_row_of gives a number for the option, the same for all its spellings, below CONFIG_MAX_ROWS; -1 if there is
+ * none. For telling that a file sets something twice. */
+#define CONFIG_MAX_ROWS 64
+int config_row_of(const char *section, const char *key);
+bool config_has_section(const char *section);
+
+enum config_flag { CONFIG_FLAG_UNKNOWN, CONFIG_FLAG_ALONE, CONFIG_FLAG_TAKES_VALUE };
+
+/* config_flag_kind says what follows the flag, such as "--listen". */
+enum config_flag config_flag_kind(const char *flag);
+
+/* config_set_flag sets one flag; value is NULL for one that stands alone. The diagnostic names the flag. */
+MUST_CHECK enum err config_set_flag(struct config *config, const char *flag, const char *value, struct diag *diag);
+
+/* config_print_flags lists the flags for --help. */
+void config_print_flags(FILE *out);
+
+/* config_check looks for options that contradict each other, and fills in what follows from others. */
+MUST_CHECK enum err config_check(struct config *config, struct diag *diag);
+
+#endif

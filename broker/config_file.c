@@ -1,0 +1,104 @@
+#include "broker/config_file.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <string.h>
+
+#include "base/auto.h"
+
+static void auto_fclose(FILE **file)
+{
+    if (*file) fclose(*file);
+}
+
+/* libinih tells its handler no line number, and cuts long lines silently. Both are seen here, where it asks for the
+ * lines one by one. */
+struct reading {
+    FILE *file;
+    const char *path;
+    struct config *config;
+    int line;
+    int failed_line; /* the first that was refused; 0: none */
+    enum err err;
+    struct diag *diag;
+    int set_on[CONFIG_MAX_ROWS]; /* the line that set the option */
+};
+
+static void refuse(struct reading *reading, const char *text)
+{
+    if (reading->failed_line != 0) return;
+    reading->failed_line = reading->line;
+    reading->err = diag_set(reading->diag, ERR_INPUT, "%s:%d: %s", reading->path, reading->line, text);
+}
+
+/* What is wrong with the line that fgets read, or NULL. */
+static const char *line_fault(FILE *file, const char *line, int size)
+{
+    size_t len = strlen(line);
+    if (len > 0 && line[len - 1] == '\n') return NULL;
+    if (len + 1 < (size_t)size) return feof(file) ? NULL : "the line has a NUL byte in it";
+    return getc(file) == EOF ? NULL : "the line is too long (198 bytes at most); give long paths as flags";
+}
+
+/* In the manner of fgets, as ini_parse_stream wants it. */
+static char *read_line(char *line, int size, void *context)
+{
+    struct reading *reading = context;
+    if (reading->failed_line != 0 || !fgets(line, size, reading->file)) return NULL;
+    reading->line++;
+    const char *fault = line_fault(reading->file, line, size);
+    if (fault) {
+        refuse(reading, fault);
+        return NULL;
+    }
+    /* A line that starts with a blank would continue the value above it. Nothing here has values of several lines. */
+    size_t blanks = strspn(line, " \t");
+    memmove(line, line + blanks, strlen(line + blanks) + 1);
+    return line;
+}
+
+static int take_value(void *context, const char *section, const char *key, const char *value)
+{
+    struct reading *reading = context;
+    struct diag why = {0};
+    char text[sizeof why.text];
+    if (reading->failed_line != 0) return 0;
+    int row = config_row_of(section, key);
+    if (row < 0) {
+        if (section[0] == '\0') {
+            snprintf(text, sizeof text, "'%s' stands before the first section; start with one, such as [listen]", key);
+        } else if (!config_has_section(section)) {
+            snprintf(text, sizeof text, "there is no section [%s]", section);
+        } else {
+            snprintf(text, sizeof text, "there is no option '%s' in [%s]", key, section);
+        }
+        refuse(reading, text);
+        return 0;
+    }
+    if (reading->set_on[row] != 0) {
+        snprintf(text, sizeof text, "[%s] %s is set twice; line %d has it already", section, key, reading->set_on[row]);
+        refuse(reading, text);
+        return 0;
+    }
+    reading->set_on[row] = reading->line;
+    if (config_set(reading->config, section, key, value, &why) != ERR_OK) {
+        snprintf(text, sizeof text, "[%s] %s: %.900s", section, key, why.text);
+        refuse(reading, text);
+        return 0;
+    }
+    return 1;
+}
+
+enum err config_file_load(struct config *config, const char *path, struct diag *diag)
+{
+    AUTO(auto_fclose) FILE *file = fopen(path, "re");
+    if (!file) return diag_set(diag, ERR_INPUT, "--config '%s': %s; give a file that can be read", path, strerror(errno));
+    struct reading reading = {.file = file, .path = path, .config = config, .diag = diag};
+    int bad_line = ini_parse_stream(read_line, &reading, take_value, &reading);
+    if (ferror(file)) return diag_set(diag, ERR_INPUT, "--config '%s': cannot be read; give a file", path);
+    if (reading.failed_line != 0 && (bad_line == 0 || bad_line >= reading.failed_line)) return reading.err;
+    if (bad_line != 0) {
+        return diag_set(diag, ERR_INPUT, "%s:%d: neither '[section]' nor 'key = value' nor a '#' comment", path, bad_line);
+    }
+    return ERR_OK;
+}

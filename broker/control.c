@@ -1,0 +1,225 @@
+#include "broker/control.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/broker.h"
+#include "broker/status.h"
+
+void control_init(struct control *control, int listener, uid_t owner)
+{
+    *control = (struct control){.listener = listener, .owner = owner};
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) control->clients[i].link.fd = -1;
+}
+
+bool control_peer_allowed(int fd, uid_t owner)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return false;
+    return peer.uid == 0 || peer.uid == owner;
+}
+
+static void drop(struct control_client *client)
+{
+    if (client->link.fd >= 0) close(client->link.fd);
+    *client = (struct control_client){.link.fd = -1};
+}
+
+static void reply(struct control_client *client, const struct msg *msg, const int *fds, size_t num_fds)
+{
+    client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
+    /* One that does not read its answers is not waited for. */
+    if (link_send(&client->link, msg, fds, num_fds) != ERR_OK) drop(client);
+}
+
+static void reply_failed(struct control_client *client, uint64_t id, enum err err, const char *text)
+{
+    const struct msg msg = {.kind = MSG_FAILED, .id = id, .failed = {.text = text, .error = (uint32_t)err}};
+    reply(client, &msg, NULL, 0);
+}
+
+static void ask_processes(struct broker *broker)
+{
+    const struct msg query = {.kind = MSG_STATUS_QUERY, .id = ++broker->last_id};
+    broker->control.round_ends = clock_monotonic_ms() + CONTROL_ROUND_MS;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        struct process *process = &broker->processes[i];
+        if (process->row->program == PROGRAM_SHIM || process->life.state != LIFE_RUNNING || process->asked) continue;
+        process->asked = true;
+        process_send(broker, process, &query, NULL, 0);
+    }
+}
+
+static void answer_waiting(struct broker *broker)
+{
+    struct status *status = status_collect(broker);
+    broker->control.round_ends = 0;
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        struct control_client *client = &broker->control.clients[i];
+        if (client->link.fd < 0 || !client->waits) continue;
+        client->waits = false;
+        if (!status) {
+            reply_failed(client, client->id, ERR_MEMORY, "no memory for the status");
+            continue;
+        }
+        const struct msg msg = {.kind = MSG_SYSTEM_STATUS, .id = client->id, .system_status = *status_value(status)};
+        reply(client, &msg, NULL, 0);
+    }
+    status_free(status);
+}
+
+void control_check_round(struct broker *broker)
+{
+    if (broker->control.round_ends == 0) return;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        const struct process *process = &broker->processes[i];
+        if (process->asked && process_is_up(process)) return;
+    }
+    answer_waiting(broker);
+}
+
+static void answer_status(struct broker *broker, struct control_client *client, uint64_t id)
+{
+    client->waits = true;
+    client->id = id;
+    client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
+    if (broker->control.round_ends == 0) ask_processes(broker);
+    control_check_round(broker);
+}
+
+static void answer_ca(struct broker *broker, struct control_client *client, uint64_t id)
+{
+    if (!broker->identity.present) {
+        reply_failed(client, id, ERR_AGAIN, "keyd has no CA now; it is being started, ask again");
+        return;
+    }
+    const struct msg msg = {.kind = MSG_CA, .id = id, .ca = broker->identity.value.ca};
+    reply(client, &msg, NULL, 0);
+}
+
+static void answer_revoke(struct broker *broker, struct control_client *client, uint64_t id, uint64_t wanted)
+{
+    char text[128];
+    const struct msg done = {.kind = MSG_DONE, .id = id};
+    const struct handle *handle = handles_find(&broker->handles, wanted);
+    if (!handle || !handle_is_lent(handle)) {
+        snprintf(text, sizeof text, "handle %llu: there is none; broker handle list shows them",
+                 (unsigned long long)wanted);
+        reply_failed(client, id, ERR_NOT_FOUND, text);
+        return;
+    }
+    log_line("handle revoked id=%llu label=%s", (unsigned long long)wanted, log_quote(handle->label));
+    keyd_revoke(broker, wanted);
+    reply(client, &done, NULL, 0);
+}
+
+static void answer_mint(struct broker *broker, struct control_client *client, uint64_t id, const struct handle_mint *mint)
+{
+    AUTO_FD end = -1;
+    uint64_t handle;
+    const struct keyd_identity *identity = &broker->identity.value;
+    enum err err = keyd_grant(broker, &handle, &end, PURPOSE_TLS_CLIENT, mint->label, mint->lifetime_s,
+                              mint->max_signatures);
+    if (err == ERR_AGAIN) {
+        reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");
+        return;
+    }
+    if (err != ERR_OK) {
+        reply_failed(client, id, err, "too many handles are out; revoke some, see broker handle list");
+        return;
+    }
+    log_line("handle minted id=%llu label=%s lifetime_s=%u", (unsigned long long)handle, log_quote(mint->label),
+             (unsigned)mint->lifetime_s);
+    const struct msg msg = {
+        .kind = MSG_HANDLE_MINTED,
+        .id = id,
+        .handle_minted = {.handle = handle, .client = identity->client, .ca = identity->ca},
+    };
+    reply(client, &msg, &end, 1);
+}
+
+static void answer(struct broker *broker, struct control_client *client)
+{
+    struct msg msg;
+    struct packet_extra extra;
+    enum err err = link_recv(&client->link, &msg, &extra, broker->arena);
+    if (err == ERR_AGAIN) return;
+    if (err != ERR_OK) {
+        if (err != ERR_CLOSED) log_line("control client cut error=%s", err_name(err));
+        drop(client);
+        return;
+    }
+    if (msg.kind == MSG_SYSTEM_STATUS_QUERY) answer_status(broker, client, msg.id);
+    if (msg.kind == MSG_CA_QUERY) answer_ca(broker, client, msg.id);
+    if (msg.kind == MSG_HANDLE_REVOKE) answer_revoke(broker, client, msg.id, msg.handle_revoke);
+    if (msg.kind == MSG_HANDLE_MINT) answer_mint(broker, client, msg.id, &msg.handle_mint);
+    packet_extra_close(&extra);
+}
+
+static struct control_client *free_client(struct control *control)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        if (control->clients[i].link.fd < 0) return &control->clients[i];
+    }
+    return NULL;
+}
+
+static void accept_client(struct broker *broker)
+{
+    struct control_client *client = free_client(&broker->control);
+    if (!client) return;
+    AUTO_FD fd = accept4(broker->control.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    if (!control_peer_allowed(fd, broker->control.owner)) {
+        log_line("control client refused reason='neither root nor the user who started the broker'");
+        return;
+    }
+    client->link = (struct link){.fd = auto_keep_fd(&fd), .role = LINK_CONTROL, .end = LINK_UPPER};
+    client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
+}
+
+/* The listener comes first and is not polled while every place is taken. */
+size_t control_polls(const struct control *control, struct pollfd *out)
+{
+    size_t num = 1;
+    bool room = false;
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        room = room || control->clients[i].link.fd < 0;
+        out[num++] = (struct pollfd){.fd = control->clients[i].link.fd, .events = POLLIN};
+    }
+    out[0] = (struct pollfd){.fd = room ? control->listener : -1, .events = POLLIN};
+    return num;
+}
+
+void control_serve(struct broker *broker, const struct pollfd *polled, size_t num)
+{
+    for (size_t i = 1; i < num; i++) {
+        struct control_client *client = &broker->control.clients[i - 1];
+        if (polled[i].revents && client->link.fd == polled[i].fd) answer(broker, client);
+    }
+    if (polled[0].revents) accept_client(broker);
+}
+
+uint64_t control_deadline(const struct control *control)
+{
+    uint64_t next = control->round_ends;
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        const struct control_client *client = &control->clients[i];
+        if (client->link.fd >= 0 && (next == 0 || client->deadline < next)) next = client->deadline;
+    }
+    return next;
+}
+
+void control_expire(struct broker *broker, uint64_t now)
+{
+    struct control *control = &broker->control;
+    if (control->round_ends != 0 && now >= control->round_ends) answer_waiting(broker);
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->link.fd >= 0 && now >= client->deadline) drop(client);
+    }
+}

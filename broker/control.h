@@ -1,0 +1,52 @@
+/* The control socket's server: who asks, what is answered. */
+#ifndef KEYWARD_BROKER_CONTROL_H
+#define KEYWARD_BROKER_CONTROL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/link.h"
+
+/* Clients at one time; the next waits in the kernel's queue. */
+#define CONTROL_CLIENTS 16
+
+/* How long a status waits for a process that does not answer. */
+#define CONTROL_ROUND_MS 1000
+
+struct control_client {
+    struct link link;  /* fd -1: free */
+    uint64_t deadline; /* on clock_monotonic_ms's scale */
+    bool waits;        /* for the status that is being collected */
+    uint64_t id;       /* of its question */
+};
+
+struct control {
+    int listener;
+    uid_t owner; /* who started the broker; only that user and root are let in */
+    struct control_client clients[CONTROL_CLIENTS];
+    uint64_t round_ends; /* the deadline of the status being collected; 0: none is */
+};
+
+struct broker;
+
+void control_init(struct control *control, int listener, uid_t owner);
+
+/* control_peer_allowed says whether a connection comes from owner or root (SO_PEERCRED, unix(7)). */
+bool control_peer_allowed(int fd, uid_t owner);
+
+/* control_polls adds what the server waits for and returns how many that are, at most 1 + CONTROL_CLIENTS;
+ * control_serve takes the same rows back when they were polled. */
+size_t control_polls(const struct control *control, struct pollfd *out);
+void control_serve(struct broker *broker, const struct pollfd *polled, size_t num);
+
+/* control_deadline returns the next deadline, 0 if there is none; control_expire acts on those that are over. */
+uint64_t control_deadline(const struct control *control);
+void control_expire(struct broker *broker, uint64_t now);
+
+/* control_check_round answers those who wait for a status as soon as every process that was asked has answered. */
+void control_check_round(struct broker *broker);
+
+#endif

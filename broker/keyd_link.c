@@ -1,0 +1,185 @@
+/* What the broker and keyd say to each other. */
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/broker.h"
+
+void keyd_begin(struct broker *broker, struct process *keyd)
+{
+    const struct config *config = broker->config;
+    struct msg msg = {
+        .kind = MSG_KEYD_SETUP,
+        .id = ++broker->last_id,
+        .keyd_setup =
+            {
+                .ca_lifetime_s = config->ca_lifetime_s,
+                .leaf_lifetime_s = config->leaf_lifetime_s,
+                .client_name = config->client_name,
+            },
+    };
+    struct keyd_setup *setup = &msg.keyd_setup;
+    for (size_t i = 0; i < config->num_names; i++) {
+        const struct config_name *name = &config->names[i];
+        if (name->ip_len > 0) {
+            setup->ip_addresses[setup->num_ip_addresses++] = (struct bytes){name->ip, name->ip_len};
+        } else {
+            setup->dns_names[setup->num_dns_names++] = name->dns;
+        }
+    }
+    process_send(broker, keyd, &msg, NULL, 0);
+}
+
+/* The message moves into an arena of its own, by trading arenas; nothing is copied. */
+static void keep_identity(struct broker *broker, const struct keyd_identity *value)
+{
+    struct codec_arena *spare = broker->identity.arena;
+    broker->identity.arena = broker->arena;
+    broker->arena = spare;
+    broker->identity.value = *value;
+    broker->identity.present = true;
+}
+
+static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
+{
+    keep_identity(broker, value);
+    /* New keys in good time: when two thirds of the leaves' life are over. */
+    broker->renew_at = clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].row->program == PROGRAM_WEB) web_identify(broker, &broker->processes[i]);
+    }
+    process_ready(broker, keyd);
+    shim_launch(broker);
+}
+
+/* Which of our processes has the channel; NULL: none, a command-line client has it. */
+static struct process *holder_of(struct broker *broker, const struct handle *handle)
+{
+    if (handle->purpose == PURPOSE_BROWSER_DIGEST) return broker_shim(broker);
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].grant == handle->id) return &broker->processes[i];
+    }
+    return NULL;
+}
+
+static void forget_grant(struct broker *broker, uint64_t id)
+{
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].grant == id) broker->processes[i].grant = 0;
+    }
+    if (broker->browser.handle == id) broker->browser.handle = 0;
+    handles_remove(&broker->handles, id);
+}
+
+static void log_event(const char *what, const struct handle *handle, const struct keyd_event *event, const char *reason)
+{
+    log_line("handle %s id=%llu label=%s pid=%u uid=%u%s%s", what, (unsigned long long)handle->id,
+             log_quote(handle->label), (unsigned)event->pid, (unsigned)event->uid, reason ? " reason=" : "",
+             reason ? log_quote(reason) : "");
+}
+
+static void take_event(struct broker *broker, const struct keyd_event *event)
+{
+    /* A grant that the broker has dropped may still have events under way. */
+    struct handle *handle = handles_find(&broker->handles, event->grant);
+    if (!handle) return;
+    struct process *holder = holder_of(broker, handle);
+    switch (event->what) {
+    case GRANT_EVENT_PINNED:
+        handle->pinned_pid = event->pid;
+        log_event("pinned", handle, event, NULL);
+        break;
+    case GRANT_EVENT_SIGNED:
+        handle->signatures++;
+        log_event("signed", handle, event, NULL);
+        break;
+    case GRANT_EVENT_REFUSED:
+        handle->refusals++;
+        log_event("refused", handle, event, refusal_text(event->reason));
+        break;
+    case GRANT_EVENT_CLOSED: forget_grant(broker, event->grant); break;
+    case GRANT_EVENT_CUT:
+        log_event("cut", handle, event, refusal_text(REFUSAL_MALFORMED));
+        forget_grant(broker, event->grant);
+        if (holder) process_give_up(broker, holder, "it broke the protocol towards keyd");
+        break;
+    case GRANT_EVENT_NONE:
+    case GRANT_EVENT_NUM: break;
+    }
+}
+
+static void take_status(struct broker *broker, struct process *keyd, const struct keyd_status *status)
+{
+    keyd->asked = false;
+    broker->keyd_counters = *status;
+    broker->keyd_counters.grants = NULL;
+    broker->keyd_counters.num_grants = 0;
+    for (size_t i = 0; i < status->num_grants; i++) {
+        struct handle *handle = handles_find(&broker->handles, status->grants[i].grant);
+        if (!handle) continue;
+        handle->signatures = status->grants[i].signatures;
+        handle->refusals = status->grants[i].refusals;
+        handle->pinned_pid = status->grants[i].pinned_pid;
+    }
+    control_check_round(broker);
+}
+
+void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg)
+{
+    if (msg->kind == MSG_KEYD_IDENTITY) take_identity(broker, keyd, &msg->keyd_identity);
+    if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
+    if (msg->kind == MSG_KEYD_STATUS) take_status(broker, keyd, &msg->keyd_status);
+}
+
+void keyd_ended(struct broker *broker)
+{
+    broker->identity.present = false;
+    broker->renew_at = 0;
+    broker->retired_signatures += broker->keyd_counters.signatures;
+    broker->retired_refusals += broker->keyd_counters.refusals;
+    broker->keyd_counters = (struct keyd_status){0};
+    broker->browser.handle = 0;
+    for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
+    handles_clear(&broker->handles);
+    control_check_round(broker);
+}
+
+enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, enum purpose purpose, const char *label,
+                    uint32_t lifetime_s, uint64_t max_signatures)
+{
+    int ends[2];
+    struct process *keyd = broker_keyd(broker);
+    if (!process_is_up(keyd) || !broker->identity.present) return ERR_AGAIN;
+    if (channel_pair(ends) != ERR_OK) return ERR_SYSTEM;
+    AUTO_FD upper = ends[0];
+    AUTO_FD lower = ends[1];
+    /* Before anybody can send: the kernel names only senders of packets that are sent after this. */
+    if (channel_want_sender(upper) != ERR_OK) return ERR_SYSTEM;
+    const struct handle *handle =
+        handles_add(&broker->handles, purpose, label, lifetime_s, max_signatures, clock_monotonic_ms());
+    if (!handle) return ERR_TOO_LARGE;
+    const struct msg msg = {
+        .kind = MSG_KEYD_GRANT,
+        .keyd_grant =
+            {
+                .grant = handle->id,
+                .purpose = purpose,
+                .label = handle->label,
+                .lifetime_s = lifetime_s,
+                .max_signatures = max_signatures,
+            },
+    };
+    *out_handle = handle->id;
+    process_send(broker, keyd, &msg, &upper, 1);
+    *out_end = auto_keep_fd(&lower);
+    return ERR_OK;
+}
+
+void keyd_revoke(struct broker *broker, uint64_t handle)
+{
+    const struct msg msg = {.kind = MSG_KEYD_REVOKE, .keyd_revoke = handle};
+    if (!handles_find(&broker->handles, handle)) return;
+    forget_grant(broker, handle);
+    process_send(broker, broker_keyd(broker), &msg, NULL, 0);
+}

@@ -1,0 +1,192 @@
+#include "broker/resources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/log.h"
+#include "broker/listener.h"
+#include "broker/pem.h"
+
+static void read_display(struct display *out)
+{
+    const char *x11 = getenv("DISPLAY");
+    const char *wayland = getenv("WAYLAND_DISPLAY");
+    const char *xauthority = getenv("XAUTHORITY");
+    const char *session = getenv("XDG_RUNTIME_DIR");
+    *out = (struct display){0};
+    if (x11) snprintf(out->x11, sizeof out->x11, "%s", x11);
+    if (xauthority) snprintf(out->xauthority, sizeof out->xauthority, "%s", xauthority);
+    if (wayland && wayland[0] == '/') {
+        snprintf(out->wayland, sizeof out->wayland, "%s", wayland);
+    } else if (wayland && wayland[0] && session) {
+        snprintf(out->wayland, sizeof out->wayland, "%s/%s", session, wayland);
+    }
+}
+
+static enum err decide_browser(struct resources *out, const struct config *config, struct diag *diag)
+{
+    out->with_browser = false;
+    if (config->browser == CONFIG_BROWSER_NONE) return ERR_OK;
+    if (access(PROGRAMS_CHROMIUM, X_OK) != 0) {
+        if (config->browser == CONFIG_BROWSER_CHROMIUM || config->headless) {
+            return diag_set(diag, ERR_INPUT, "--browser chromium: '" PROGRAMS_CHROMIUM "': %s; install chromium",
+                            strerror(errno));
+        }
+        log_line("no Chromium: running without a browser; install chromium, or say --no-browser");
+        return ERR_OK;
+    }
+    if (!config->headless && !out->display.x11[0] && !out->display.wayland[0]) {
+        log_line("no display: running without a browser; set DISPLAY or WAYLAND_DISPLAY, or add --headless");
+        return ERR_OK;
+    }
+    out->with_browser = true;
+    return ERR_OK;
+}
+
+/* rights is what web's user needs in the directory. */
+static enum err open_dir(int *out_fd, const char *path, const char *flag, const struct user *web, int rights,
+                         struct diag *diag)
+{
+    AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return diag_set(diag, ERR_INPUT, "%s '%s': %s; give a directory that can be read", flag, path, strerror(errno));
+    }
+    enum err err = user_may_access(web, fd, rights);
+    if (err == ERR_SYSTEM) {
+        return diag_set(diag, err,
+                        "%s '%s': cannot become %s (uid %u) to try it; that user has to exist in this user namespace",
+                        flag, path, web->name, (unsigned)web->uid);
+    }
+    if (err != ERR_OK && (rights & W_OK) != 0) {
+        return diag_set(diag, ERR_INPUT, "%s '%s': uid %u, which web runs as, cannot write there; run: chown %u '%s'",
+                        flag, path, (unsigned)web->uid, (unsigned)web->uid, path);
+    }
+    if (err != ERR_OK) {
+        return diag_set(diag, ERR_INPUT, "%s '%s': uid %u, which web runs as, cannot read it; run: chmod o+rx '%s'",
+                        flag, path, (unsigned)web->uid, path);
+    }
+    *out_fd = auto_keep_fd(&fd);
+    return ERR_OK;
+}
+
+static enum err read_all(struct resources *out, int fd)
+{
+    /* One byte more than is allowed tells that the file is too long. */
+    size_t size = LIMIT_CLIENT_CA_FILE + 1, len = 0;
+    out->client_ca = malloc(size);
+    if (!out->client_ca) return ERR_MEMORY;
+    while (len < size) {
+        ssize_t got = read(fd, out->client_ca + len, size - len);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return ERR_SYSTEM;
+        if (got == 0) break;
+        len += (size_t)got;
+    }
+    out->client_ca_len = len;
+    return len <= LIMIT_CLIENT_CA_FILE ? ERR_OK : ERR_TOO_LARGE;
+}
+
+static enum err read_client_ca(struct resources *out, const char *path, struct diag *diag)
+{
+    struct diag why = {0};
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read", path,
+                        strerror(errno));
+    }
+    enum err err = read_all(out, fd);
+    if (err == ERR_TOO_LARGE) {
+        return diag_set(diag, ERR_INPUT, "--client-ca '%s': longer than %u bytes; give fewer CAs", path,
+                        LIMIT_CLIENT_CA_FILE);
+    }
+    if (err != ERR_OK) return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s", path, strerror(errno));
+    err = pem_check_certificates((struct bytes){out->client_ca, out->client_ca_len}, SIZE_MAX, &why);
+    if (err != ERR_OK) return diag_set(diag, err, "--client-ca '%s': %s", path, why.text);
+    return ERR_OK;
+}
+
+static enum err open_screenshot(struct resources *out, const char *path, enum resources_use use, struct diag *diag)
+{
+    int making = use == RESOURCES_RUN ? O_CREAT | O_TRUNC : 0;
+    AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC | making, 0644);
+    if (fd < 0 && !(use == RESOURCES_CHECK && errno == ENOENT)) {
+        return diag_set(diag, ERR_INPUT, "--screenshot '%s': %s; give a file that can be written", path,
+                        strerror(errno));
+    }
+    out->screenshot = auto_keep_fd(&fd);
+    return ERR_OK;
+}
+
+static enum err open_files(struct resources *out, const struct config *config, enum resources_use use, struct diag *diag)
+{
+    const struct user *web = &out->users[PROGRAM_WEB];
+    enum err err = ERR_OK;
+    if (config->root[0]) err = open_dir(&out->root, config->root, "--root", web, R_OK | X_OK, diag);
+    if (err == ERR_OK && config->uploads[0]) {
+        err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
+    }
+    if (err == ERR_OK && config->client_ca[0]) err = read_client_ca(out, config->client_ca, diag);
+    if (err == ERR_OK && config->screenshot[0] && out->with_browser) {
+        err = open_screenshot(out, config->screenshot, use, diag);
+    }
+    return err;
+}
+
+static enum err bind_listeners(struct resources *out, struct config *config, struct diag *diag)
+{
+    enum err err = ERR_OK;
+    if (config->listens) err = listener_bind(&out->listener, &config->listen, "listen", diag);
+    if (err == ERR_OK && config->echoes) err = listener_bind(&out->echo, &config->echo, "echo", diag);
+    if (err != ERR_OK) return err;
+    out->page_port = config->listens ? address_port(&config->listen) : CONFIG_DEFAULT_PORT;
+    snprintf(out->page, sizeof out->page, "https://localhost:%u", (unsigned)out->page_port);
+    if (config->listens) {
+        address_format(out->listener_address, &config->listen);
+        address_url(out->url, sizeof out->url, &config->listen);
+    } else {
+        snprintf(out->url, sizeof out->url, "%s", out->with_browser ? out->page : "none");
+    }
+    if (config->echoes) address_format(out->echo_address, &config->echo);
+    return ERR_OK;
+}
+
+static void find_users(struct resources *out)
+{
+    user_of(&out->broker, topology_broker());
+    for (size_t i = 0; i < topology_len; i++) {
+        if (topology[i].program != PROGRAM_NONE) user_of(&out->users[topology[i].program], &topology[i]);
+    }
+}
+
+enum err resources_open(struct resources *out, struct config *config, enum resources_use use, struct diag *diag)
+{
+    *out = (struct resources){.listener = -1, .echo = -1, .root = -1, .uploads = -1, .screenshot = -1};
+    find_users(out);
+    read_display(&out->display);
+    enum err err = decide_browser(out, config, diag);
+    if (err == ERR_OK) err = programs_open(&out->programs, NULL, out->with_browser, diag);
+    if (err != ERR_OK) return err;
+    err = open_files(out, config, use, diag);
+    if (err == ERR_OK) err = bind_listeners(out, config, diag);
+    if (err != ERR_OK) resources_close(out);
+    return err;
+}
+
+void resources_close(struct resources *resources)
+{
+    int *fds[] = {&resources->listener, &resources->echo, &resources->root, &resources->uploads,
+                  &resources->screenshot};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0) close(*fds[i]);
+        *fds[i] = -1;
+    }
+    free(resources->client_ca);
+    resources->client_ca = NULL;
+    programs_close(&resources->programs);
+}

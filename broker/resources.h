@@ -1,0 +1,48 @@
+/* All that a running system is made of and that has to be opened or bound while the broker still may: programs,
+ * listeners, directories, files, users. */
+#ifndef KEYWARD_BROKER_RESOURCES_H
+#define KEYWARD_BROKER_RESOURCES_H
+
+#include "base/bytes.h"
+#include "broker/config.h"
+#include "broker/programs.h"
+#include "broker/user.h"
+
+/* Where the browser shows itself; empty strings where there is none. */
+struct display {
+    char x11[LIMIT_PATH + 1];        /* DISPLAY */
+    char wayland[LIMIT_PATH + 1];    /* WAYLAND_DISPLAY as an absolute path */
+    char xauthority[LIMIT_PATH + 1]; /* XAUTHORITY */
+};
+
+struct resources {
+    struct programs programs;
+    struct user broker;
+    struct user users[PROGRAM_NUM];
+    bool with_browser;
+    struct display display;
+    int listener; /* these five: -1 where not wanted */
+    int echo;
+    int root;
+    int uploads;
+    int screenshot;
+    uint8_t *client_ca; /* PEM */
+    size_t client_ca_len;
+    char listener_address[ADDRESS_TEXT];
+    char echo_address[ADDRESS_TEXT];
+    char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */
+    char page[LIMIT_URL]; /* what the browser opens, inside its namespace */
+    uint16_t page_port;
+};
+
+enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };
+
+/* resources_open opens all that config names. For RESOURCES_CHECK nothing is made or cut short. Without a screen or a
+ * Chromium it says so in a log line and leaves the browser out, if config allows that.
+ * ERR_INPUT and ERR_SYSTEM with a diagnostic. */
+MUST_CHECK enum err resources_open(struct resources *out, struct config *config, enum resources_use use,
+                                   struct diag *diag);
+
+void resources_close(struct resources *resources);
+
+#endif

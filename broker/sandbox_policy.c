@@ -1,0 +1,91 @@
+#include "broker/sandbox_policy.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/sandbox_rules.h"
+
+/* clang-format off */
+static const struct sandbox_rule broker_rules[] = {
+    SANDBOX_RULES_RUN,
+    SANDBOX_RULES_MEMORY,
+    SANDBOX_RULES_LOG, /* poll is the loop's as well */
+    SANDBOX_RULES_CHANNEL,
+    SANDBOX_ROW(read, "signals from the signalfd; files of /proc, for status"),
+    SANDBOX_ROW_IF(socketpair, "makes channels",
+                   SANDBOX_IS(0, AF_UNIX), SANDBOX_MASKED(1, 0xff, SOCK_SEQPACKET)),
+    SANDBOX_ROW(accept4, "clients of the control socket; it has no other socket that listens and is polled"),
+    SANDBOX_ROW(getsockopt, "who a control client is; whether the shim's listener is what it has to be"),
+    SANDBOX_ROW(getsockname, "where the shim's listener listens"),
+    SANDBOX_ROW_IF(fcntl, "makes the shim's listener non-blocking", SANDBOX_IS_INT(1, F_SETFL)),
+    SANDBOX_ROW_IF(fcntl, "reads a descriptor's flags", SANDBOX_IS_INT(1, F_GETFL)),
+    SANDBOX_ROW_IF(fcntl, "seals the copy of the client CAs", SANDBOX_IS_INT(1, F_ADD_SEALS)),
+    SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own"),
+    SANDBOX_ROW(pwrite64, "writes that copy"),
+    SANDBOX_ROW_IF(openat, "reads /proc for status; Landlock allows nothing else",
+                   SANDBOX_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)),
+    SANDBOX_ROW(newfstatat, "libc looks at a directory before it reads it"),
+    SANDBOX_ROW(fstat, "libc looks at a directory before it reads it"),
+    SANDBOX_ROW(getdents64, "finds the browser's processes in /proc"),
+    SANDBOX_ROW(readlinkat, "compares namespaces, where the kernel lets it"),
+    SANDBOX_ROW(unlinkat, "removes the control socket at the end; Landlock leaves only the runtime directory"),
+    SANDBOX_ROW(getpid, "finds its own row of the status"),
+    SANDBOX_ROW(wait4, "reaps the spawner at the end"),
+};
+
+static const struct sandbox_rule spawner_rules[] = {
+    SANDBOX_ROW_EPERM(ptrace, "nobody here debugs anybody"),
+    SANDBOX_ROW_EPERM(process_vm_readv, "nobody reads another's memory"),
+    SANDBOX_ROW_EPERM(process_vm_writev, "nobody writes another's memory"),
+    SANDBOX_ROW_EPERM(pidfd_getfd, "descriptors travel over channels only"),
+    SANDBOX_ROW_EPERM(kcmp, "tells about other processes"),
+    SANDBOX_ROW_EPERM(open_by_handle_at, "goes round the directories that were given"),
+    SANDBOX_ROW_EPERM(bpf, "programs for the kernel"),
+    SANDBOX_ROW_EPERM(perf_event_open, "watches other processes; a large attack surface"),
+    SANDBOX_ROW_EPERM(userfaultfd, "holds the kernel up; a helper of exploits"),
+    SANDBOX_ROW_EPERM(io_uring_setup, "system calls that a filter does not see"),
+    SANDBOX_ROW_EPERM(io_uring_enter, "system calls that a filter does not see"),
+    SANDBOX_ROW_EPERM(io_uring_register, "system calls that a filter does not see"),
+    SANDBOX_ROW_EPERM(add_key, "the kernel's keyrings are no place for our keys"),
+    SANDBOX_ROW_EPERM(request_key, "the kernel's keyrings are no place for our keys"),
+    SANDBOX_ROW_EPERM(keyctl, "the kernel's keyrings are no place for our keys"),
+    SANDBOX_ROW_EPERM(init_module, "kernel modules"),
+    SANDBOX_ROW_EPERM(finit_module, "kernel modules"),
+    SANDBOX_ROW_EPERM(delete_module, "kernel modules"),
+    SANDBOX_ROW_EPERM(kexec_load, "another kernel"),
+    SANDBOX_ROW_EPERM(kexec_file_load, "another kernel"),
+    SANDBOX_ROW_EPERM(reboot, "the machine is not ours"),
+    SANDBOX_ROW_EPERM(swapon, "the machine is not ours"),
+    SANDBOX_ROW_EPERM(swapoff, "the machine is not ours"),
+    SANDBOX_ROW_EPERM(acct, "the machine is not ours"),
+    SANDBOX_ROW_EPERM(quotactl, "the machine is not ours"),
+    SANDBOX_ROW_EPERM(settimeofday, "certificates hang on the clock"),
+    SANDBOX_ROW_EPERM(clock_settime, "certificates hang on the clock"),
+    SANDBOX_ROW_EPERM(adjtimex, "certificates hang on the clock"),
+    SANDBOX_ROW_EPERM(clock_adjtime, "certificates hang on the clock"),
+    SANDBOX_ROW_EPERM(syslog, "the kernel's messages tell addresses"),
+    SANDBOX_ROW_EPERM(iopl, "bare hardware"),
+    SANDBOX_ROW_EPERM(ioperm, "bare hardware"),
+    SANDBOX_ROW_EPERM(vhangup, "somebody else's terminal"),
+    SANDBOX_ROW_EPERM(move_pages, "another process's memory"),
+    SANDBOX_ROW_EPERM(migrate_pages, "another process's memory"),
+    SANDBOX_ROW_EPERM(fanotify_init, "watches other processes' files"),
+    SANDBOX_ROW_EPERM(lookup_dcookie, "watches other processes' files"),
+    SANDBOX_ROW_EPERM(personality, "turns off address randomisation"),
+};
+/* clang-format on */
+
+const struct sandbox_policy broker_policy = {
+    .process = "broker",
+    .others = SANDBOX_KILL_OTHERS,
+    .rules = broker_rules,
+    .num_rules = sizeof broker_rules / sizeof *broker_rules,
+};
+
+const struct sandbox_policy spawner_policy = {
+    .process = "spawner",
+    .others = SANDBOX_ALLOW_OTHERS,
+    .rules = spawner_rules,
+    .num_rules = sizeof spawner_rules / sizeof *spawner_rules,
+};

@@ -1,0 +1,15 @@
+/* What the broker and its spawner may do. */
+#ifndef KEYWARD_BROKER_SANDBOX_POLICY_H
+#define KEYWARD_BROKER_SANDBOX_POLICY_H
+
+#include "base/sandbox.h"
+
+/* The broker: no process is started, no file made or written, no socket but pairs. Landlock leaves /proc to read and
+ * the runtime directory. */
+extern const struct sandbox_policy broker_policy;
+
+/* The spawner: its filter is inherited by all that it starts, the browser among them, so it lists what none of them
+ * has any business with. Each of them puts its own sandbox on top. */
+extern const struct sandbox_policy spawner_policy;
+
+#endif

@@ -1,0 +1,128 @@
+/* What the broker and the browser's shim say to each other. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/broker.h"
+#include "broker/listener.h"
+
+#define BROWSER "chromium"
+
+void shim_begin(struct broker *broker, struct process *shim)
+{
+    const struct resources *resources = broker->resources;
+    const struct display *display = &resources->display;
+    bool headless = broker->config->headless;
+    bool pictures = resources->screenshot >= 0 && !broker->browser.pictured;
+    const int fds[2] = {resources->programs.module, resources->screenshot};
+    const struct msg msg = {
+        .kind = MSG_SHIM_SETUP,
+        .shim_setup =
+            {
+                .browser = BROWSER,
+                .url = resources->page,
+                .port = resources->page_port,
+                .headless = headless,
+                .has_screenshot = pictures,
+                .display = headless ? "" : display->x11,
+                .wayland_display = headless ? "" : display->wayland,
+                .xauthority = headless ? "" : display->xauthority,
+            },
+    };
+    process_send(broker, shim, &msg, fds, pictures ? 2 : 1);
+}
+
+static void take_listener(struct broker *broker, struct process *shim, struct packet_extra *extra)
+{
+    struct diag why = {0};
+    AUTO_FD fd = packet_extra_take(extra, 0);
+    if (listener_check(fd, broker->resources->page_port, broker->host_cookie, &why) != ERR_OK) {
+        log_line("%s brings a listener that is refused: %s", shim->name, why.text);
+        process_give_up(broker, shim, "its listener is not what it has to be");
+        return;
+    }
+    if (broker->page_listener >= 0) close(broker->page_listener);
+    broker->page_listener = auto_keep_fd(&fd);
+    web_offer(broker, SLOT_BROWSER);
+}
+
+void shim_launch(struct broker *broker)
+{
+    AUTO_FD handle = -1;
+    struct browser *browser = &broker->browser;
+    struct process *shim = broker_shim(broker);
+    if (!shim || shim->life.state != LIFE_RUNNING || broker->page_listener < 0) return;
+    if (!broker->identity.present || broker->stopping || browser->pictured) return;
+    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    enum err err = keyd_grant(broker, &browser->handle, &handle, PURPOSE_BROWSER_DIGEST, "browser", 0, 0);
+    if (err != ERR_OK) {
+        uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
+        log_line("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);
+        return;
+    }
+    browser->replacing = browser->life.state == LIFE_STARTING || browser->life.state == LIFE_RUNNING;
+    life_started(&browser->life, clock_monotonic_ms());
+    const struct msg msg = {.kind = MSG_SHIM_LAUNCH, .id = ++broker->last_id, .shim_launch = browser->handle};
+    process_send(broker, shim, &msg, &handle, 1);
+}
+
+static void take_end(struct broker *broker, uint32_t status)
+{
+    struct browser *browser = &broker->browser;
+    uint64_t now = clock_monotonic_ms();
+    if (browser->replacing) {
+        browser->replacing = false;
+        return;
+    }
+    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    if (browser->pictured) {
+        browser->life = (struct life){.restarts = browser->life.restarts};
+        return;
+    }
+    int code = (int)status;
+    uint32_t wait = life_ended(&browser->life, now);
+    log_line("browser ended %s=%d restart_in_ms=%u", WIFSIGNALED(code) ? "signal" : "exit_code",
+             WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code), (unsigned)wait);
+}
+
+static void take_browser(struct broker *broker, const struct shim_browser *news)
+{
+    switch (news->state) {
+    case BROWSER_STARTED:
+        life_ready(&broker->browser.life, clock_monotonic_ms());
+        log_line("browser started pid_inside=%u", (unsigned)news->pid);
+        break;
+    case BROWSER_SCREENSHOT:
+        broker->browser.pictured = true;
+        log_line("screenshot complete file=%s", log_quote(broker->config->screenshot));
+        break;
+    case BROWSER_ENDED: take_end(broker, news->status); break;
+    case BROWSER_NONE:
+    case BROWSER_NUM: break;
+    }
+}
+
+void shim_answer(struct broker *broker, struct process *shim, const struct msg *msg, struct packet_extra *extra)
+{
+    if (msg->kind == MSG_SHIM_LISTENER) take_listener(broker, shim, extra);
+    if (msg->kind == MSG_SHIM_BROWSER) take_browser(broker, &msg->shim_browser);
+    if (msg->kind != MSG_READY) return;
+    if (broker->page_listener < 0) {
+        process_give_up(broker, shim, "it is ready without a listener");
+        return;
+    }
+    process_ready(broker, shim);
+    shim_launch(broker);
+}
+
+void shim_ended(struct broker *broker)
+{
+    struct browser *browser = &broker->browser;
+    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    browser->replacing = false;
+    browser->life = (struct life){.restarts = browser->life.restarts};
+    if (broker->page_listener >= 0) close(broker->page_listener);
+    broker->page_listener = -1;
+}

@@ -1,0 +1,154 @@
+/* What the broker and a web worker say to each other. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "broker/broker.h"
+
+/* Linux 6.3; Debian 12's headers are older. An older kernel says EINVAL. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+void web_begin(struct broker *broker, struct process *web)
+{
+    const struct resources *resources = broker->resources;
+    int fds[2];
+    size_t num_fds = 0;
+    if (resources->root >= 0) fds[num_fds++] = resources->root;
+    if (resources->uploads >= 0) fds[num_fds++] = resources->uploads;
+    const struct msg msg = {
+        .kind = MSG_WEB_SETUP,
+        .web_setup =
+            {
+                .worker = web->instance,
+                .has_root = resources->root >= 0,
+                .has_uploads = resources->uploads >= 0,
+                .max_upload_bytes = broker->config->max_upload_bytes,
+                .idle_timeout_ms = broker->config->idle_timeout_ms,
+                .tls12 = broker->config->tls12,
+            },
+    };
+    process_send(broker, web, &msg, fds, num_fds);
+    web_identify(broker, web);
+}
+
+static enum err write_all(int fd, const uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t wrote = pwrite(fd, data + at, len - at, (off_t)at);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return ERR_SYSTEM;
+        at += (size_t)wrote;
+    }
+    return ERR_OK;
+}
+
+/* The further client CAs as a file that only this worker reads, from its beginning, and that nobody can change. -1: the
+ * kernel refused. */
+static int copy_client_ca(const struct resources *resources)
+{
+    AUTO_FD fd = memfd_create("client-ca", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL) fd = memfd_create("client-ca", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || write_all(fd, resources->client_ca, resources->client_ca_len) != ERR_OK) return -1;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) return -1;
+    return auto_keep_fd(&fd);
+}
+
+static void offer(struct broker *broker, struct process *web, uint32_t slot)
+{
+    const struct resources *resources = broker->resources;
+    const int fds[] = {resources->listener, broker->page_listener, resources->echo};
+    const char *const addresses[] = {resources->listener_address, "browser", resources->echo_address};
+    if (fds[slot] < 0 || !process_is_up(web)) return;
+    const struct msg msg = {
+        .kind = MSG_WEB_LISTEN,
+        .web_listen =
+            {
+                .slot = slot,
+                .service = slot == SLOT_ECHO ? SERVICE_ECHO : SERVICE_HTTPS,
+                .address = addresses[slot],
+            },
+    };
+    process_send(broker, web, &msg, &fds[slot], 1);
+}
+
+static void send_identity(struct broker *broker, struct process *web, int channel, int client_ca)
+{
+    const struct keyd_identity *identity = &broker->identity.value;
+    const int fds[2] = {channel, client_ca};
+    const struct msg msg = {
+        .kind = MSG_WEB_IDENTITY,
+        .id = ++broker->last_id,
+        .web_identity =
+            {
+                .chain = {identity->server},
+                .num_chain = 1,
+                .client_cas = {identity->ca},
+                .num_client_cas = 1,
+                .has_client_ca_file = client_ca >= 0,
+            },
+    };
+    process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);
+}
+
+void web_identify(struct broker *broker, struct process *web)
+{
+    AUTO_FD channel = -1;
+    AUTO_FD client_ca = -1;
+    if (!process_is_up(web) || !broker->identity.present || broker->stopping) return;
+    if (broker->resources->client_ca) client_ca = copy_client_ca(broker->resources);
+    if (broker->resources->client_ca && client_ca < 0) {
+        process_give_up(broker, web, "the client CAs cannot be handed over");
+        return;
+    }
+    enum err err = keyd_grant(broker, &web->grant, &channel, PURPOSE_TLS_SERVER, web->name, 0, 0);
+    if (err != ERR_OK) {
+        process_give_up(broker, web, "no channel to keyd");
+        return;
+    }
+    send_identity(broker, web, channel, client_ca);
+    if (web->introduced) return;
+    web->introduced = true;
+    offer(broker, web, SLOT_HOST);
+    offer(broker, web, SLOT_BROWSER);
+    offer(broker, web, SLOT_ECHO);
+}
+
+void web_offer(struct broker *broker, uint32_t slot)
+{
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        struct process *process = &broker->processes[i];
+        if (process->row->program == PROGRAM_WEB && process->introduced) offer(broker, process, slot);
+    }
+}
+
+void web_answer(struct broker *broker, struct process *web, const struct msg *msg)
+{
+    if (msg->kind == MSG_READY) process_ready(broker, web);
+    if (msg->kind == MSG_WEB_STATUS) {
+        web->counters = msg->web_status;
+        web->asked = false;
+        control_check_round(broker);
+    }
+}
+
+static void add_counters(struct web_status *sum, const struct web_status *counters)
+{
+    sum->handshakes += counters->handshakes;
+    sum->handshakes_failed += counters->handshakes_failed;
+    sum->requests += counters->requests;
+    sum->requests_refused += counters->requests_refused;
+}
+
+void web_ended(struct broker *broker, struct process *web)
+{
+    add_counters(&broker->retired, &web->counters);
+    web->counters = (struct web_status){0};
+    web->introduced = false;
+    web->asked = false;
+    if (web->grant != 0) keyd_revoke(broker, web->grant);
+    control_check_round(broker);
+}
