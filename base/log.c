@@ -54,11 +54,12 @@ void log_open(const char *process)
     *end = '\0';
 }
 
-/* Standard error is shared with other processes, so its O_NONBLOCK is not ours to set: ask first. */
-static bool log_would_block(void)
+/* Standard error is shared with other processes, so its O_NONBLOCK is not ours to set: ask first. A pipe whose reader is
+ * gone (POLLERR) would raise SIGPIPE. */
+static bool log_may_write(void)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&out, 1, 0) == 0;
+    return poll(&out, 1, 0) == 1 && out.revents == POLLOUT;
 }
 
 void log_line(const char *format, ...)
@@ -78,10 +79,10 @@ void log_line(const char *format, ...)
     if (log_lost > 0) at += snprintf(at, LOG_LOST_ROOM - 1, " lost_lines=%lu", log_lost);
     *at++ = '\n';
 
-    if (log_would_block() || write(STDERR_FILENO, line, (size_t)(at - line)) < 0)
-        log_lost++;
-    else
+    if (log_may_write() && write(STDERR_FILENO, line, (size_t)(at - line)) > 0)
         log_lost = 0;
+    else
+        log_lost++;
 }
 
 const char *log_quote(const char *text)

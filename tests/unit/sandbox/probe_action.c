@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -44,14 +43,23 @@ static enum err scene_listen(uint16_t *out_port)
     return ERR_OK;
 }
 
-/* The target goes when the process that tries the action goes, however that ends. */
+/* The target ends when the process that tries the action has ended, however: then the pipe's other end is closed.
+ * (PR_SET_PDEATHSIG would not do: Landlock's signal scope holds back the signal of a parent inside a sandbox.) */
 static pid_t scene_start_target(void)
 {
-    const pid_t parent = getpid();
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
     const pid_t target = fork();
-    if (target != 0) return target;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);
-    for (;;) pause();
+    if (target != 0) {
+        close(ends[0]);
+        return target;
+    }
+    char byte;
+    close(ends[1]);
+    alarm(0);
+    while (read(ends[0], &byte, 1) < 0) {
+    }
+    _exit(0);
 }
 
 enum err probe_scene_open(struct probe_scene *out, enum probe_action action)

@@ -1,0 +1,196 @@
+/* Landlock alone: the policies here allow the calls, so what is refused is refused by the kernel's path checks. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "base/sandbox_rules.h"
+#include "tests/unit/sandbox/probe.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct sandbox_rule file_rules[] = {
+    SANDBOX_RULES_RUN,
+    SANDBOX_RULES_MEMORY,
+    SANDBOX_RULES_CHANNEL,
+    SANDBOX_ROW(openat, "test"),
+    SANDBOX_ROW(mkdirat, "test"),
+    SANDBOX_ROW(unlinkat, "test"),
+    SANDBOX_ROW(renameat, "test"),
+    SANDBOX_ROW(ftruncate, "test"),
+    SANDBOX_ROW(write, "test"),
+    SANDBOX_ROW(read, "test"),
+    SANDBOX_ROW(bind, "test"),
+    SANDBOX_ROW(connect, "test"),
+    SANDBOX_ROW(kill, "test"),
+};
+static const struct sandbox_policy file_policy = {
+    .process = "files", .rules = file_rules, .num_rules = COUNT(file_rules)};
+
+/* Two directories beside each other, each with a file "f" of two bytes. */
+static struct {
+    char path[64];
+    int given;
+    int sibling;
+} tree;
+
+static int make_dir(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", tree.path, name);
+    cr_assert_eq(mkdir(path, 0755), 0);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_FD file = openat(fd, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    cr_assert_eq(write(file, "hi", 2), 2);
+    return fd;
+}
+
+static void make_tree(void)
+{
+    snprintf(tree.path, sizeof(tree.path), "/tmp/keyward-landlock-XXXXXX");
+    cr_assert_not_null(mkdtemp(tree.path));
+    tree.given = make_dir("given");
+    tree.sibling = make_dir("sibling");
+}
+
+static void remove_tree(void)
+{
+    for (int fd = tree.given; fd >= 0; fd = fd == tree.given ? tree.sibling : -1) {
+        static const char *const names[] = {"f", "g", "new"};
+        for (size_t i = 0; i < COUNT(names); i++) unlinkat(fd, names[i], 0);
+        unlinkat(fd, "dir", AT_REMOVEDIR);
+    }
+    AUTO_FD top = open(tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    unlinkat(top, "given", AT_REMOVEDIR);
+    unlinkat(top, "sibling", AT_REMOVEDIR);
+    rmdir(tree.path);
+}
+
+TestSuite(sandbox_landlock, .init = make_tree, .fini = remove_tree);
+
+/* A file that act opens, by directory and name. */
+struct file {
+    int dir;
+    const char *name;
+    int flags;
+};
+
+static long act_open(void *context)
+{
+    const struct file *file = context;
+    const long fd = openat(file->dir, file->name, file->flags, 0644);
+    return fd < 0 ? -errno : fd;
+}
+
+static void expect_open(const struct probe_setup *setup, struct file file, int error)
+{
+    const struct probe_report report = probe_call(setup, act_open, &file);
+    cr_expect_eq(report.result, error == 0 ? PROBE_ALLOWED : PROBE_ERRNO, "%s: %s", file.name, probe_describe(&report));
+    cr_expect_eq(report.error, error, "%s: %s", file.name, probe_describe(&report));
+}
+
+Test(sandbox_landlock, nothing_is_reachable_without_directories)
+{
+    const struct probe_setup setup = {.policy = &file_policy};
+    expect_open(&setup, (struct file){tree.given, "f", O_RDONLY}, EACCES);
+    expect_open(&setup, (struct file){AT_FDCWD, "/etc/passwd", O_RDONLY}, EACCES);
+    expect_open(&setup, (struct file){AT_FDCWD, "/", O_RDONLY}, EACCES);
+}
+
+static void expect_read_only(bool isolate)
+{
+    struct sandbox_policy policy = file_policy;
+    policy.namespaces = SANDBOX_NS_MOUNT;
+    const struct sandbox_dir dirs[] = {{tree.given, SANDBOX_READ}};
+    const struct probe_setup setup = {.policy = &policy, .dirs = dirs, .num_dirs = 1, .isolate = isolate};
+    expect_open(&setup, (struct file){tree.given, "f", O_RDONLY}, 0);
+    expect_open(&setup, (struct file){tree.given, ".", O_RDONLY | O_DIRECTORY}, 0);
+    expect_open(&setup, (struct file){tree.given, "f", O_WRONLY}, EACCES);
+    expect_open(&setup, (struct file){tree.given, "new", O_WRONLY | O_CREAT}, EACCES);
+    expect_open(&setup, (struct file){tree.sibling, "f", O_RDONLY}, EACCES);
+    if (!isolate) expect_open(&setup, (struct file){tree.given, "../sibling/f", O_RDONLY}, EACCES);
+}
+
+Test(sandbox_landlock, a_given_directory_is_read_and_its_sibling_is_not)
+{
+    expect_read_only(false);
+}
+
+/* The old root is gone, but the descriptor still leads into the given directory. */
+Test(sandbox_landlock, the_same_with_an_empty_root)
+{
+    expect_read_only(true);
+}
+
+static long act_upload(void *context)
+{
+    (void)context;
+    const int fd = openat(tree.given, "g", O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd < 0 || write(fd, "text", 4) != 4 || ftruncate(fd, 2) != 0) return -errno;
+    if (renameat(tree.given, "g", tree.given, "new") != 0) return -errno;
+    return unlinkat(tree.given, "new", 0) == 0 ? 0 : -errno;
+}
+
+static long act_mkdir(void *context)
+{
+    (void)context;
+    return mkdirat(tree.given, "dir", 0755) == 0 ? 0 : -errno;
+}
+
+static long act_move_out(void *context)
+{
+    (void)context;
+    return renameat(tree.given, "f", tree.sibling, "g") == 0 ? 0 : -errno;
+}
+
+Test(sandbox_landlock, a_writable_directory_takes_files_and_nothing_else)
+{
+    const struct sandbox_dir dirs[] = {{tree.given, SANDBOX_READ_WRITE}, {tree.sibling, SANDBOX_READ_WRITE}};
+    const struct probe_setup setup = {.policy = &file_policy, .dirs = dirs, .num_dirs = 2};
+    struct probe_report report = probe_call(&setup, act_upload, NULL);
+    cr_expect_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
+    report = probe_call(&setup, act_mkdir, NULL);
+    cr_expect_eq(report.error, EACCES, "mkdir: %s", probe_describe(&report));
+    report = probe_call(&setup, act_move_out, NULL);
+    cr_expect_eq(report.error, EXDEV, "rename across: %s", probe_describe(&report));
+}
+
+Test(sandbox_landlock, says_which_descriptor_is_no_directory)
+{
+    const struct sandbox_dir dirs[] = {{tree.given, SANDBOX_READ}, {1000, SANDBOX_READ}};
+    const struct probe_report report =
+        probe_run(&(struct probe_setup){.policy = &file_policy, .dirs = dirs, .num_dirs = 2}, PROBE_OPEN);
+    cr_assert_eq(report.result, PROBE_NOT_ENTERED);
+    cr_assert_not_null(strstr(report.diag.text, "descriptor 1000"), "%s", report.diag.text);
+}
+
+static void expect_action(unsigned keeps, enum probe_action action, int error)
+{
+    struct sandbox_policy policy = file_policy;
+    policy.keeps = keeps;
+    const struct probe_report report = probe_run(&(struct probe_setup){.policy = &policy}, action);
+    cr_expect_eq(report.result, error == 0 ? PROBE_ALLOWED : PROBE_ERRNO, "%s: %s", probe_action_name(action),
+                 probe_describe(&report));
+    cr_expect_eq(report.error, error, "%s: %s", probe_action_name(action), probe_describe(&report));
+}
+
+Test(sandbox_landlock, no_tcp)
+{
+    if (sandbox_landlock_abi() < 4) cr_skip_test("Landlock ABI %d has no TCP rules", sandbox_landlock_abi());
+    expect_action(0, PROBE_CONNECT, EACCES);
+    expect_action(0, PROBE_BIND, EACCES);
+    expect_action(SANDBOX_KEEP_TCP_CONNECT, PROBE_CONNECT, 0);
+    expect_action(SANDBOX_KEEP_TCP_CONNECT, PROBE_BIND, EACCES);
+}
+
+Test(sandbox_landlock, no_signals_to_others)
+{
+    if (sandbox_landlock_abi() < 6) cr_skip_test("Landlock ABI %d has no scopes", sandbox_landlock_abi());
+    expect_action(0, PROBE_KILL, EPERM);
+    expect_action(SANDBOX_KEEP_SIGNAL, PROBE_KILL, 0);
+}
