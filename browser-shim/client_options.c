@@ -1,0 +1,116 @@
+#include "browser-shim/client_options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "browser-shim/client.h"
+#include "browser-shim/client_echo.h"
+
+const char client_usage[] =
+    "usage: browser-shim get [OPTION]... URL\n"
+    "       browser-shim put [OPTION]... FILE URL\n"
+    "       browser-shim echo [OPTION]... HOST:PORT MESSAGE...\n"
+    "\n"
+    "Speaks to a Keyward page as a browser would: asks the running broker for a short-lived handle and authenticates\n"
+    "with the client key, which stays in keyd. The server has to be the one that the broker started.\n"
+    "\n"
+    "  -o, --output FILE        write the body, or the answers, to FILE, whole or not at all\n"
+    "      --runtime-dir DIR    where the broker's control socket is\n"
+    "  -v, --verbose            tell on standard error what happens\n"
+    "  -h, --help               print this\n"
+    "\n"
+    "Exit code: 0 for success, 1 for an HTTP status that is not 2xx, 100 for a mistake in what was asked, 111 for a\n"
+    "failure of the system, the network or TLS.\n";
+
+static const struct {
+    const char *word;
+    enum client_command command;
+} commands[] = {
+    {"get", CLIENT_GET},   {"put", CLIENT_PUT},     {"echo", CLIENT_ECHO},
+    {"help", CLIENT_HELP}, {"--help", CLIENT_HELP}, {"-h", CLIENT_HELP},
+};
+
+enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };
+
+bool client_is_command(const char *word)
+{
+    for (size_t i = 0; i < NUM_COMMANDS; i++) {
+        if (strcmp(commands[i].word, word) == 0) return true;
+    }
+    return false;
+}
+
+static enum err parse_command(struct client_options *out, int argc, char **argv, struct diag *diag)
+{
+    if (argc < 2) return diag_set(diag, ERR_INPUT, "no command; run browser-shim --help");
+    for (size_t i = 0; i < NUM_COMMANDS; i++) {
+        if (strcmp(commands[i].word, argv[1]) != 0) continue;
+        out->command = commands[i].command;
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_INPUT, "unknown command '%s'; run browser-shim --help", argv[1]);
+}
+
+static enum err parse_flags(struct client_options *out, int argc, char **argv, struct diag *diag)
+{
+    enum { RUNTIME_DIR = 256 };
+    static const struct option flags[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0; /* we say it ourselves */
+    optind = 0; /* so that getopt starts afresh */
+    for (;;) {
+        int flag = getopt_long(argc, argv, ":o:vh", flags, NULL);
+        switch (flag) {
+        case -1: return ERR_OK;
+        case 'o': out->output = optarg; break;
+        case RUNTIME_DIR: out->runtime_dir = optarg; break;
+        case 'v': out->verbose = true; break;
+        case 'h': out->command = CLIENT_HELP; break;
+        case ':': return diag_set(diag, ERR_INPUT, "%s needs a value; run browser-shim --help", argv[optind - 1]);
+        default:
+            return diag_set(diag, ERR_INPUT,
+                            "unknown option '%s'; run browser-shim --help, or write -- before what "
+                            "is not an option",
+                            argv[optind - 1]);
+        }
+    }
+}
+
+static enum err parse_operands(struct client_options *out, char **operands, int num, struct diag *diag)
+{
+    switch (out->command) {
+    case CLIENT_HELP: return ERR_OK;
+    case CLIENT_GET:
+        if (num != 1) return diag_set(diag, ERR_INPUT, "get takes one URL; run browser-shim --help");
+        return client_url_parse(&out->url, operands[0], diag);
+    case CLIENT_PUT:
+        if (num != 2) return diag_set(diag, ERR_INPUT, "put takes a file and a URL; run browser-shim --help");
+        out->upload = operands[0];
+        return client_url_parse(&out->url, operands[1], diag);
+    case CLIENT_ECHO: break;
+    }
+    if (num < 2) return diag_set(diag, ERR_INPUT, "echo takes HOST:PORT and messages; run browser-shim --help");
+    out->messages = operands + 1;
+    out->num_messages = (size_t)num - 1;
+    for (size_t i = 0; i < out->num_messages; i++) {
+        enum err err = client_echo_check(out->messages[i], diag);
+        if (err != ERR_OK) return err;
+    }
+    return client_address_parse(&out->address, operands[0], diag);
+}
+
+enum err client_options_parse(struct client_options *out, int argc, char **argv, struct diag *diag)
+{
+    *out = (struct client_options){.command = CLIENT_HELP};
+    enum err err = parse_command(out, argc, argv, diag);
+    if (err != ERR_OK || out->command == CLIENT_HELP) return err;
+    err = parse_flags(out, argc - 1, argv + 1, diag);
+    if (err == ERR_OK) err = parse_operands(out, argv + 1 + optind, argc - 1 - optind, diag);
+    if (err == ERR_OK && out->command != CLIENT_ECHO) out->address = out->url.address;
+    return err;
+}

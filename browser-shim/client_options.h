@@ -1,0 +1,26 @@
+/* The client's command line. */
+#ifndef KEYWARD_BROWSER_SHIM_CLIENT_OPTIONS_H
+#define KEYWARD_BROWSER_SHIM_CLIENT_OPTIONS_H
+
+#include "browser-shim/client_address.h"
+
+enum client_command { CLIENT_HELP, CLIENT_GET, CLIENT_PUT, CLIENT_ECHO };
+
+struct client_options {
+    enum client_command command;
+    const char *runtime_dir; /* NULL: the usual one */
+    const char *output;      /* NULL: standard output */
+    bool verbose;
+    const char *upload;            /* put's file */
+    struct client_url url;         /* get and put */
+    struct client_address address; /* echo; get and put have it in url */
+    char *const *messages;         /* echo's */
+    size_t num_messages;
+};
+
+extern const char client_usage[];
+
+/* client_options_parse reads argv, whose second entry is the command. ERR_INPUT. */
+MUST_CHECK enum err client_options_parse(struct client_options *out, int argc, char **argv, struct diag *diag);
+
+#endif

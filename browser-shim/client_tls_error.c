@@ -1,0 +1,106 @@
+#include "browser-shim/client_tls_error.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+const char *client_tls_reason(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    return reason != NULL ? reason : "unknown reason";
+}
+
+static enum err explain_handle(const struct client_tls_story *story, struct diag *diag)
+{
+    if (story->refusal != REFUSAL_NONE) {
+        return diag_set(diag, ERR_DENIED, "keyd did not sign: %s; try again with a new handle",
+                        refusal_text(story->refusal));
+    }
+    if (story->handle_error == ERR_CLOSED) {
+        return diag_set(diag, ERR_CLOSED, "the handle was revoked, or keyd ended, before it signed; try again");
+    }
+    return diag_set(diag, story->handle_error, "the handle does not work: %s", err_name(story->handle_error));
+}
+
+static enum err explain_server_certificate(const struct client_tls_story *story, struct diag *diag)
+{
+    const char *host = story->host;
+    const char *why = X509_verify_cert_error_string(story->verify_result);
+    switch (story->verify_result) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return diag_set(diag, ERR_DENIED,
+                        "the server's certificate is not for '%s'; use a name that it has ('broker status' lists them)",
+                        host);
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return diag_set(diag, ERR_DENIED, "%s: the server's certificate has expired; check this machine's clock", host);
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return diag_set(diag, ERR_DENIED, "%s: the server's certificate is not valid yet; check this machine's clock",
+                        host);
+    default:
+        return diag_set(diag, ERR_DENIED,
+                        "%s: certificate verify failed: %s; the server is not the one that the running broker started",
+                        host, why);
+    }
+}
+
+/* An alert from the other side: BoringSSL's reason is SSL_AD_REASON_OFFSET and the alert's number (RFC 8446, 6). */
+static enum err explain_alert(const struct client_tls_story *story, int alert, struct diag *diag)
+{
+    const char *name = SSL_alert_desc_string_long(alert);
+    switch (alert) {
+    case SSL_AD_PROTOCOL_VERSION:
+        return diag_set(diag, ERR_DENIED, "%s refused: it does not speak TLS 1.3; this client speaks nothing else",
+                        story->host);
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+        return diag_set(
+            diag, ERR_DENIED,
+            "%s refused the client certificate: alert '%s'; the server has to trust the running broker's CA "
+            "('broker ca' prints it)",
+            story->host, name);
+    default: return diag_set(diag, ERR_DENIED, "%s refused: alert '%s'; see the server's log", story->host, name);
+    }
+}
+
+static enum err explain_library(const struct client_tls_story *story, struct diag *diag)
+{
+    uint32_t error = ERR_peek_error();
+    int reason = ERR_GET_REASON(error);
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET) {
+        return explain_alert(story, reason - SSL_AD_REASON_OFFSET, diag);
+    }
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        return explain_server_certificate(story, diag);
+    }
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
+        (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_UNSUPPORTED_PROTOCOL)) {
+        return diag_set(diag, ERR_CRYPTO, "%s does not speak TLS 1.3 there; check the port", story->host);
+    }
+    return diag_set(diag, ERR_CRYPTO, "%s: TLS failed: %s", story->host, client_tls_reason());
+}
+
+static enum err explain_end(const struct client_tls_story *story, struct diag *diag)
+{
+    const char *when = story->connected ? "before its answer was complete" : "during the handshake";
+    if (errno == ECONNRESET || errno == EPIPE) {
+        return diag_set(diag, ERR_CLOSED, "%s broke the connection %s; see the server's log", story->host, when);
+    }
+    if (errno != 0) return diag_set(diag, ERR_SYSTEM, "%s: connection lost: %s", story->host, strerror(errno));
+    return diag_set(diag, ERR_CLOSED, "%s closed the connection %s; see the server's log", story->host, when);
+}
+
+enum err client_tls_explain(const struct client_tls_story *story, int ssl_error, struct diag *diag)
+{
+    if (story->refusal != REFUSAL_NONE || story->handle_error != ERR_OK) return explain_handle(story, diag);
+    if (ssl_error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) return explain_end(story, diag);
+    return explain_library(story, diag);
+}
