@@ -1,0 +1,45 @@
+/* The other end of a signing channel: answers with the real codec and a real key, or does not. It has no thread; the
+ * test says when it looks at its channel. */
+#ifndef KEYWARD_TESTS_UNIT_WEB_FAKE_KEYD_H
+#define KEYWARD_TESTS_UNIT_WEB_FAKE_KEYD_H
+
+#include <openssl/base.h>
+#include <stdint.h>
+
+#include "proto/link.h"
+
+enum fake_keyd_mood {
+    KEYD_SIGNS,
+    KEYD_SILENT, /* takes requests, keeps the last one's id, answers nothing */
+    KEYD_ASLEEP, /* does not even read */
+    KEYD_REFUSES,
+    KEYD_GARBAGE,       /* answers bytes that are not a message */
+    KEYD_WRONG_ID,      /* signs, for another id */
+    KEYD_WRONG_KIND,    /* answers a message that keyd does not send */
+    KEYD_BAD_SIGNATURE, /* signs something else */
+    KEYD_LONG_SIGNATURE,
+    KEYD_CLOSES,
+};
+
+struct fake_keyd {
+    struct link link;
+    struct codec_arena *arena;
+    EVP_PKEY *key; /* not owned */
+    enum fake_keyd_mood mood;
+    unsigned num_requests;
+    uint64_t last_id;
+    enum msg_kind last_kind;
+};
+
+/* fake_keyd_open makes the channel and returns the end for the signer. */
+int fake_keyd_open(struct fake_keyd *keyd, EVP_PKEY *key);
+
+/* fake_keyd_step takes and answers all requests there are. */
+void fake_keyd_step(struct fake_keyd *keyd);
+
+/* fake_keyd_answer sends a signature (of nothing in particular) for the given id. */
+void fake_keyd_answer(struct fake_keyd *keyd, uint64_t id);
+
+void fake_keyd_close(struct fake_keyd *keyd);
+
+#endif
