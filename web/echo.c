@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "web/timestamp.h"
 
 struct echo_session {
     struct session session; /* first, so that the two pointers are one */
@@ -53,14 +54,13 @@ static void end_with(struct echo_session *echo, const char *text)
 
 static size_t format_prefix(const struct echo_session *echo, char *out, size_t out_len)
 {
+    char stamp[TIMESTAMP_SIZE];
     struct timespec now;
-    struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
-    CHECK(gmtime_r(&now.tv_sec, &tm) != NULL);
-    size_t len = strftime(out, out_len, "%Y-%m-%dT%H:%M:%S", &tm);
-    int rest = snprintf(out + len, out_len - len, ".%03dZ %s ", (int)(now.tv_nsec / 1000000), echo->peer->address);
-    CHECK(rest > 0 && (size_t)rest < out_len - len);
-    return len + (size_t)rest;
+    timestamp_format(stamp, (uint64_t)now.tv_sec, (unsigned)(now.tv_nsec / 1000000));
+    int len = snprintf(out, out_len, "%s %s ", stamp, echo->peer->address);
+    CHECK(len > 0 && (size_t)len < out_len);
+    return (size_t)len;
 }
 
 static void answer_line(struct echo_session *echo, const uint8_t *line, size_t len)

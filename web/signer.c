@@ -280,7 +280,7 @@ void signer_connect(struct signer *signer, int channel)
     ev_io_set(&signer->readable, channel, EV_READ);
     ev_io_set(&signer->writable, channel, EV_WRITE);
     ev_io_start(signer->loop, &signer->readable);
-    fail_waiting(signer, "the server's key was replaced");
+    fail_waiting(signer, "the server key was replaced");
     tell_answered(signer);
 }
 
@@ -325,7 +325,7 @@ static enum ssl_private_key_result_t method_sign(SSL *ssl, uint8_t *out, size_t 
     struct msg msg;
     if (sign_input_parse(&msg, version, scheme, (struct bytes){in, in_len}) != ERR_OK)
         return refuse(wait, "the handshake wants something signed that keyd does not sign");
-    if (wait->epoch != signer->epoch) return refuse(wait, "the server's key was replaced");
+    if (wait->epoch != signer->epoch) return refuse(wait, "the server key was replaced");
     if (signer->link.fd < 0) return refuse(wait, "there is no channel to keyd");
     struct request *request = request_new(signer);
     if (request == NULL) return refuse(wait, "too many signatures are pending");
@@ -362,7 +362,7 @@ static enum ssl_private_key_result_t method_complete(SSL *ssl, uint8_t *out, siz
         *out_len = request->len;
         result = ssl_private_key_success;
     } else if (request->state == REQUEST_SIGNED) {
-        wait->failure = "keyd's signature is longer than the certificate's key allows";
+        wait->failure = "the signature is longer than the key of the certificate allows";
     }
     signer_detach(wait);
     return result;

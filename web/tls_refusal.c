@@ -6,19 +6,12 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static const char *format_time(char *out, size_t out_len, uint64_t seconds)
-{
-    time_t when = (time_t)seconds;
-    struct tm tm;
-    if (gmtime_r(&when, &tm) == NULL || strftime(out, out_len, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) return "?";
-    return out;
-}
+#include "web/timestamp.h"
 
 static void write_certificate_reason(char *out, size_t out_len, int error, const struct certificate_text *text)
 {
-    char when[64];
+    char when[TIMESTAMP_SIZE];
     switch (error) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -26,30 +19,30 @@ static void write_certificate_reason(char *out, size_t out_len, int error, const
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_UNTRUSTED:
-        snprintf(out, out_len, "certificate signed by an unknown CA (issuer '%s')", text->issuer);
+        snprintf(out, out_len, "certificate signed by an unknown CA (issuer %s)", text->issuer);
         return;
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
         /* What a client of an earlier run's CA looks like: same name, another key. */
-        snprintf(out, out_len, "certificate signed by an unknown CA (issuer '%s': the CA of that name has another key)",
+        snprintf(out, out_len, "certificate signed by an unknown CA (issuer %s: the CA of that name has another key)",
                  text->issuer);
         return;
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        snprintf(out, out_len, "certificate expired on %s (subject '%s')",
-                 format_time(when, sizeof when, text->not_after), text->subject);
+        timestamp_format(when, text->not_after, 0);
+        snprintf(out, out_len, "certificate expired on %s (subject %s)", when, text->subject);
         return;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        snprintf(out, out_len, "certificate not valid before %s (subject '%s')",
-                 format_time(when, sizeof when, text->not_before), text->subject);
+        timestamp_format(when, text->not_before, 0);
+        snprintf(out, out_len, "certificate not valid before %s (subject %s)", when, text->subject);
         return;
     case X509_V_ERR_INVALID_PURPOSE:
-        snprintf(out, out_len, "certificate not for client authentication (extended key usage; subject '%s')",
+        snprintf(out, out_len, "certificate not for client authentication (extended key usage; subject %s)",
                  text->subject);
         return;
     case X509_V_ERR_CERT_CHAIN_TOO_LONG:
         snprintf(out, out_len, "client sent a chain of more than %u certificates", LIMIT_CLIENT_CHAIN);
         return;
     default:
-        snprintf(out, out_len, "certificate refused: %s (subject '%s')", X509_verify_cert_error_string(error),
+        snprintf(out, out_len, "certificate refused: %s (subject %s)", X509_verify_cert_error_string(error),
                  text->subject);
         return;
     }
@@ -74,7 +67,7 @@ static enum tls_outcome write_alert(char *out, size_t out_len, int alert)
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_CERTIFICATE_EXPIRED:
-        snprintf(out, out_len, "client does not trust this server's certificate (alert: %s)", name);
+        snprintf(out, out_len, "client does not trust the server certificate (alert: %s)", name);
         return TLS_OUTCOME_REFUSED;
     default: snprintf(out, out_len, "client refused the handshake (alert: %s)", name); return TLS_OUTCOME_REFUSED;
     }
@@ -96,8 +89,8 @@ static const char *reason_text(int reason, const SSL *ssl)
     case SSL_R_NO_SHARED_CIPHER: return "client offers no cipher suite with ECDHE, ECDSA and AEAD";
     case SSL_R_NO_SHARED_GROUP: return "client offers no group of X25519, P-256 and P-384";
     case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS: return "client does not take ECDSA P-256 signatures";
-    case SSL_R_NO_APPLICATION_PROTOCOL: return "client's ALPN offers no protocol that this port speaks";
-    case SSL_R_BAD_SIGNATURE: return "client could not prove that it has its certificate's key";
+    case SSL_R_NO_APPLICATION_PROTOCOL: return "client offers no protocol in ALPN that this port speaks";
+    case SSL_R_BAD_SIGNATURE: return "client could not prove that it has the key of its certificate";
     case SSL_R_EXCESSIVE_MESSAGE_SIZE: return "client sent a message that is too long";
     default: return NULL;
     }

@@ -63,18 +63,24 @@ Test(conn, serves_tls12_with_ecdhe_and_aead)
     expect_echo("hello");
 }
 
+static void expect_group(uint16_t version, const char *offered, const char *chosen)
+{
+    SSL_CTX_set_max_proto_version(rig.client_context, version);
+    cr_assert(SSL_CTX_set1_curves_list(rig.client_context, offered));
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_client(&rig), "%x %s: %s", version, offered, client_reason());
+    cr_assert_str_eq(SSL_get_curve_name(SSL_get_curve_id(rig.ssl)), chosen);
+    expect_echo(offered);
+}
+
 Test(conn, serves_every_group)
 {
-    static const char *const groups[] = {"X25519", "P-256", "P-384"};
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        for (uint16_t version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-            SSL_CTX_set_max_proto_version(rig.client_context, version);
-            cr_assert(SSL_CTX_set1_curves_list(rig.client_context, groups[i]));
-            rig_connect(&rig, SERVICE_ECHO, &rig.client);
-            cr_assert(rig_wait_client(&rig), "%s %x", groups[i], version);
-            expect_echo(groups[i]);
-        }
-    }
+    expect_group(TLS1_3_VERSION, "X25519", "X25519");
+    expect_group(TLS1_3_VERSION, "P-256", "P-256");
+    expect_group(TLS1_3_VERSION, "P-384", "P-384");
+    /* In TLS 1.2 the list also says which curves a certificate may have. */
+    expect_group(TLS1_2_VERSION, "P-256", "P-256");
+    expect_group(TLS1_2_VERSION, "P-256:X25519", "X25519");
 }
 
 Test(conn, refuses_a_client_without_certificate)
@@ -94,7 +100,7 @@ Test(conn, refuses_another_ca)
 {
     struct pki_cert ca = pki_ca("stranger"), client = pki_client(&ca);
     rig_connect(&rig, SERVICE_ECHO, &client);
-    cr_assert(rig_refused(&rig, "certificate signed by an unknown CA (issuer \\x27CN=stranger\\x27)"), "%s", rig.log);
+    cr_assert(rig_refused(&rig, "certificate signed by an unknown CA (issuer CN=stranger)"), "%s", rig.log);
     pki_free(&client);
     pki_free(&ca);
 }
@@ -113,7 +119,7 @@ Test(conn, refuses_a_self_signed_certificate)
 {
     struct pki_cert client = pki_make(&(struct pki_request){.name = "myself"});
     rig_connect(&rig, SERVICE_ECHO, &client);
-    cr_assert(rig_refused(&rig, "signed by an unknown CA (issuer \\x27CN=myself\\x27)"), "%s", rig.log);
+    cr_assert(rig_refused(&rig, "signed by an unknown CA (issuer CN=myself)"), "%s", rig.log);
     pki_free(&client);
 }
 
@@ -202,14 +208,14 @@ Test(conn, refuses_a_protocol_that_nobody_speaks)
 {
     rig_connect(&rig, SERVICE_HTTPS, &rig.client);
     SSL_set_alpn_protos(rig.ssl, (const uint8_t *)"\x08smtp/1.0", 9);
-    cr_assert(rig_refused(&rig, "client\\x27s ALPN offers no protocol that this port speaks"), "%s", rig.log);
+    cr_assert(rig_refused(&rig, "client offers no protocol in ALPN that this port speaks"), "%s", rig.log);
 }
 
 Test(conn, refuses_http_on_the_echo_port)
 {
     rig_connect(&rig, SERVICE_ECHO, &rig.client);
     SSL_set_alpn_protos(rig.ssl, (const uint8_t *)"\x02h2\x08http/1.1", 12);
-    cr_assert(rig_refused(&rig, "client\\x27s ALPN offers no protocol that this port speaks"), "%s", rig.log);
+    cr_assert(rig_refused(&rig, "client offers no protocol in ALPN that this port speaks"), "%s", rig.log);
 }
 
 Test(conn, issues_no_tickets)

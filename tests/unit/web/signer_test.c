@@ -71,7 +71,7 @@ Test(signer, fails_fast_until_a_new_identity)
 
 Test(signer, refuses_a_signature_longer_than_any)
 {
-    expect_refused_by(KEYD_LONG_SIGNATURE, "keyd\\x27s signature is longer");
+    expect_refused_by(KEYD_LONG_SIGNATURE, "the signature is longer than the key");
 }
 
 Test(signer, passes_a_wrong_signature_on_for_the_client_to_refuse)
@@ -146,7 +146,7 @@ Test(signer, a_new_identity_fails_what_is_pending)
     uint64_t begin = clock_monotonic_ms();
     rig_identity(&rig, true);
     cr_assert(rig_refused(&rig, "") || true);
-    cr_assert(rig_logged(&rig, "no signature from keyd: the server\\x27s key was replaced"), "%s", rig.log);
+    cr_assert(rig_logged(&rig, "no signature from keyd: the server key was replaced"), "%s", rig.log);
     cr_assert_lt(clock_monotonic_ms() - begin, 1500u);
     expect_served();
 }
@@ -155,7 +155,7 @@ Test(signer, a_handshake_of_the_last_identity_does_not_get_the_new_key)
 {
     rig_connect(&rig, SERVICE_ECHO, &rig.client); /* accepted under the first, nothing sent yet */
     rig_identity(&rig, true);
-    cr_assert(rig_refused(&rig, "no signature from keyd: the server\\x27s key was replaced"), "%s", rig.log);
+    cr_assert(rig_refused(&rig, "no signature from keyd: the server key was replaced"), "%s", rig.log);
     cr_assert_eq(rig.keyd.num_requests, 0);
 }
 
