@@ -16,7 +16,8 @@ struct shim {
     struct link broker;
     struct launcher launcher;
     struct codec_arena *arena;
-    bool stopping;
+    bool stopping; /* the launcher was told */
+    bool finished;
     int exit_code;
     struct ev_loop *loop;
     ev_io on_broker;
@@ -25,8 +26,11 @@ struct shim {
     ev_timer on_patience_end;
 };
 
+/* The first reason to end is the one that counts. */
 static void finish(struct shim *shim, int exit_code)
 {
+    if (shim->finished) return;
+    shim->finished = true;
     shim->exit_code = exit_code;
     ev_break(shim->loop, EVBREAK_ALL);
 }
@@ -73,35 +77,39 @@ static void hear_broker(struct ev_loop *loop, ev_io *watcher, int events)
 }
 
 /* What the launcher says is for the broker; that it failed is its last word. */
-static void hear_launcher(struct ev_loop *loop, ev_io *watcher, int events)
+static enum err pass_on(struct shim *shim)
 {
-    (void)events;
-    struct shim *shim = watcher->data;
     struct msg msg = {0};
     struct packet_extra extra = {0};
     enum err err = link_recv(&shim->launcher.link, &msg, &extra, shim->arena);
-    if (err == ERR_AGAIN) return;
-    if (err != ERR_OK) {
-        ev_io_stop(loop, watcher); /* its end is seen at its pidfd */
-        return;
-    }
+    if (err != ERR_OK) return err;
     err = link_send(&shim->broker, &msg, extra.fds, extra.num_fds);
     packet_extra_close(&extra);
     if (err != ERR_OK) stop(shim);
     if (msg.kind == MSG_FAILED) finish(shim, err_exit_code((enum err)msg.failed.error));
+    return ERR_OK;
+}
+
+static void hear_launcher(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)events;
+    enum err err = pass_on(watcher->data);
+    if (err == ERR_OK || err == ERR_AGAIN) return;
+    ev_io_stop(loop, watcher); /* its end is seen at its pidfd */
+    if (err != ERR_CLOSED) stop(watcher->data);
 }
 
 static void launcher_gone(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)loop;
     (void)events;
     struct shim *shim = watcher->data;
     siginfo_t info = {0};
+    ev_io_stop(loop, watcher);
     if (waitid(P_PIDFD, (id_t)shim->launcher.pidfd, &info, WEXITED) != 0) log_line("launcher lost");
-    if (shim->stopping) {
-        finish(shim, 0);
-        return;
+    while (pass_on(shim) == ERR_OK) {
     }
+    if (shim->stopping) finish(shim, 0);
+    if (shim->finished) return;
     struct diag diag = {0};
     enum err err = diag_set(&diag, ERR_SYSTEM, "browser's launcher: ended unexpectedly (%s %d)",
                             info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
@@ -123,8 +131,6 @@ static void watch(struct shim *shim)
     ev_io_init(&shim->on_launcher, hear_launcher, shim->launcher.link.fd, EV_READ);
     ev_io_init(&shim->on_launcher_gone, launcher_gone, shim->launcher.pidfd, EV_READ);
     ev_timer_init(&shim->on_patience_end, patience_end, DEADLINE_SHUTDOWN_MS / 1000., 0.);
-    /* What it still has to say is heard before its end. */
-    ev_set_priority(&shim->on_launcher, EV_MAXPRI);
     shim->on_broker.data = shim;
     shim->on_launcher.data = shim;
     shim->on_launcher_gone.data = shim;
