@@ -81,6 +81,7 @@ struct broker {
     bool ready;
     uint32_t ready_ms;
     bool stopping;
+    uint64_t stop_by;
     enum err outcome; /* why it stops */
     bool finished;
 };
@@ -95,12 +96,18 @@ void process_start(struct broker *broker, struct process *process);
 bool process_is_up(const struct process *process);
 
 /* process_send sends; a process that does not take its messages is given up. Descriptors stay the caller's. */
-void process_send(struct broker *broker, struct process *process, const struct msg *msg, const int *fds, size_t num_fds);
+void process_send(struct broker *broker, struct process *process, const struct msg *msg, const int *fds,
+                  size_t num_fds);
 
 /* process_give_up kills it; it will be replaced. why is for the log. */
 void process_give_up(struct broker *broker, struct process *process, const char *why);
 void process_kill(struct broker *broker, struct process *process);
+
+/* process_hear takes every message that is there. */
 void process_hear(struct broker *broker, struct process *process);
+
+/* process_note_dead says that its pidfd tells its end: nothing is sent to it any more. The cause comes from the spawner. */
+void process_note_dead(struct process *process);
 void process_ready(struct broker *broker, struct process *process);
 void process_note_failed(struct process *process, const struct failed *failed);
 

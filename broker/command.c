@@ -47,10 +47,9 @@ void command_help(FILE *out)
     }
     fprintf(out, "\nflags of run and check:\n  %-26s %s\n", "--config FILE", "an INI file; flags win over it");
     config_print_flags(out);
-    fprintf(out,
-            "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"
-            "SIGTERM, SIGINT and SIGHUP stop everything. Exit codes: 0 done, 100 change something and try again,\n"
-            "111 the system failed.\n");
+    fprintf(out, "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"
+                 "SIGTERM, SIGINT and SIGHUP stop everything. Exit codes: 0 done, 100 change something and try again,\n"
+                 "111 the system failed.\n");
 }
 
 /* Splits --flag=value. Returns the value, or NULL if there is none. */

@@ -270,13 +270,15 @@ enum err config_check(struct config *config, struct diag *diag)
 {
     if (config->num_names == 0) return diag_set(diag, ERR_MEMORY, "no memory");
     if (config->leaf_lifetime_s > config->ca_lifetime_s) {
-        return diag_set(diag, ERR_INPUT, "[keyd] leaf_lifetime is longer than ca_lifetime; a CA outlives what it signs");
+        return diag_set(diag, ERR_INPUT,
+                        "[keyd] leaf_lifetime is longer than ca_lifetime; a CA outlives what it signs");
     }
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
     }
     if (config->headless && config->browser == CONFIG_BROWSER_NONE) {
-        return diag_set(diag, ERR_INPUT, "--headless goes with a browser, and --no-browser says there is none; drop one");
+        return diag_set(diag, ERR_INPUT,
+                        "--headless goes with a browser, and --no-browser says there is none; drop one");
     }
     if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
         return diag_set(diag, ERR_INPUT,

@@ -92,13 +92,15 @@ static int take_value(void *context, const char *section, const char *key, const
 enum err config_file_load(struct config *config, const char *path, struct diag *diag)
 {
     AUTO(auto_fclose) FILE *file = fopen(path, "re");
-    if (!file) return diag_set(diag, ERR_INPUT, "--config '%s': %s; give a file that can be read", path, strerror(errno));
+    if (!file)
+        return diag_set(diag, ERR_INPUT, "--config '%s': %s; give a file that can be read", path, strerror(errno));
     struct reading reading = {.file = file, .path = path, .config = config, .diag = diag};
     int bad_line = ini_parse_stream(read_line, &reading, take_value, &reading);
     if (ferror(file)) return diag_set(diag, ERR_INPUT, "--config '%s': cannot be read; give a file", path);
     if (reading.failed_line != 0 && (bad_line == 0 || bad_line >= reading.failed_line)) return reading.err;
     if (bad_line != 0) {
-        return diag_set(diag, ERR_INPUT, "%s:%d: neither '[section]' nor 'key = value' nor a '#' comment", path, bad_line);
+        return diag_set(diag, ERR_INPUT, "%s:%d: neither '[section]' nor 'key = value' nor a '#' comment", path,
+                        bad_line);
     }
     return ERR_OK;
 }

@@ -117,13 +117,14 @@ static void answer_revoke(struct broker *broker, struct control_client *client, 
     reply(client, &done, NULL, 0);
 }
 
-static void answer_mint(struct broker *broker, struct control_client *client, uint64_t id, const struct handle_mint *mint)
+static void answer_mint(struct broker *broker, struct control_client *client, uint64_t id,
+                        const struct handle_mint *mint)
 {
     AUTO_FD end = -1;
     uint64_t handle;
     const struct keyd_identity *identity = &broker->identity.value;
-    enum err err = keyd_grant(broker, &handle, &end, PURPOSE_TLS_CLIENT, mint->label, mint->lifetime_s,
-                              mint->max_signatures);
+    enum err err =
+        keyd_grant(broker, &handle, &end, PURPOSE_TLS_CLIENT, mint->label, mint->lifetime_s, mint->max_signatures);
     if (err == ERR_AGAIN) {
         reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");
         return;

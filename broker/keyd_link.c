@@ -1,4 +1,5 @@
 /* What the broker and keyd say to each other. */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -72,11 +73,16 @@ static void forget_grant(struct broker *broker, uint64_t id)
     handles_remove(&broker->handles, id);
 }
 
-static void log_event(const char *what, const struct handle *handle, const struct keyd_event *event, const char *reason)
+/* The uid is looked up here: keyd sees it from inside its own user namespace, where other users have no number. */
+static void log_event(const struct broker *broker, const char *what, const struct handle *handle, uint32_t pid,
+                      const char *reason)
 {
-    log_line("handle %s id=%llu label=%s pid=%u uid=%u%s%s", what, (unsigned long long)handle->id,
-             log_quote(handle->label), (unsigned)event->pid, (unsigned)event->uid, reason ? " reason=" : "",
-             reason ? log_quote(reason) : "");
+    struct procfs_process sender;
+    char uid[16] = "?";
+    if (procfs_read(&sender, &broker->procfs, (pid_t)pid) == ERR_OK)
+        snprintf(uid, sizeof uid, "%u", (unsigned)sender.uid);
+    log_line("handle %s id=%llu label=%s pid=%u uid=%s%s%s", what, (unsigned long long)handle->id,
+             log_quote(handle->label), (unsigned)pid, uid, reason ? " reason=" : "", reason ? log_quote(reason) : "");
 }
 
 static void take_event(struct broker *broker, const struct keyd_event *event)
@@ -88,19 +94,19 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     switch (event->what) {
     case GRANT_EVENT_PINNED:
         handle->pinned_pid = event->pid;
-        log_event("pinned", handle, event, NULL);
+        log_event(broker, "pinned", handle, event->pid, NULL);
         break;
     case GRANT_EVENT_SIGNED:
         handle->signatures++;
-        log_event("signed", handle, event, NULL);
+        log_event(broker, "signed", handle, event->pid, NULL);
         break;
     case GRANT_EVENT_REFUSED:
         handle->refusals++;
-        log_event("refused", handle, event, refusal_text(event->reason));
+        log_event(broker, "refused", handle, event->pid, refusal_text(event->reason));
         break;
     case GRANT_EVENT_CLOSED: forget_grant(broker, event->grant); break;
     case GRANT_EVENT_CUT:
-        log_event("cut", handle, event, refusal_text(REFUSAL_MALFORMED));
+        log_event(broker, "cut", handle, event->pid, refusal_text(REFUSAL_MALFORMED));
         forget_grant(broker, event->grant);
         if (holder) process_give_up(broker, holder, "it broke the protocol towards keyd");
         break;

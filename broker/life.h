@@ -30,10 +30,10 @@ enum {
 /* Zero state: LIFE_DOWN, never started. */
 struct life {
     enum life_state state;
-    bool final; /* when it ends it stays down */
-    uint32_t failures;   /* in a row */
-    uint32_t restarts;   /* since the broker started */
-    uint64_t deadline;   /* on clock_monotonic_ms's scale; 0: none */
+    bool final;        /* when it ends it stays down */
+    uint32_t failures; /* in a row */
+    uint32_t restarts; /* since the broker started */
+    uint64_t deadline; /* on clock_monotonic_ms's scale; 0: none */
     uint64_t ready_since;
 };
 

@@ -161,6 +161,11 @@ void process_hear(struct broker *broker, struct process *process)
     }
 }
 
+void process_note_dead(struct process *process)
+{
+    close_channel(process);
+}
+
 static void describe_end(char *out, size_t out_len, uint32_t status)
 {
     int code = (int)status;

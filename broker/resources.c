@@ -123,7 +123,8 @@ static enum err open_screenshot(struct resources *out, const char *path, enum re
     return ERR_OK;
 }
 
-static enum err open_files(struct resources *out, const struct config *config, enum resources_use use, struct diag *diag)
+static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
+                           struct diag *diag)
 {
     const struct user *web = &out->users[PROGRAM_WEB];
     enum err err = ERR_OK;

@@ -69,7 +69,8 @@ static enum err listen_control(int *out_fd, int dir, const char *path, struct di
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int len = snprintf(address.sun_path, sizeof address.sun_path, "%s/" RUNTIME_CONTROL_SOCKET, path);
     if (len < 0 || (size_t)len >= sizeof address.sun_path) {
-        return diag_set(diag, ERR_INPUT, "runtime directory '%s': too long for a socket in it; give a shorter one", path);
+        return diag_set(diag, ERR_INPUT, "runtime directory '%s': too long for a socket in it; give a shorter one",
+                        path);
     }
     if (unlinkat(dir, RUNTIME_CONTROL_SOCKET, 0) != 0 && errno != ENOENT) {
         return diag_set(diag, ERR_SYSTEM, "control socket '%s': cannot replace it: %s", address.sun_path,
@@ -94,8 +95,9 @@ enum err runtime_dir_take(struct runtime_dir *out, const char *path, const struc
     if (err != ERR_OK) return err;
     if (owner->change && (fchownat(dir, RUNTIME_CONTROL_SOCKET, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW) != 0 ||
                           fchown(dir, owner->uid, owner->gid) != 0)) {
-        return diag_set(diag, ERR_SYSTEM, "runtime directory '%s': cannot give it to %s (uid %u): %s; that user has to "
-                                          "exist in this user namespace",
+        return diag_set(diag, ERR_SYSTEM,
+                        "runtime directory '%s': cannot give it to %s (uid %u): %s; that user has to "
+                        "exist in this user namespace",
                         path, owner->name, (unsigned)owner->uid, strerror(errno));
     }
     out->dir = auto_keep_fd(&dir);

@@ -165,7 +165,8 @@ static enum err prepare(struct nursery *nursery, struct diag *diag)
     nursery->arena = codec_arena_new(LIMIT_DECODE_ARENA);
     nursery->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (!nursery->arena || nursery->null < 0) return diag_set(diag, ERR_SYSTEM, "/dev/null: %s", strerror(errno));
-    (void)sigprocmask(SIG_BLOCK, &children, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigprocmask(SIG_SETMASK, &children, NULL);
     nursery->signals = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
     if (nursery->signals < 0) return diag_set(diag, ERR_SYSTEM, "signalfd: %s", strerror(errno));
     enum err err = privilege_keep_spawning(diag);

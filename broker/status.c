@@ -69,8 +69,8 @@ static void add_own_processes(struct status *status, const struct broker *broker
         add_process(status, broker, process->name, process->pid, process->life.restarts);
         if (process->life.state == LIFE_RUNNING) note_landlock(status, broker);
         if (process->pid != 0 && !still_there(process)) {
-            status->processes[status->value.num_processes - 1] = (struct process_status){
-                .name = process->name, .restarts = process->life.restarts, .namespaces = ""};
+            status->processes[status->value.num_processes - 1] =
+                (struct process_status){.name = process->name, .restarts = process->life.restarts, .namespaces = ""};
         }
     }
 }

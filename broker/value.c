@@ -56,8 +56,8 @@ enum err value_duration(uint64_t *out, const char *text, uint64_t min_s, uint64_
     static const struct unit units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
     if (read_with_unit(out, text, units, 4) && *out >= min_s && *out <= max_s) return ERR_OK;
     return diag_set(diag, ERR_INPUT,
-                    "'%s' is not a time from %" PRIu64 " to %" PRIu64 " seconds; write 90s, 15m, 12h or 30d", text, min_s,
-                    max_s);
+                    "'%s' is not a time from %" PRIu64 " to %" PRIu64 " seconds; write 90s, 15m, 12h or 30d", text,
+                    min_s, max_s);
 }
 
 enum err value_switch(bool *out, const char *text, struct diag *diag)

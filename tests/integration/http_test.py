@@ -264,7 +264,7 @@ class Uploads(HttpCase):
         os.chmod(cls.uploads, 0o1777)
         config = os.path.join(cls.base, "keyward.ini")
         with open(config, "w", encoding="ascii") as out:
-            out.write(f"[web]\nmax_upload_bytes = {UPLOAD_CAP}\n")
+            out.write(f"[web]\nmax_upload = {UPLOAD_CAP}\n")
         cls.extra_flags = ("--uploads", cls.uploads, "--config", config)
         super().prepare()
 

@@ -14,3 +14,15 @@ def kw_python_test(name, src, size = "medium", data = [], tags = [], **kwargs):
         tags = ["local"] + tags,
         **kwargs
     )
+
+PROGRAMS = [
+    "//broker",
+    "//browser-shim",
+    "//browser-shim:module.so",
+    "//keyd",
+    "//web",
+]
+
+def kw_system_test(name, src, data = [], **kwargs):
+    """A module of tests that start the whole system."""
+    kw_python_test(name = name, src = src, data = data + PROGRAMS, **kwargs)

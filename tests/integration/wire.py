@@ -1,7 +1,9 @@
 """A TLS client that says exactly what a test tells it to, byte by byte."""
 
+import contextlib
 import socket
 import ssl
+import threading
 
 TIMEOUT_S = 20
 
@@ -61,3 +63,29 @@ def split(received):
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     return int(lines[0].split(" ")[1]), headers, body
+
+
+@contextlib.contextmanager
+def impostor(certificate, key):
+    """A TLS server that is not ours, for one connection on a port of its own. Asks for a client certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(TIMEOUT_S)
+
+        def serve():
+            try:
+                plain, _ = listener.accept()
+                plain.settimeout(TIMEOUT_S)
+                context.wrap_socket(plain, server_side=True).close()
+            except OSError:
+                pass  # the client has seen through it
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join()

@@ -1,0 +1,125 @@
+#include "broker/run.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/runtime.h"
+#include "broker/broker.h"
+#include "broker/listener.h"
+#include "broker/sandbox_policy.h"
+#include "broker/supervise.h"
+
+/* Large, and there is one. */
+static struct broker broker;
+
+/* From here on signals wait until the loop takes them, so that nothing is left behind half made. */
+static enum err catch_signals(int *out_fd, struct diag *diag)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    *out_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return *out_fd >= 0 ? ERR_OK : diag_set(diag, ERR_SYSTEM, "signalfd: %s", strerror(errno));
+}
+
+static uint32_t num_workers(const struct config *config)
+{
+    cpu_set_t cpus;
+    if (config->workers > 0) return config->workers;
+    CPU_ZERO(&cpus);
+    int num = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return num < (int)LIMIT_WORKERS ? (uint32_t)num : LIMIT_WORKERS;
+}
+
+static void make_processes(const struct config *config, const struct resources *resources)
+{
+    process_init(&broker.processes[broker.num_processes++], PROGRAM_KEYD, 0);
+    for (uint32_t i = 0; i < num_workers(config); i++) {
+        process_init(&broker.processes[broker.num_processes++], PROGRAM_WEB, i);
+    }
+    if (resources->with_browser) process_init(&broker.processes[broker.num_processes++], PROGRAM_SHIM, 0);
+}
+
+static enum err become_broker_user(const struct user *user, struct diag *diag)
+{
+    if (user_become(user) == ERR_OK) return ERR_OK;
+    return diag_set(
+        diag, ERR_SYSTEM,
+        "cannot become %s (uid %u): %s; start it as root of the machine, or of a user namespace that has that "
+        "user, or as an ordinary user",
+        user->name, (unsigned)user->uid, strerror(errno));
+}
+
+static enum err enter_sandbox(struct diag *diag)
+{
+    const struct sandbox_dir dirs[] = {
+        {.fd = broker.procfs.dir, .access = SANDBOX_READ},
+        {.fd = broker.runtime_dir->dir, .access = SANDBOX_READ_WRITE},
+    };
+    return sandbox_enter(&broker_policy, dirs, sizeof dirs / sizeof *dirs, diag);
+}
+
+/* What the broker has to have or know before it gives up its rights. */
+static enum err prepare(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
+                        struct diag *diag)
+{
+    broker.config = config;
+    broker.resources = resources;
+    broker.runtime_dir = runtime_dir;
+    broker.page_listener = -1;
+    broker.landlock_abi = sandbox_landlock_abi();
+    broker.arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    broker.identity.arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    if (!broker.arena || !broker.identity.arena) return diag_set(diag, ERR_MEMORY, "no memory");
+    make_processes(config, resources);
+    control_init(&broker.control, runtime_dir->control, getuid());
+    if (listener_cookie(&broker.host_cookie, runtime_dir->control) != ERR_OK) {
+        return diag_set(diag, ERR_SYSTEM, "SO_NETNS_COOKIE: %s; run Linux 5.14 or newer", strerror(errno));
+    }
+    return spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
+}
+
+static enum err run_in(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
+                       struct diag *diag)
+{
+    enum err err = prepare(config, resources, runtime_dir, diag);
+    if (err == ERR_OK) err = become_broker_user(&resources->broker, diag);
+    if (err == ERR_OK) err = procfs_open(&broker.procfs, runtime_dir->control, diag);
+    if (err == ERR_OK) err = enter_sandbox(diag);
+    return err == ERR_OK ? supervise_run(&broker) : err;
+}
+
+enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
+{
+    static struct resources resources;
+    struct runtime_dir runtime_dir;
+    struct user owner;
+    broker.begun = begun;
+    user_of(&owner, topology_broker());
+    enum err err = catch_signals(&broker.signals, diag);
+    if (err == ERR_OK && !config->runtime_dir[0]) {
+        err = runtime_default_dir(config->runtime_dir, sizeof config->runtime_dir, diag);
+    }
+    if (err == ERR_OK) err = runtime_dir_take(&runtime_dir, config->runtime_dir, &owner, diag);
+    if (err != ERR_OK) return err;
+    err = resources_open(&resources, config, RESOURCES_RUN, diag);
+    if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, diag);
+    runtime_dir_leave(&runtime_dir);
+    return err;
+}
+
+enum err run_check(struct config *config, struct diag *diag)
+{
+    struct resources resources;
+    enum err err = resources_open(&resources, config, RESOURCES_CHECK, diag);
+    if (err == ERR_OK) resources_close(&resources);
+    return err;
+}

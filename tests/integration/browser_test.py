@@ -1,0 +1,170 @@
+"""A real Chromium, whose key is in keyd, opens the page; one without a handle does not."""
+
+import os
+import re
+import subprocess
+import tempfile
+
+import picture
+import processes
+from keyward import ORDINARY, SystemCase, for_each_user, is_root
+
+FLAGS = ("--listen", "127.0.0.1:0", "--browser", "chromium", "--headless")
+FETCHED = r"^web\[\d+\]: request .*path='/api/get' status=200 .*subject='[^']*CN=keyward-kiosk"
+BROWSER_S = 60
+CHROMIUM = "/usr/lib/chromium/chromium"
+
+
+class BrowserCase(SystemCase):
+    uid = None
+
+    def start_browser(self, *flags):
+        system = self.start(*FLAGS, *flags, uid=self.uid)
+        return system
+
+    def browser_handles(self, system):
+        return [handle for handle in system.status()["handles"] if handle["purpose"] == "browser-digest"]
+
+
+@for_each_user
+class Page(BrowserCase):
+    def test_it_loads_and_its_fetch_succeeds(self):
+        system = self.start_browser()
+        system.wait_line(FETCHED, BROWSER_S)
+        [handle] = self.browser_handles(system)
+        self.assertGreaterEqual(handle["signatures"], 1)
+        self.assertGreater(handle["pinned_pid"], 0)
+        self.assertTrue(system.status()["browser_digest_unbound"])
+        self.check_browser_processes(system)
+
+    def check_browser_processes(self, system):
+        """The browser runs, as nobody's root, in a network namespace of its own, and its renderers are sandboxed."""
+        browsers = [pid for pid in system.pids() if processes.name(pid).startswith("chromium")]
+        self.assertGreater(len(browsers), 2)
+        for pid in browsers:
+            self.assertNotIn("0", processes.status(pid)["Uid"].split(), f"pid {pid} runs as root")
+        own = os.readlink("/proc/self/ns/net")
+        shown = [os.readlink(f"/proc/{pid}/ns/net") for pid in browsers if is_root()]
+        self.assertNotIn(own, shown)
+
+    def test_a_screenshot(self):
+        directory = tempfile.mkdtemp(dir=self.base)
+        os.chown(directory, self.uid, -1)
+        path = os.path.join(directory, "page.png")
+        system = self.start_browser("--screenshot", path)
+        processes.wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, BROWSER_S,
+                             lambda: f"no screenshot:\n{system.log()}")
+        system.wait_line(r"^broker: screenshot written", BROWSER_S)
+        with open(path, "rb") as file:
+            width, height, colours = picture.read(file.read())
+        self.assertGreater(width * height, 100_000)
+        self.assertGreater(len(colours), 20, "letters have edges of many shades")
+        self.assertLess(max(colours.values()), width * height * 0.995, "the page is blank")
+
+    def test_keyd_dies_and_the_browser_comes_back(self):
+        system = self.start_browser()
+        system.wait_line(FETCHED, BROWSER_S)
+        [keyd] = system.processes("keyd")
+        mark = system.mark()
+        processes.kill(keyd["pid"])
+        system.wait_line(FETCHED, BROWSER_S, since=mark)
+
+    def test_the_browser_dies_and_comes_back_with_another_handle(self):
+        system = self.start_browser()
+        system.wait_line(FETCHED, BROWSER_S)
+        [before] = self.browser_handles(system)
+        mark = system.mark()
+        processes.kill(self.browser_pid(system))
+        system.wait_line(FETCHED, BROWSER_S, since=mark)
+        [after] = self.browser_handles(system)
+        self.assertNotEqual(before["handle"], after["handle"])
+
+    def browser_pid(self, system):
+        """Chromium's first process: the one whose parent is no Chromium."""
+        table = processes.parents()
+        browsers = [pid for pid in system.pids() if processes.name(pid).startswith("chromium")]
+        [first] = [pid for pid in browsers if table[pid][0] not in browsers]
+        return first
+
+    def test_the_shim_dies_and_all_of_it_comes_back(self):
+        system = self.start_browser()
+        system.wait_line(FETCHED, BROWSER_S)
+        old = set(system.pids())
+        [shim] = system.processes("browser-shim")
+        mark = system.mark()
+        processes.kill(shim["pid"])
+        system.wait_line(FETCHED, BROWSER_S, since=mark)
+        left = [pid for pid in old & set(system.pids()) if processes.name(pid).startswith("chromium")]
+        self.assertEqual(left, [], "the old browser is still there")
+
+
+class NoHandle(BrowserCase):
+    def test_listen_none_serves_the_browser_alone(self):
+        system = self.start_browser("--listen", "none")
+        system.wait_line(FETCHED, BROWSER_S)
+        listening = subprocess.run(["ss", "-Hltnp"], stdout=subprocess.PIPE, text=True, check=False).stdout
+        for pid in system.pids():
+            self.assertNotIn(f"pid={pid},", listening)
+
+    def run_bare_chromium(self, url):
+        """A Chromium that is given no handle. It trusts any server, so that what fails can only be its own proof."""
+        home = tempfile.mkdtemp(dir=self.base)
+        uid = ORDINARY if is_root() else os.geteuid()
+        os.chown(home, uid, -1)
+        command = [CHROMIUM, "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                   "--disable-component-update", "--disable-sync", "--disable-quic", f"--user-data-dir={home}/profile",
+                   "--ignore-certificate-errors", "--timeout=10000", "--dump-dom", url]
+        if is_root():
+            command = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", *command]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env={"HOME": home, "PATH": os.environ["PATH"]}, text=True, timeout=BROWSER_S,
+                              check=False).stdout
+
+    def test_a_browser_without_a_handle_does_not_get_the_page(self):
+        system = self.start("--listen", "127.0.0.1:0", "--no-browser")
+        page = self.run_bare_chromium(system.url)
+        self.assertNotIn("/api/get", page)
+        self.assertRegex(page, "ERR_BAD_SSL_CLIENT_AUTH_CERT|ERR_SSL")
+        system.wait_line(r"^web\[\d+\]: handshake refused ")
+        self.assertIsNone(re.search(r"^web\[\d+\]: request ", system.log(), re.MULTILINE), "no request was answered")
+
+
+class Revoked(BrowserCase):
+    """A page that asks again and again. Its worker is replaced, which ends its connections and their tickets, so that
+    only a new signature gets it back in."""
+
+    ASKING = "<!doctype html><script>setInterval(() => fetch('/api/get').catch(() => 0), 200)</script>"
+
+    def start_asking(self):
+        root = tempfile.mkdtemp(dir=self.base)
+        os.chmod(root, 0o755)
+        with open(os.path.join(root, "index.html"), "w", encoding="ascii") as page:
+            page.write(self.ASKING)
+        system = self.start_browser("--workers", "1", "--root", root)
+        system.wait_line(FETCHED, BROWSER_S)
+        return system
+
+    def replace_worker(self, system):
+        """Returns a place in the log from which on all lines are of the new worker."""
+        [old] = system.processes("web")
+        processes.kill(old["pid"])
+        replaced = lambda: [new for new in system.processes("web") if new["pid"] not in (0, old["pid"])]
+        mark = system.mark()
+        processes.wait_until(replaced, 10, "the worker did not come back")
+        return mark
+
+    def test_with_its_handle_the_browser_comes_back(self):
+        system = self.start_asking()
+        system.wait_line(FETCHED, BROWSER_S, since=self.replace_worker(system))
+
+    def test_without_it_the_browser_does_not(self):
+        system = self.start_asking()
+        [handle] = self.browser_handles(system)
+        system.broker("handle", "revoke", str(handle["handle"]))
+        self.assertNotIn(handle["handle"], [left["handle"] for left in self.browser_handles(system)])
+        mark = self.replace_worker(system)
+        for _ in range(3):  # it tries, and fails, more than once
+            mark += 1
+            system.wait_line(r"^web\[0\]: handshake (refused|aborted) ", BROWSER_S, since=mark)
+        after = "\n".join(system.lines(since=mark))
+        self.assertNotRegex(after, r"path='/api/get' status=200")
