@@ -146,6 +146,19 @@ Test(log, a_full_pipe_loses_lines_and_says_how_many, .timeout = 10)
     cr_expect_str_eq(read_lines(), "keyward: again\n", "it is said once");
 }
 
+Test(log, a_long_line_still_says_how_many_were_lost, .timeout = 10)
+{
+    char text[2 * LOG_LINE];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    fill_pipe();
+    log_line("lost");
+    while (read(reader, line, sizeof(line)) > 0) {
+    }
+    expect_cut(text);
+    cr_expect_not_null(strstr(line, "xxx lost_lines=1\n"));
+}
+
 Test(log, a_reader_that_is_gone_is_no_reason_to_die)
 {
     close(reader);

@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/sandbox_rules.h"
@@ -20,6 +23,9 @@ static const struct sandbox_rule file_rules[] = {
     SANDBOX_RULES_CHANNEL,
     SANDBOX_ROW(openat, "test"),
     SANDBOX_ROW(mkdirat, "test"),
+    SANDBOX_ROW(symlinkat, "test"),
+    SANDBOX_ROW(mknodat, "test"),
+    SANDBOX_ROW(linkat, "test"),
     SANDBOX_ROW(unlinkat, "test"),
     SANDBOX_ROW(renameat, "test"),
     SANDBOX_ROW(ftruncate, "test"),
@@ -64,6 +70,7 @@ static void remove_tree(void)
         static const char *const names[] = {"f", "g", "new"};
         for (size_t i = 0; i < COUNT(names); i++) unlinkat(fd, names[i], 0);
         unlinkat(fd, "dir", AT_REMOVEDIR);
+        unlinkat(fd, "old", AT_REMOVEDIR);
     }
     AUTO_FD top = open(tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     unlinkat(top, "given", AT_REMOVEDIR);
@@ -111,6 +118,7 @@ static void expect_read_only(bool isolate)
     expect_open(&setup, (struct file){tree.given, "f", O_RDONLY}, 0);
     expect_open(&setup, (struct file){tree.given, ".", O_RDONLY | O_DIRECTORY}, 0);
     expect_open(&setup, (struct file){tree.given, "f", O_WRONLY}, EACCES);
+    if (sandbox_landlock_abi() >= 3) expect_open(&setup, (struct file){tree.given, "f", O_RDONLY | O_TRUNC}, EACCES);
     expect_open(&setup, (struct file){tree.given, "new", O_WRONLY | O_CREAT}, EACCES);
     expect_open(&setup, (struct file){tree.sibling, "f", O_RDONLY}, EACCES);
     if (!isolate) expect_open(&setup, (struct file){tree.given, "../sibling/f", O_RDONLY}, EACCES);
@@ -136,10 +144,18 @@ static long act_upload(void *context)
     return unlinkat(tree.given, "new", 0) == 0 ? 0 : -errno;
 }
 
-static long act_mkdir(void *context)
+/* What is no regular file; each in turn. Returns how many were refused as they should. */
+static long act_make_others(void *context)
 {
     (void)context;
-    return mkdirat(tree.given, "dir", 0755) == 0 ? 0 : -errno;
+    long refused = 0;
+    refused += mkdirat(tree.given, "dir", 0755) != 0 && errno == EACCES;
+    refused += symlinkat("/etc/passwd", tree.given, "new") != 0 && errno == EACCES;
+    refused += mknodat(tree.given, "new", S_IFIFO | 0644, 0) != 0 && errno == EACCES;
+    refused += mknodat(tree.given, "new", S_IFSOCK | 0644, 0) != 0 && errno == EACCES;
+    refused += linkat(tree.sibling, "f", tree.given, "new", 0) != 0 && errno == EXDEV;
+    refused += unlinkat(tree.given, "old", AT_REMOVEDIR) != 0 && errno == EACCES;
+    return refused;
 }
 
 static long act_move_out(void *context)
@@ -154,8 +170,9 @@ Test(sandbox_landlock, a_writable_directory_takes_files_and_nothing_else)
     const struct probe_setup setup = {.policy = &file_policy, .dirs = dirs, .num_dirs = 2};
     struct probe_report report = probe_call(&setup, act_upload, NULL);
     cr_expect_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
-    report = probe_call(&setup, act_mkdir, NULL);
-    cr_expect_eq(report.error, EACCES, "mkdir: %s", probe_describe(&report));
+    cr_assert_eq(mkdirat(tree.given, "old", 0755), 0);
+    report = probe_call(&setup, act_make_others, NULL);
+    cr_expect(report.result == PROBE_ALLOWED && report.value == 6, "%s: %ld", probe_describe(&report), report.value);
     report = probe_call(&setup, act_move_out, NULL);
     cr_expect_eq(report.error, EXDEV, "rename across: %s", probe_describe(&report));
 }
@@ -186,6 +203,35 @@ Test(sandbox_landlock, no_tcp)
     expect_action(0, PROBE_BIND, EACCES);
     expect_action(SANDBOX_KEEP_TCP_CONNECT, PROBE_CONNECT, 0);
     expect_action(SANDBOX_KEEP_TCP_CONNECT, PROBE_BIND, EACCES);
+}
+
+/* A socket with an abstract name is on no path: only the scope keeps it away. */
+struct abstract {
+    int socket;
+    struct sockaddr_un address;
+};
+
+static long act_connect_abstract(void *context)
+{
+    const struct abstract *abstract = context;
+    const struct sockaddr *address = (const struct sockaddr *)&abstract->address;
+    return connect(abstract->socket, address, sizeof(abstract->address)) == 0 ? 0 : -errno;
+}
+
+Test(sandbox_landlock, no_abstract_sockets_of_others)
+{
+    if (sandbox_landlock_abi() < 6) cr_skip_test("Landlock ABI %d has no scopes", sandbox_landlock_abi());
+    struct abstract abstract = {.address = {.sun_family = AF_UNIX}};
+    const struct sockaddr *address = (const struct sockaddr *)&abstract.address;
+    snprintf(abstract.address.sun_path + 1, sizeof(abstract.address.sun_path) - 1, "keyward-test-%d", getpid());
+    AUTO_FD listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(listener, address, sizeof(abstract.address)), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    abstract.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct probe_report report =
+        probe_call(&(struct probe_setup){.policy = &file_policy}, act_connect_abstract, &abstract);
+    cr_expect_eq(report.error, EPERM, "%s", probe_describe(&report));
+    cr_expect_eq(act_connect_abstract(&abstract), 0, "outside it works");
 }
 
 Test(sandbox_landlock, no_signals_to_others)
