@@ -124,12 +124,12 @@ static long act_process_vm(const struct probe_scene *scene)
     struct iovec here = {.iov_base = &copy, .iov_len = sizeof(copy)};
     struct iovec there = {.iov_base = scene->secret, .iov_len = sizeof(copy)};
     const long call = scene->action == PROBE_PROCESS_VM_READV ? SYS_process_vm_readv : SYS_process_vm_writev;
-    return outcome(syscall(call, scene->target, &here, 1, &there, 1, 0));
+    return outcome(syscall(call, scene->target, &here, 1ul, &there, 1ul, 0ul));
 }
 
 static long act_mmap_exec(void)
 {
-    const long at = syscall(SYS_mmap, NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const long at = syscall(SYS_mmap, NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1L, 0L);
     return at == -1 ? -errno : 0;
 }
 
