@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +25,10 @@ static bool namespace_setting_is(const char *path, char value)
 static const char *namespace_advice(int error)
 {
     if (error == EINVAL) return "it has to be done before a second thread is started";
+    if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0) {
+        return "it has to be done in a program that was started as its user, not after a change of user or "
+               "PR_SET_DUMPABLE";
+    }
     if (error == ENOSPC || namespace_setting_is("/proc/sys/user/max_user_namespaces", '0')) {
         return "run sysctl -w user.max_user_namespaces=15000";
     }

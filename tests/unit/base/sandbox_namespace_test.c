@@ -247,3 +247,20 @@ Test(sandbox_namespace, says_which_setting_is_in_the_way)
     cr_assert(report.result == PROBE_ALLOWED && report.value == 0, "%s", probe_describe(&report));
     cr_assert_not_null(strstr(diag->text, "run sysctl -w user.max_user_namespaces"), "%s", diag->text);
 }
+
+/* The kernel gives /proc/self of such a process to root (proc(5)), and with it the map of ids. */
+static long isolate_not_dumpable(void *context)
+{
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return -errno;
+    return sandbox_isolate(&everything, context) == ERR_SYSTEM ? 0 : 1;
+}
+
+Test(sandbox_namespace, says_that_a_change_of_user_is_in_the_way)
+{
+    struct diag *diag = shared_diag();
+    const uid_t user = getuid() == 0 ? ORDINARY_USER : 0;
+    if (user != 0 && !probe_can_change_user(user)) cr_skip_test("root in a user namespace: cannot become another user");
+    const struct probe_report report = probe_call(&(struct probe_setup){.user = user}, isolate_not_dumpable, diag);
+    cr_assert(report.result == PROBE_ALLOWED && report.value == 0, "%s", probe_describe(&report));
+    cr_assert_not_null(strstr(diag->text, "not after a change of user"), "%s", diag->text);
+}

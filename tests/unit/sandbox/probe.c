@@ -90,10 +90,12 @@ struct probe_job {
     void *context;
 };
 
-/* Where nothing refuses the mount it succeeds, so it must happen where only the child sees it. */
+/* Where nothing refuses the mount it succeeds, so it must happen where only the child sees it. Who may not make a mount
+ * namespace (EPERM) may not mount either. */
 static bool leave_machines_mounts(void)
 {
-    return geteuid() != 0 || (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    if (unshare(CLONE_NEWNS) != 0) return errno == EPERM;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 _Noreturn static void child_run(const struct probe_job *job, struct probe_report *report)
