@@ -22,6 +22,7 @@ struct client_tls {
     struct codec_arena *arena; /* of keyd's answers */
     uint64_t request;          /* the id of the last one */
     struct client_tls_story story;
+    char host[LIMIT_NAME + 1]; /* the story's */
 };
 
 /* ---- The key, which is in keyd ---------------------------------------------------------------------------------- */
@@ -133,7 +134,8 @@ enum err client_tls_new(struct client_tls **out, int fd, const struct client_han
     if (tls == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
     tls->fd = fd;
     tls->handle = (struct link){.fd = handle->fd, .role = LINK_SIGN_CLIENT, .end = LINK_LOWER};
-    tls->story.host = address->host;
+    memcpy(tls->host, address->host, sizeof tls->host);
+    tls->story.host = tls->host;
     tls->arena = codec_arena_new(8192);
     if (tls->arena == NULL || !prepare(tls, handle, address, service)) {
         client_tls_free(tls);
@@ -221,6 +223,17 @@ const char *client_tls_describe(struct client_tls *tls, char *out, size_t out_le
     return out;
 }
 
+/* A server that refuses says so and closes: the write that comes too late only sees the latter. Looks for an alert that
+ * explains more than err, and leaves everything else to be read. */
+static enum err last_words(struct client_tls *tls, enum err err, struct diag *diag)
+{
+    uint8_t byte;
+    forget_errors();
+    int result = SSL_peek(tls->ssl, &byte, sizeof byte);
+    int ssl_error = SSL_get_error(tls->ssl, result);
+    return ssl_error == SSL_ERROR_SSL ? client_tls_explain(&tls->story, ssl_error, diag) : err;
+}
+
 enum err client_tls_write(struct client_tls *tls, const uint8_t *data, size_t len, struct diag *diag)
 {
     enum { RECORD = 16384 };
@@ -233,6 +246,7 @@ enum err client_tls_write(struct client_tls *tls, const uint8_t *data, size_t le
             written = SSL_write(tls->ssl, data, part);
             if (written > 0) break;
             enum err err = wait_or_explain(tls, written, deadline_ms, diag);
+            if (err == ERR_CLOSED) return last_words(tls, err, diag);
             if (err != ERR_OK) return err;
         }
         data += written;

@@ -1,4 +1,5 @@
-/* TLS 1.3 with a key that is somewhere else. Every call waits for its result, with a deadline. */
+/* TLS 1.3 with a key that is somewhere else. Every call waits for its result, with a deadline. SIGPIPE has to be ignored:
+ * BoringSSL writes to a connection that the server may have closed. */
 #ifndef KEYWARD_BROWSER_SHIM_CLIENT_TLS_H
 #define KEYWARD_BROWSER_SHIM_CLIENT_TLS_H
 
@@ -25,6 +26,7 @@ MUST_CHECK enum err client_tls_handshake(struct client_tls *tls, struct diag *di
 /* client_tls_describe returns version and cipher suite, for -v. */
 const char *client_tls_describe(struct client_tls *tls, char *out, size_t out_len);
 
+/* client_tls_write sends all of data. ERR_CLOSED: the server has closed; what it said before can still be read. */
 MUST_CHECK enum err client_tls_write(struct client_tls *tls, const uint8_t *data, size_t len, struct diag *diag);
 
 enum client_tls_wait { CLIENT_TLS_WAIT, CLIENT_TLS_NO_WAIT };
