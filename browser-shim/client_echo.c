@@ -1,5 +1,6 @@
 #include "browser-shim/client_echo.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -24,15 +25,26 @@ struct answers {
     size_t len;
 };
 
+/* An answer ends with what was sent. Anything else is the server's way of saying no, or another service. */
+static bool is_echo(const uint8_t *line, size_t len, const char *message)
+{
+    size_t message_len = strlen(message);
+    return len > message_len && line[len - message_len - 1] == ' ' &&
+           memcmp(line + len - message_len, message, message_len) == 0;
+}
+
 /* Reads until there is a whole line, and writes it out. */
 static enum err print_answer(struct client_tls *tls, struct client_output *output, struct answers *answers,
-                             struct diag *diag)
+                             const char *message, struct diag *diag)
 {
     for (;;) {
         const uint8_t *end = memchr(answers->data, '\n', answers->len);
         if (end != NULL) {
             size_t line = (size_t)(end - answers->data) + 1;
             enum err err = client_output_write(output, answers->data, line, diag);
+            if (err == ERR_OK && !is_echo(answers->data, line - 1, message)) {
+                err = diag_set(diag, ERR_MALFORMED, "the server did not echo the message; is this the port of --echo?");
+            }
             answers->len -= line;
             memmove(answers->data, answers->data + line, answers->len);
             return err;
@@ -61,7 +73,7 @@ enum err client_echo(struct client_tls *tls, struct client_output *output, char 
         memcpy(line, messages[i], len);
         line[len] = '\n';
         enum err err = client_tls_write(tls, line, len + 1, diag);
-        if (err == ERR_OK) err = print_answer(tls, output, &answers, diag);
+        if (err == ERR_OK) err = print_answer(tls, output, &answers, messages[i], diag);
         if (err != ERR_OK) return err;
     }
     return ERR_OK;

@@ -54,6 +54,8 @@ static enum err explain_alert(const struct client_tls_story *story, int alert, s
     case SSL_AD_PROTOCOL_VERSION:
         return diag_set(diag, ERR_DENIED, "%s refused: it does not speak TLS 1.3; this client speaks nothing else",
                         story->host);
+    case SSL_AD_NO_APPLICATION_PROTOCOL:
+        return diag_set(diag, ERR_DENIED, "%s refused: it does not speak HTTP/1.1 there; check the port", story->host);
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:

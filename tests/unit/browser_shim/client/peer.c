@@ -11,6 +11,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -108,11 +110,29 @@ static SSL *new_server(const struct peer_server *server, int fd)
     return ssl;
 }
 
+static void serve_lines(const struct peer_server *server, SSL *ssl)
+{
+    char line[LIMIT_ECHO_LINE + 1], answer[sizeof line + 16];
+    for (int len; (len = SSL_read(ssl, line, sizeof line)) > 0;) {
+        if (server->behaviour == PEER_NEVER_ENDS) {
+            memset(line, 'a', sizeof line);
+            while (SSL_write(ssl, line, sizeof line) > 0) {
+            }
+            return;
+        }
+        int answer_len = snprintf(answer, sizeof answer, "then there %.*s", server->behaviour == PEER_ECHOES ? len : 3,
+                                  server->behaviour == PEER_ECHOES ? line : "no\n");
+        if (SSL_write(ssl, answer, answer_len) <= 0) return;
+    }
+}
+
 static void serve_tls(const struct peer_server *server, int fd)
 {
     SSL *ssl = new_server(server, fd);
     char request[64], name[64] = "nobody";
-    if (SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof request) > 0) {
+    if (server->behaviour >= PEER_ECHOES) {
+        if (SSL_accept(ssl) == 1) serve_lines(server, ssl);
+    } else if (SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof request) > 0) {
         X509 *client = SSL_get_peer_certificate(ssl);
         if (client != NULL) X509_NAME_get_text_by_NID(X509_get_subject_name(client), NID_commonName, name, sizeof name);
         SSL_write(ssl, name, (int)strlen(name));
@@ -135,6 +155,7 @@ int peer_start_server(const struct peer_server *server)
     (void)authority_of(PEER_CA_OURS);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     if (start_process(ends) == 0) {
+        signal(SIGPIPE, SIG_IGN);
         static const char plain[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
         if (server->behaviour == PEER_PLAIN_TEXT) {
             char hello[2048];

@@ -20,6 +20,9 @@ struct peer_server {
         PEER_TRUNCATES,  /* answers, and ends without a close_notify */
         PEER_PLAIN_TEXT, /* does not speak TLS */
         PEER_HANGS_UP,
+        PEER_ECHOES,     /* answers each line with "then there LINE" */
+        PEER_MUMBLES,    /* answers each line with "then there no" */
+        PEER_NEVER_ENDS, /* answers with a line that does not end */
     } behaviour;
 };
 
