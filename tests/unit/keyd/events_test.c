@@ -1,0 +1,64 @@
+#include "keyd/events.h"
+
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+static struct events events;
+
+static void add(enum grant_event what, uint64_t grant)
+{
+    const struct keyd_event event = {.grant = grant, .what = what, .pid = 5, .uid = 6};
+    events_add(&events, &event);
+}
+
+Test(events, keeps_room_for_what_matters_more)
+{
+    for (unsigned i = 0; i < 2 * LIMIT_KEYD_EVENTS; i++) add(GRANT_EVENT_REFUSED, i);
+    cr_assert_eq(events.num, LIMIT_KEYD_EVENTS / 4, "a flood of refusals took it all");
+    cr_assert_eq(events.lost, 2 * LIMIT_KEYD_EVENTS - LIMIT_KEYD_EVENTS / 4);
+    cr_assert(events_have_room(&events));
+    while (events_have_room(&events)) add(GRANT_EVENT_SIGNED, 1);
+    cr_assert_eq(events.num, LIMIT_KEYD_EVENTS / 2);
+    const uint64_t lost = events.lost;
+    for (unsigned i = 0; i < LIMIT_KEYD_EVENTS / 2; i++) add(GRANT_EVENT_CLOSED, i);
+    cr_assert_eq(events.lost, lost, "an ended channel was not reported");
+    add(GRANT_EVENT_CUT, 1);
+    cr_assert_eq(events.lost, lost + 1);
+    cr_assert_eq(events.num, LIMIT_KEYD_EVENTS);
+}
+
+/* There is room for the end of every channel, whatever handles did before. */
+Test(events, has_room_for_the_end_of_every_channel)
+{
+    cr_assert_geq(LIMIT_KEYD_EVENTS / 2, LIMIT_GRANTS);
+}
+
+Test(events, are_sent_in_order_and_wait_for_the_reader)
+{
+    int ends[2];
+    cr_assert_eq(channel_pair(ends), ERR_OK);
+    const struct link keyd = {.fd = ends[0], .role = LINK_BROKER_KEYD, .end = LINK_LOWER};
+    const struct link broker = {.fd = ends[1], .role = LINK_BROKER_KEYD, .end = LINK_UPPER};
+    struct codec_arena *arena = codec_arena_new(8192);
+    uint64_t next_in = 1, next_out = 1;
+    unsigned waits = 0;
+    while (next_out <= 5 * LIMIT_KEYD_EVENTS) {
+        while (events.num < LIMIT_KEYD_EVENTS) add(GRANT_EVENT_CLOSED, next_in++);
+        const enum err sent = events_send(&events, &keyd);
+        cr_assert(sent == ERR_OK || sent == ERR_AGAIN);
+        waits += sent == ERR_AGAIN;
+        struct msg msg;
+        struct packet_extra extra;
+        while (link_recv(&broker, &msg, &extra, arena) == ERR_OK) {
+            cr_assert_eq(msg.kind, MSG_KEYD_EVENT);
+            cr_assert_eq(msg.keyd_event.grant, next_out++);
+            cr_assert_eq(msg.keyd_event.what, GRANT_EVENT_CLOSED);
+            cr_assert_eq(msg.keyd_event.pid, 5);
+            cr_assert_eq(msg.keyd_event.uid, 6);
+        }
+    }
+    cr_assert_gt(waits, 0, "the queue never was full");
+    close(ends[1]);
+    add(GRANT_EVENT_CLOSED, 1);
+    cr_assert_eq(events_send(&events, &keyd), ERR_CLOSED);
+}
