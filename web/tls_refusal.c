@@ -96,20 +96,33 @@ static const char *reason_text(int reason, const SSL *ssl)
     }
 }
 
+/* The queue holds the cause first and then where it was noticed, each in its library's words: the first that means
+ * something to a person is taken, otherwise the first. */
+static uint32_t pick_error(const SSL *ssl)
+{
+    uint32_t first = ERR_peek_error(), error;
+    while ((error = ERR_get_error()) != 0) {
+        int reason = ERR_GET_REASON(error);
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL && (reason >= SSL_AD_REASON_OFFSET || reason_text(reason, ssl) != NULL))
+            return error;
+    }
+    return first;
+}
+
 static enum tls_outcome write_library_reason(char *out, size_t out_len, const SSL *ssl,
                                              const struct tls_handshake *handshake)
 {
-    /* The first error is the cause; later ones only say where it was noticed. */
-    uint32_t error = ERR_get_error();
+    uint32_t error = pick_error(ssl);
     int reason = ERR_GET_REASON(error);
-    const char *text = reason_text(reason, ssl);
-    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET)
-        return write_alert(out, out_len, reason - SSL_AD_REASON_OFFSET);
+    bool from_ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
+    const char *text = from_ssl ? reason_text(reason, ssl) : NULL;
     if (handshake->refused[0] != '\0')
         snprintf(out, out_len, "%s", handshake->refused);
     else if (handshake->signer.failure != NULL)
         snprintf(out, out_len, "no signature from keyd: %s", handshake->signer.failure);
-    else if (ERR_GET_LIB(error) == ERR_LIB_SSL && text != NULL)
+    else if (from_ssl && reason >= SSL_AD_REASON_OFFSET)
+        return write_alert(out, out_len, reason - SSL_AD_REASON_OFFSET);
+    else if (text != NULL)
         snprintf(out, out_len, "%s", text);
     else
         snprintf(out, out_len, "TLS error: %s", ERR_reason_error_string(error));

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <openssl/err.h>
 #include <openssl/nid.h>
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,66 @@ Test(conn, refuses_a_server_certificate_as_client)
     rig_connect(&rig, SERVICE_ECHO, &client);
     cr_assert(rig_refused(&rig, "not for client authentication (extended key usage"), "%s", rig.log);
     pki_free(&client);
+}
+
+/* A chain of so many certificates, of which the first alone matters. */
+static void connect_with_chain(unsigned num_certificates)
+{
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    for (unsigned i = 1; i < num_certificates; i++) cr_assert(SSL_add1_chain_cert(rig.ssl, rig.client_ca.x509));
+}
+
+Test(conn, takes_a_chain_up_to_the_limit)
+{
+    connect_with_chain(LIMIT_CLIENT_CHAIN);
+    cr_assert(rig_wait_client(&rig));
+    expect_echo("long");
+    connect_with_chain(LIMIT_CLIENT_CHAIN + 1);
+    cr_assert(rig_refused(&rig, "client sent a chain of more than 10 certificates"), "%s", rig.log);
+}
+
+Test(conn, follows_an_intermediate_ca)
+{
+    struct pki_cert middle = pki_make(&(struct pki_request){.name = "middle", .issuer = &rig.client_ca, .is_ca = true});
+    struct pki_cert client = pki_client(&middle);
+    rig_connect(&rig, SERVICE_ECHO, &client);
+    cr_assert(SSL_add1_chain_cert(rig.ssl, middle.x509));
+    cr_assert(rig_wait_client(&rig));
+    expect_echo("by the middle");
+    rig_connect(&rig, SERVICE_ECHO, &client);
+    cr_assert(rig_refused(&rig, "unknown CA (issuer CN=middle)"), "%s", rig.log);
+    pki_free(&client);
+    pki_free(&middle);
+}
+
+Test(conn, a_leaf_is_no_ca)
+{
+    struct pki_cert client = pki_client(&rig.client);
+    rig_connect(&rig, SERVICE_ECHO, &client);
+    cr_assert(SSL_add1_chain_cert(rig.ssl, rig.client.x509));
+    cr_assert(rig_refused(&rig, "unknown CA (issuer CN=client)"), "%s", rig.log);
+    pki_free(&client);
+}
+
+static enum ssl_private_key_result_t sign_with_nothing(SSL *ssl, uint8_t *out, size_t *out_len, size_t max_out,
+                                                       uint16_t scheme, const uint8_t *in, size_t in_len)
+{
+    (void)ssl, (void)scheme, (void)in, (void)in_len;
+    cr_assert_geq(max_out, 8u);
+    memcpy(out, "\x30\x06\x02\x01\x01\x02\x01\x01", 8); /* r = s = 1 */
+    *out_len = 8;
+    return ssl_private_key_success;
+}
+
+/* What somebody has who has seen the certificate, which is no secret. */
+Test(conn, refuses_a_certificate_without_its_key)
+{
+    static const SSL_PRIVATE_KEY_METHOD method = {.sign = sign_with_nothing};
+    CRYPTO_BUFFER *leaf = CRYPTO_BUFFER_new(rig.client.der.data, rig.client.der.len, NULL);
+    rig_connect(&rig, SERVICE_ECHO, NULL);
+    cr_assert(SSL_set_chain_and_key(rig.ssl, &leaf, 1, NULL, &method));
+    cr_assert(rig_refused(&rig, "client could not prove that it has the key of its certificate"), "%s", rig.log);
+    CRYPTO_BUFFER_free(leaf);
 }
 
 Test(conn, refuses_tls11)

@@ -58,7 +58,7 @@ void rig_write(struct rig *rig, const char *text);
 /* rig_logged says whether the log has this text by now. */
 bool rig_logged(struct rig *rig, const char *text);
 
-/* rig_refused runs the connection to its end, and says whether the server logged this as its reason. */
+/* rig_refused runs all connections to their end, and says whether the server logged this as its reason. */
 bool rig_refused(struct rig *rig, const char *reason);
 
 #endif

@@ -143,11 +143,9 @@ Test(signer, a_new_identity_fails_what_is_pending)
     rig.keyd.mood = KEYD_SILENT;
     rig_connect(&rig, SERVICE_ECHO, &rig.client);
     cr_assert(rig_wait_requests(&rig, 1));
-    uint64_t begin = clock_monotonic_ms();
     rig_identity(&rig, true);
-    cr_assert(rig_refused(&rig, "") || true);
+    cr_assert_eq(rig.shared.handshakes_failed, 1, "at once");
     cr_assert(rig_logged(&rig, "no signature from keyd: the server key was replaced"), "%s", rig.log);
-    cr_assert_lt(clock_monotonic_ms() - begin, 1500u);
     expect_served();
 }
 
