@@ -59,13 +59,14 @@ static int publish(int directory_fd, struct commit *commit)
 {
     commit->result = COMMIT_CREATED;
     if (renameat2(directory_fd, commit->temporary, directory_fd, commit->name, RENAME_NOREPLACE) == 0) return 0;
-    if (errno == EINVAL) {
-        struct stat stat;
-        if (fstatat(directory_fd, commit->name, &stat, AT_SYMLINK_NOFOLLOW) == 0) commit->result = COMMIT_REPLACED;
-    } else if (errno == EEXIST) {
+    if (errno != EEXIST && errno != EINVAL) return -1;
+    struct stat stat;
+    if (fstatat(directory_fd, commit->name, &stat, AT_SYMLINK_NOFOLLOW) == 0) {
         commit->result = COMMIT_REPLACED;
-    } else {
-        return -1;
+        if (S_ISDIR(stat.st_mode)) {
+            errno = EISDIR; /* Landlock would say EACCES */
+            return -1;
+        }
     }
     return renameat(directory_fd, commit->temporary, directory_fd, commit->name);
 }

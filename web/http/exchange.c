@@ -73,6 +73,8 @@ void exchange_refuse(struct exchange *exchange, struct fault fault)
     upload_abort(exchange->upload);
     exchange->upload = NULL;
     exchange->after = after_refusal(fault.status);
+    /* What follows a CONNECT may be meant for a tunnel. */
+    if (exchange->request.method == HTTP_CONNECT) exchange->after = AFTER_CLOSE;
     response_set_error(&exchange->response, fault.status);
     if (fault.status == HTTP_STATUS_METHOD_NOT_ALLOWED && exchange->route != NULL)
         response_add(&exchange->response, "Allow", exchange->route->allow);

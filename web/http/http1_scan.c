@@ -143,8 +143,6 @@ static struct fault end_line(struct scan *scan)
     case SCAN_LINE_REQUEST: return end_request_line(scan);
     case SCAN_LINE_FIELD: return end_field_line(scan);
     case SCAN_LINE_SIZE:
-        if (scan->word_len == 0) return bad("no chunk size");
-        break;
     case SCAN_LINE_EMPTY: break;
     }
     scan->done = true;
@@ -160,7 +158,7 @@ static struct fault one_byte(struct scan *scan, uint8_t c)
     if (c == '\n') return bad("LF without CR");
     if (c == '\r') {
         scan->cr = true;
-        return ok;
+        return scan->line == SCAN_LINE_SIZE && scan->word_len == 0 ? bad("no chunk size") : ok;
     }
     return line_byte(scan, c);
 }

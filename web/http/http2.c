@@ -42,6 +42,7 @@ void http2_cut(struct http2 *http2, const char *reason)
 {
     if (http2->flood != NULL) return;
     http2->flood = reason;
+    http2->closing = true;
     if (nghttp2_session_terminate_session(http2->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM) != 0) http2->failed = true;
 }
 
@@ -57,7 +58,7 @@ static enum err http2_receive(struct session *session, const uint8_t *data, size
 {
     struct http2 *http2 = http2_of(session);
     if (http2->failed) return ERR_MALFORMED;
-    if (http2->expired || http2->ended) return ERR_OK;
+    if (http2->closing || http2->ended) return ERR_OK;
     ssize_t used = nghttp2_session_mem_recv(http2->nghttp2, data, len);
     if (used < 0) fail(http2, (int)used);
     return http2->failed ? ERR_MALFORMED : ERR_OK;
@@ -99,9 +100,9 @@ static unsigned http2_wants(const struct session *session)
 {
     const struct http2 *http2 = http2_of_const(session);
     if (http2->failed) return SESSION_CLOSE;
-    bool read = nghttp2_session_want_read(http2->nghttp2) != 0 && !http2->ended && !http2->expired;
+    bool read = nghttp2_session_want_read(http2->nghttp2) != 0 && !http2->ended && !http2->closing;
     bool write = http2->pending.len > 0 || nghttp2_session_want_write(http2->nghttp2) != 0;
-    if (!read && !write && (http2->num_committing == 0 || http2->expired)) return SESSION_CLOSE;
+    if (!read && !write && (http2->num_committing == 0 || http2->closing)) return SESSION_CLOSE;
     bool backlog = nghttp2_session_get_outbound_queue_size(http2->nghttp2) > MAX_OUTBOUND_FRAMES;
     return (read && !backlog ? SESSION_READ : 0u) | (write ? SESSION_WRITE : 0u);
 }
@@ -109,7 +110,7 @@ static unsigned http2_wants(const struct session *session)
 static uint64_t http2_deadline(const struct session *session)
 {
     const struct http2 *http2 = http2_of_const(session);
-    if (http2->failed || http2->expired) return 0;
+    if (http2->failed || http2->closing) return 0;
     if (http2->num_streams == 0) return http2->progress_ms + http2->site->config.idle_timeout_ms;
     if (http2->num_streams == http2->num_committing) return 0;
     return http2->progress_ms + DEADLINE_BODY_MS;
@@ -118,7 +119,7 @@ static uint64_t http2_deadline(const struct session *session)
 static void http2_expire(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
-    http2->expired = true;
+    http2->closing = true;
     for (struct http2_stream *stream = http2->streams; stream != NULL; stream = stream->next) {
         if (!stream->committing && !stream->request_ended)
             exchange_refuse(&stream->exchange,

@@ -34,8 +34,8 @@ struct http2 {
     uint64_t progress_ms;  /* when content or a request last moved, either way */
     struct bytes pending;  /* of nghttp2's output; its memory */
     bool failed;           /* nghttp2 is in no state to go on */
-    bool expired;
-    bool ended; /* the peer sends no more */
+    bool closing;          /* a last GOAWAY is on its way, and nothing more is read */
+    bool ended;            /* the peer sends no more */
 };
 
 void http2_progress(struct http2 *http2);

@@ -84,7 +84,7 @@ Test(http1, answers_well_formed_requests)
         {"GET https://localhost?x HTTP/1.1\r\n" H "\r\n", "200", false, NULL},
         {"GET /hello HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n", "200", false, NULL},
         {"GET /hello HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nabcde", "200", false, NULL},
-        {"GET /hello HTTP/1.1\r\n" H "Content-Length: 5 \t\r\n\r\nabcde", "200", false, NULL},
+        {"GET /hello HTTP/1.1\r\n" H "Content-Length: 5  \r\n\r\nabcde", "200", false, NULL},
         {"GET /hello HTTP/1.1\r\n" H "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n00\r\n\r\n", "200", false, NULL},
         {"GET /hello HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
          "200", false, NULL},
@@ -571,9 +571,9 @@ Test(http1, logs_each_request_and_counts_it)
     rig_end_session(&rig);
     char *log = rig_log(&rig);
     cr_expect_not_null(strstr(log, "request peer='127.0.0.1:4000' method=GET path='/hello' status=200 bytes=12 "
-                                   "protocol=HTTP/1.1 subject='CN=kiosk \"1\"' ms="),
+                                   "protocol=HTTP/1.1 subject='CN=kiosk \\x221\\x22' ms="),
                        "%s", log);
-    cr_expect_not_null(strstr(log, "path='/a\\x27b\"' status=404"), "%s", log);
+    cr_expect_not_null(strstr(log, "path='/a\\x27b\\x22' status=404"), "%s", log);
     cr_expect_not_null(strstr(log, "request refused peer='127.0.0.1:4000' status=400 reason='incomplete request line'"),
                        "%s", log);
     struct http_site_counters counters = http_site_counters(rig.site);

@@ -1,0 +1,635 @@
+/* HTTP/2 against a real client session in memory. */
+#include <criterion/criterion.h>
+#include <nghttp2/nghttp2.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "rig.h"
+
+#define MAX_UPLOAD 1000000
+#define MAX_STREAMS 2048
+
+/* What the client knows of a stream. */
+struct reply {
+    unsigned status;
+    unsigned interim; /* an informational status */
+    size_t body_len;
+    uint64_t body_hash;
+    char body[4096]; /* its beginning */
+    char type[64];
+    char allow[64];
+    bool ended;
+    bool closed;
+    uint32_t error; /* if closed */
+};
+
+struct client {
+    nghttp2_session *session;
+    struct reply replies[MAX_STREAMS]; /* by stream id / 2 */
+    bool goaway;
+    uint32_t goaway_error;
+    int32_t goaway_last;
+};
+
+static struct rig rig;
+static struct client *client;
+
+static struct reply *reply_of(int32_t id)
+{
+    cr_assert(id > 0 && id / 2 < MAX_STREAMS);
+    return &client->replies[id / 2];
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
+                     const uint8_t *value, size_t value_len, uint8_t flags, void *context)
+{
+    (void)session;
+    (void)flags;
+    (void)context;
+    struct reply *reply = reply_of(frame->hd.stream_id);
+    if (name_len == 7 && memcmp(name, ":status", 7) == 0) {
+        unsigned status = (unsigned)atoi((const char *)value);
+        if (status < 200)
+            reply->interim = status;
+        else
+            reply->status = status;
+    }
+    if (name_len == 12 && memcmp(name, "content-type", 12) == 0)
+        snprintf(reply->type, sizeof(reply->type), "%.*s", (int)value_len, (const char *)value);
+    if (name_len == 5 && memcmp(name, "allow", 5) == 0)
+        snprintf(reply->allow, sizeof(reply->allow), "%.*s", (int)value_len, (const char *)value);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *context)
+{
+    (void)session;
+    (void)flags;
+    (void)context;
+    struct reply *reply = reply_of(id);
+    for (size_t i = 0; i < len; i++) {
+        if (reply->body_len < sizeof(reply->body) - 1) reply->body[reply->body_len] = (char)data[i];
+        reply->body_len++;
+        reply->body_hash = reply->body_hash * 31 + data[i];
+    }
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+    (void)session;
+    (void)context;
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+        client->goaway = true;
+        client->goaway_error = frame->goaway.error_code;
+        client->goaway_last = frame->goaway.last_stream_id;
+    }
+    bool content = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (content && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) reply_of(frame->hd.stream_id)->ended = true;
+    return 0;
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
+{
+    (void)session;
+    (void)context;
+    reply_of(id)->closed = true;
+    reply_of(id)->error = error;
+    return 0;
+}
+
+static void start_client(bool auto_window)
+{
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    client = calloc(1, sizeof(*client));
+    cr_assert_not_null(client);
+    cr_assert_eq(nghttp2_session_callbacks_new(&callbacks), 0);
+    cr_assert_eq(nghttp2_option_new(&option), 0);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    nghttp2_option_set_no_auto_window_update(option, !auto_window);
+    nghttp2_option_set_no_http_messaging(option, 1); /* it may send nonsense */
+    nghttp2_option_set_peer_max_concurrent_streams(option, 100000);
+    cr_assert_eq(nghttp2_session_client_new2(&client->session, callbacks, NULL, option), 0);
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    cr_assert_eq(nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, NULL, 0), 0);
+}
+
+static void restart(bool auto_window)
+{
+    if (client != NULL) nghttp2_session_del(client->session);
+    free(client);
+    rig_start_http2(&rig);
+    start_client(auto_window);
+}
+
+static void start(void)
+{
+    rig_init(&rig, &(struct rig_config){.root = true, .uploads = true, .max_upload_bytes = MAX_UPLOAD});
+    restart(true);
+}
+
+static void stop(void)
+{
+    nghttp2_session_del(client->session);
+    free(client);
+    client = NULL;
+    rig_cleanup(&rig);
+}
+
+TestSuite(http2, .init = start, .fini = stop);
+
+/* Everything from the client to the session, in pieces; what comes back to the client. */
+static enum err exchange_pieces(size_t step)
+{
+    enum err result = ERR_OK;
+    for (;;) {
+        const uint8_t *data;
+        ssize_t len = nghttp2_session_mem_send(client->session, &data);
+        cr_assert_geq(len, 0);
+        struct text in = {0};
+        struct text out = {0};
+        text_add(&in, data, (size_t)len);
+        for (size_t at = 0; at < in.len && result == ERR_OK; at += step) {
+            size_t piece = in.len - at < step ? in.len - at : step;
+            result = rig.session->ops->receive(rig.session, (const uint8_t *)in.data + at, piece);
+        }
+        rig_pump(&rig, &out);
+        if (out.len > 0) {
+            ssize_t used = nghttp2_session_mem_recv(client->session, (const uint8_t *)out.data, out.len);
+            cr_assert_eq(used, (ssize_t)out.len, "%s", nghttp2_strerror((int)used));
+        }
+        bool idle = in.len == 0 && out.len == 0;
+        text_free(&in);
+        text_free(&out);
+        if (idle || result != ERR_OK) return result;
+    }
+}
+
+static enum err exchange_all(void)
+{
+    return exchange_pieces(1 << 20);
+}
+
+/* The client's bytes to the session, and nothing back; how the session took them. */
+static enum err send_all(void)
+{
+    const uint8_t *data;
+    ssize_t len;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && (len = nghttp2_session_mem_send(client->session, &data)) > 0)
+        err = rig.session->ops->receive(rig.session, data, (size_t)len);
+    return err;
+}
+
+/* Goes on after one upload has been committed. */
+static void exchange_commit(void)
+{
+    cr_assert_eq(exchange_all(), ERR_OK);
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    cr_assert_eq(poll(&done, 1, 10000), 1, "no commit comes");
+    int wakes = rig.wakes;
+    http_site_complete(rig.site);
+    cr_assert_gt(rig.wakes, wakes, "a commit without a wake");
+    cr_assert_eq(exchange_all(), ERR_OK);
+}
+
+#define NV(name, value)                                                                                                \
+    {                                                                                                                  \
+        (uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE \
+    }
+
+static int32_t submit(const char *method, const char *path, const nghttp2_nv *more, size_t num_more,
+                      const nghttp2_data_provider *body)
+{
+    nghttp2_nv fields[256] = {NV(":method", method), NV(":scheme", "https"), NV(":authority", "localhost:9000"),
+                              NV(":path", path)};
+    cr_assert_leq(num_more + 4, 256);
+    if (num_more > 0) memcpy(fields + 4, more, num_more * sizeof(*more));
+    int32_t id = nghttp2_submit_request(client->session, NULL, fields, 4 + num_more, body, NULL);
+    cr_assert_gt(id, 0);
+    return id;
+}
+
+static const struct reply *ask(const char *method, const char *path)
+{
+    int32_t id = submit(method, path, NULL, 0, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    return reply_of(id);
+}
+
+Test(http2, answers_requests)
+{
+    rig_write_file(rig.root_dir, "index.html", "top");
+    static const struct {
+        const char *method;
+        const char *path;
+        unsigned status;
+        const char *type;
+        const char *body;
+    } rows[] = {
+        {"GET", "/hello", 200, "text/plain; charset=utf-8", "Hello World\n"},
+        {"GET", "/hello?x", 200, "text/plain; charset=utf-8", "Hello World\n"},
+        {"HEAD", "/hello", 200, "text/plain; charset=utf-8", ""},
+        {"GET", "/", 200, "text/html; charset=utf-8", "top"},
+        {"GET", "/nothing", 404, "text/plain; charset=utf-8", "404 Not Found\n"},
+        {"POST", "/hello", 405, "text/plain; charset=utf-8", "405 Method Not Allowed\n"},
+        {"FROB", "/hello", 501, "text/plain; charset=utf-8", "501 Not Implemented\n"},
+        {"GET", "/../x", 400, "text/plain; charset=utf-8", "400 Bad Request\n"},
+        {"GET", "/%2e%2e/x", 400, "text/plain; charset=utf-8", "400 Bad Request\n"},
+        {"GET", "/a%00", 400, "text/plain; charset=utf-8", "400 Bad Request\n"},
+        {"GET", "/.hidden", 404, "text/plain; charset=utf-8", "404 Not Found\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct reply *reply = ask(rows[i].method, rows[i].path);
+        cr_expect_eq(reply->status, rows[i].status, "%s: %u", rows[i].path, reply->status);
+        cr_expect_str_eq(reply->type, rows[i].type, "%s", rows[i].path);
+        cr_expect_str_eq(reply->body, rows[i].body, "%s", rows[i].path);
+        cr_expect(reply->closed && reply->error == NGHTTP2_NO_ERROR, "%s", rows[i].path);
+    }
+    cr_expect_str_eq(reply_of(11)->allow, "GET, HEAD");
+    cr_expect_eq(rig.session->ops->wants(rig.session), (unsigned)SESSION_READ, "one bad request ends no connection");
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "method=GET path='/hello' status=200 bytes=12 protocol=HTTP/2"), "%s", log);
+    cr_expect_not_null(strstr(log, "request refused peer='127.0.0.1:4000' status=405"), "%s", log);
+    free(log);
+}
+
+Test(http2, takes_bytes_one_at_a_time)
+{
+    int32_t first = submit("GET", "/hello", NULL, 0, NULL);
+    int32_t second = submit("GET", "/nothing", NULL, 0, NULL);
+    rig.out_step = 1;
+    cr_assert_eq(exchange_pieces(1), ERR_OK);
+    cr_expect_eq(reply_of(first)->status, 200);
+    cr_expect_eq(reply_of(second)->status, 404);
+}
+
+Test(http2, serves_many_streams_at_once)
+{
+    for (int i = 0; i < 500; i++) submit("GET", "/hello", NULL, 0, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    for (int i = 0; i < 500; i++) cr_expect_eq(reply_of(2 * i + 1)->status, 200, "%d", i);
+    cr_expect_eq(http_site_counters(rig.site).requests, 500);
+}
+
+static ssize_t read_upload(nghttp2_session *session, int32_t id, uint8_t *out, size_t cap, uint32_t *flags,
+                           nghttp2_data_source *source, void *context)
+{
+    (void)session;
+    (void)id;
+    (void)context;
+    size_t *left = source->ptr;
+    size_t len = *left < cap ? *left : cap;
+    memset(out, 'u', len);
+    *left -= len;
+    if (*left == 0) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)len;
+}
+
+static int32_t put(const char *path, size_t *left, const char *length)
+{
+    nghttp2_data_provider body = {.source.ptr = left, .read_callback = read_upload};
+    nghttp2_nv fields[] = {NV("content-length", length)};
+    return submit("PUT", path, fields, length[0] != '\0', &body);
+}
+
+/* Before the client has seen the settings it may open more; those are refused, not served. */
+Test(http2, refuses_more_streams_than_it_said)
+{
+    enum { EXTRA = 5 };
+    nghttp2_nv fields[] = {NV(":method", "PUT"), NV(":scheme", "https"), NV(":authority", "a"),
+                           NV(":path", "/upload/x")};
+    for (unsigned i = 0; i < LIMIT_H2_STREAMS + EXTRA; i++)
+        cr_assert_gt(nghttp2_submit_headers(client->session, NGHTTP2_FLAG_NONE, -1, NULL, fields, 4, NULL), 0);
+    cr_assert_eq(send_all(), ERR_OK);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    unsigned refused = 0;
+    for (int32_t id = 1; id < 2 * (int32_t)(LIMIT_H2_STREAMS + EXTRA); id += 2)
+        refused += reply_of(id)->closed && reply_of(id)->error == NGHTTP2_REFUSED_STREAM;
+    cr_expect_eq(refused, EXTRA);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), LIMIT_H2_STREAMS);
+}
+
+Test(http2, takes_an_upload_under_flow_control)
+{
+    size_t left = MAX_UPLOAD; /* several windows */
+    int32_t id = put("/upload/big", &left, "1000000");
+    exchange_commit();
+    cr_expect_eq(left, 0);
+    cr_expect_eq(reply_of(id)->status, 201);
+    char *file = rig_file(rig.uploads_dir, "big");
+    cr_assert_not_null(file);
+    cr_expect_eq(strlen(file), MAX_UPLOAD);
+    free(file);
+    left = 10;
+    id = put("/upload/big", &left, "");
+    exchange_commit();
+    cr_expect_eq(reply_of(id)->status, 204);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+}
+
+Test(http2, caps_an_upload)
+{
+    size_t left = MAX_UPLOAD + 1;
+    int32_t id = put("/upload/big", &left, "1000001");
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 413);
+    cr_expect_gt(left, 0, "it is refused by its length");
+    left = 2 * MAX_UPLOAD;
+    id = put("/upload/big", &left, "");
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 413);
+    cr_expect_eq(reply_of(id)->error, NGHTTP2_NO_ERROR, "the rest is called off without blame");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+    cr_expect_eq(ask("GET", "/hello")->status, 200);
+}
+
+Test(http2, leaves_nothing_of_a_reset_upload)
+{
+    size_t left = 100;
+    nghttp2_data_provider body = {.source.ptr = &left, .read_callback = read_upload};
+    nghttp2_nv fields[] = {NV("content-length", "200")};
+    int32_t id = submit("PUT", "/upload/x", fields, 1, &body);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_neq(reply_of(id)->error, NGHTTP2_NO_ERROR, "shorter than it said");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+}
+
+Test(http2, frees_streams_that_wait_for_a_commit)
+{
+    size_t left = 3;
+    put("/upload/orphan", &left, "3");
+    cr_assert_eq(send_all(), ERR_OK);
+    rig_end_session(&rig);
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    cr_assert_eq(poll(&done, 1, 10000), 1);
+    http_site_complete(rig.site);
+    cr_expect_eq(rig.wakes, 0);
+}
+
+Test(http2, asks_for_the_body_when_expected_to)
+{
+    size_t left = 3;
+    nghttp2_data_provider body = {.source.ptr = &left, .read_callback = read_upload};
+    nghttp2_nv fields[] = {NV("expect", "100-continue")};
+    int32_t id = submit("PUT", "/upload/e", fields, 1, &body);
+    exchange_commit();
+    cr_expect_eq(reply_of(id)->interim, 100);
+    cr_expect_eq(reply_of(id)->status, 201);
+}
+
+Test(http2, limits_the_header_list)
+{
+    /* RFC 9113, 6.5.2: 32 bytes more than name and value for each field. */
+    size_t base = 0;
+    static const char *const pairs[] = {"host", "localhost:9000"};
+    base += strlen(pairs[0]) + strlen(pairs[1]) + 32;
+    for (size_t over = 0; over <= 1; over++) {
+        struct text value = {0};
+        size_t left = LIMIT_HTTP_HEADER - base - 2 * (1 + 32) + over;
+        text_fill(&value, 'v', left / 2);
+        struct text other = {0};
+        text_fill(&other, 'v', left - left / 2);
+        nghttp2_nv fields[] = {NV("x", value.data), NV("y", other.data)};
+        int32_t id = submit("GET", "/hello", fields, 2, NULL);
+        cr_assert_eq(exchange_all(), ERR_OK);
+        cr_expect_eq(reply_of(id)->status, over ? 431 : 200, "%zu over: %u", over, reply_of(id)->status);
+        text_free(&value);
+        text_free(&other);
+    }
+}
+
+Test(http2, limits_the_number_of_fields)
+{
+    for (size_t over = 0; over <= 1; over++) {
+        nghttp2_nv fields[LIMIT_HTTP_FIELDS];
+        size_t count = LIMIT_HTTP_FIELDS - 1 + over; /* :authority counts as Host */
+        for (size_t i = 0; i < count; i++) fields[i] = (nghttp2_nv)NV("x", "y");
+        int32_t id = submit("GET", "/hello", fields, count, NULL);
+        cr_assert_eq(exchange_all(), ERR_OK);
+        cr_expect_eq(reply_of(id)->status, over ? 431 : 200, "%u", reply_of(id)->status);
+    }
+}
+
+Test(http2, limits_the_target)
+{
+    for (size_t over = 0; over <= 1; over++) {
+        struct text path = {0};
+        text_print(&path, "/");
+        text_fill(&path, 'a', LIMIT_HTTP_TARGET - 1 + over);
+        cr_expect_eq(ask("GET", path.data)->status, over ? 414 : 404);
+        text_free(&path);
+    }
+}
+
+Test(http2, limits_other_bodies)
+{
+    size_t left = LIMIT_HTTP_BODY;
+    nghttp2_data_provider body = {.source.ptr = &left, .read_callback = read_upload};
+    int32_t id = submit("GET", "/hello", NULL, 0, &body);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 200);
+    left = LIMIT_HTTP_BODY + 1;
+    id = submit("GET", "/hello", NULL, 0, &body);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 413);
+}
+
+Test(http2, wants_one_host)
+{
+    nghttp2_nv same[] = {NV("host", "localhost:9000")};
+    nghttp2_nv other[] = {NV("host", "elsewhere")};
+    int32_t id = submit("GET", "/hello", same, 1, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 200);
+    id = submit("GET", "/hello", other, 1, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 400);
+}
+
+Test(http2, resets_malformed_requests)
+{
+    nghttp2_nv upper[] = {NV("transfer-encoding", "chunked")};
+    int32_t id = submit("GET", "/hello", upper, 1, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->status, 0);
+    cr_expect_eq(reply_of(id)->error, NGHTTP2_PROTOCOL_ERROR);
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "request refused peer='127.0.0.1:4000' status=400"), "%s", log);
+    free(log);
+    cr_expect_eq(ask("GET", "/hello")->status, 200);
+}
+
+Test(http2, gives_only_what_the_windows_allow)
+{
+    struct text content = {0};
+    for (int i = 0; i < 100000; i++) text_print(&content, "%07d\n", i);
+    rig_write_file(rig.root_dir, "large.bin", content.data);
+    restart(false);
+    int32_t id = submit("GET", "/large.bin", NULL, 0, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(reply_of(id)->body_len, 65535, "the window that every client has");
+    cr_expect_eq(rig.session->ops->wants(rig.session), (unsigned)SESSION_READ, "nothing can be written");
+    cr_expect_neq(rig.session->ops->deadline(rig.session), 0, "and that not for ever");
+    for (int i = 0; i < 100 && !reply_of(id)->ended; i++) {
+        cr_assert_eq(nghttp2_session_consume(client->session, id, 65535), 0);
+        cr_assert_eq(exchange_all(), ERR_OK);
+    }
+    uint64_t hash = 0;
+    for (size_t i = 0; i < content.len; i++) hash = hash * 31 + (uint8_t)content.data[i];
+    cr_expect_eq(reply_of(id)->body_len, content.len);
+    cr_expect_eq(reply_of(id)->body_hash, hash);
+    text_free(&content);
+}
+
+Test(http2, drains)
+{
+    struct text content = {0};
+    text_fill(&content, 'x', 100000);
+    rig_write_file(rig.root_dir, "large.bin", content.data);
+    restart(false);
+    int32_t begun = submit("GET", "/large.bin", NULL, 0, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    rig.session->ops->drain(rig.session);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect(client->goaway);
+    cr_expect_eq(client->goaway_error, NGHTTP2_NO_ERROR);
+    cr_expect_eq(client->goaway_last, begun);
+    cr_expect_not(rig_wants_close(&rig), "what is begun is finished");
+    cr_assert_eq(nghttp2_session_consume(client->session, begun, 65535), 0);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect(reply_of(begun)->ended);
+    cr_expect_eq(reply_of(begun)->body_len, content.len);
+    cr_expect(rig_wants_close(&rig));
+    text_free(&content);
+}
+
+Test(http2, closes_an_idle_session_when_it_drains)
+{
+    cr_assert_eq(ask("GET", "/hello")->status, 200);
+    rig.session->ops->drain(rig.session);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect(client->goaway);
+    cr_expect(rig_wants_close(&rig));
+}
+
+static void expect_cut(const char *reason)
+{
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, reason), "want '%s' in %s", reason, log);
+    cr_expect_not_null(strstr(log, "connection refused peer='127.0.0.1:4000' error=ENHANCE_YOUR_CALM"));
+    free(log);
+    cr_expect(client->goaway);
+    cr_expect_eq(client->goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+    cr_expect(rig_wants_close(&rig));
+}
+
+/* CVE-2023-44487: requests that are cancelled at once never count as concurrent. */
+static int reset_rapidly(int count)
+{
+    for (int i = 0; i < count; i++) {
+        int32_t id = submit("GET", "/hello", NULL, 0, NULL);
+        if (send_all() != ERR_OK) return i;
+        cr_assert_eq(nghttp2_submit_rst_stream(client->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL), 0);
+        if ((rig.session->ops->wants(rig.session) & SESSION_READ) == 0) return i;
+    }
+    return count;
+}
+
+Test(http2, stands_a_browser_that_leaves_a_page)
+{
+    cr_expect_eq(reset_rapidly(100), 100);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(ask("GET", "/hello")->status, 200);
+}
+
+Test(http2, cuts_rapid_resets)
+{
+    int done = reset_rapidly(1000);
+    cr_expect(done > 100 && done < 400, "%d", done);
+    exchange_all();
+    expect_cut("streams reset too fast");
+}
+
+Test(http2, cuts_ping_floods)
+{
+    for (int i = 0; i < 150; i++) {
+        cr_assert_eq(nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL), 0);
+        cr_assert_eq(exchange_all(), ERR_OK);
+    }
+    cr_expect_not(client->goaway);
+    for (int i = 0; i < 200; i++) nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL);
+    exchange_all();
+    expect_cut("PING frames");
+}
+
+Test(http2, cuts_settings_floods)
+{
+    for (int i = 0; i < 400 && !client->goaway; i++) {
+        nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, NULL, 0);
+        if (exchange_all() != ERR_OK) break;
+    }
+    expect_cut("SETTINGS frames");
+}
+
+/* Answers that nobody fetches pile up; at some point the session no longer reads. */
+Test(http2, stops_reading_when_nobody_reads)
+{
+    size_t sent = 0;
+    for (; sent < 2000 && (rig.session->ops->wants(rig.session) & SESSION_READ) != 0; sent++) {
+        submit("GET", "/hello", NULL, 0, NULL);
+        if (send_all() != ERR_OK) break;
+    }
+    cr_expect_lt(sent, 2000, "it takes requests without end");
+}
+
+Test(http2, refuses_what_is_not_http2)
+{
+    static const char request[] = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+    restart(true);
+    cr_expect_eq(rig.session->ops->receive(rig.session, (const uint8_t *)request, sizeof(request) - 1), ERR_MALFORMED);
+    cr_expect(rig_wants_close(&rig));
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "connection refused peer='127.0.0.1:4000'"), "%s", log);
+    free(log);
+}
+
+Test(http2, gives_up_waiting)
+{
+    uint64_t now = clock_monotonic_ms();
+    uint64_t deadline = rig.session->ops->deadline(rig.session);
+    cr_expect(deadline >= now + DEADLINE_IDLE_MS - 2000 && deadline <= now + DEADLINE_IDLE_MS);
+    nghttp2_nv fields[] = {NV(":method", "PUT"), NV(":scheme", "https"), NV(":authority", "a"),
+                           NV(":path", "/upload/slow")};
+    int32_t id = nghttp2_submit_headers(client->session, NGHTTP2_FLAG_NONE, -1, NULL, fields, 4, NULL);
+    cr_assert_gt(id, 0);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+    deadline = rig.session->ops->deadline(rig.session);
+    cr_expect(deadline >= now + DEADLINE_BODY_MS - 2000 && deadline <= now + DEADLINE_BODY_MS + 2000);
+    rig.session->ops->expire(rig.session);
+    exchange_all();
+    cr_expect(client->goaway);
+    cr_expect(rig_wants_close(&rig));
+    cr_expect_eq(rig.session->ops->deadline(rig.session), 0);
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "status=408"), "%s", log);
+    free(log);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+}
+
+Test(http2, ends_when_the_peer_ends)
+{
+    cr_assert_eq(ask("GET", "/hello")->status, 200);
+    rig.session->ops->receive_end(rig.session);
+    cr_expect(rig_wants_close(&rig));
+}

@@ -1,0 +1,305 @@
+/* Uploads: all or nothing, and on the disk before the answer. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "http1_client.h"
+
+#define MAX_UPLOAD 1000
+
+static struct rig rig;
+
+static void start(void)
+{
+    rig_init(&rig, &(struct rig_config){.uploads = true, .max_upload_bytes = MAX_UPLOAD});
+    rig_start_http1(&rig);
+}
+
+static void stop(void)
+{
+    rig_cleanup(&rig);
+}
+
+TestSuite(upload, .init = start, .fini = stop);
+
+static void talk(const struct text *request, size_t step, const char *want)
+{
+    struct text out = {0};
+    char got[64];
+    rig_talk(&rig, &out, request->data, request->len, step);
+    statuses(got, sizeof(got), &out);
+    cr_expect_str_eq(got, want, "%.60s: got '%s', want '%s'", request->data, got, want);
+    text_free(&out);
+    if (rig_wants_close(&rig)) rig_start_http1(&rig);
+}
+
+static void put(const char *name, const char *content, size_t step, const char *want)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", name, strlen(content),
+               content);
+    talk(&request, step, want);
+    text_free(&request);
+}
+
+static void expect_file(const char *name, const char *content)
+{
+    char *have = rig_file(rig.uploads_dir, name);
+    cr_expect(have != NULL && strcmp(have, content) == 0, "%s: %s", name, have != NULL ? have : "is not there");
+    free(have);
+}
+
+Test(upload, makes_and_replaces)
+{
+    put("a.txt", "first", 1000, "201");
+    expect_file("a.txt", "first");
+    put("a.txt", "the second", 1, "204");
+    expect_file("a.txt", "the second");
+    put("empty", "", 1000, "201");
+    expect_file("empty", "");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 2);
+    cr_expect_eq(rig.wakes, 3);
+}
+
+Test(upload, takes_chunks)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabc\r\n5;x\r\ndefgh\r\n0\r\nT: u\r\n\r\n");
+    talk(&request, 1, "201");
+    expect_file("c", "abcdefgh");
+    text_free(&request);
+}
+
+Test(upload, asks_for_the_body_when_expected_to)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/e HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+    talk(&request, 1, "100 201");
+    expect_file("e", "abc");
+    text_free(&request);
+}
+
+Test(upload, goes_on_with_pipelined_requests)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/p HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1"
+                         "PUT /upload/p HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n2"
+                         "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    talk(&request, 1000, "201 204 200");
+    expect_file("p", "2");
+    text_free(&request);
+}
+
+Test(upload, refuses_names)
+{
+    static const char *const names[] = {"", ".hidden", "a/b", "a%20b", "a\\b", "%c3%a9", "a;b", "~"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) put(names[i], "x", 1000, "400");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+    put("..", "x", 1000, "400");
+    put("A-Z_a.z-0.9", "x", 1000, "201");
+    struct text name = {0};
+    text_fill(&name, 'n', LIMIT_UPLOAD_NAME);
+    put(name.data, "x", 1000, "201");
+    text_fill(&name, 'n', 1);
+    put(name.data, "x", 1000, "400");
+    text_free(&name);
+}
+
+Test(upload, is_capped_to_the_byte)
+{
+    for (size_t over = 0; over <= 1; over++) {
+        struct text content = {0};
+        text_fill(&content, 'x', MAX_UPLOAD + over);
+        put("sized", content.data, 1000, over ? "413" : "201");
+        struct text request = {0};
+        text_print(&request, "PUT /upload/chunked HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s",
+                   content.len - 1, content.data);
+        request.len--;
+        text_print(&request, "\r\n1\r\nx\r\n0\r\n\r\n");
+        talk(&request, 100, over ? "413" : "201");
+        text_free(&request);
+        cr_expect_eq(rig_num_files(rig.uploads_dir), 2);
+        text_free(&content);
+    }
+}
+
+Test(upload, says_too_large_before_the_body)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/big HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n",
+               MAX_UPLOAD + 1);
+    talk(&request, 1000, "413");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+    text_free(&request);
+}
+
+static void begin(const char *name)
+{
+    char request[128];
+    snprintf(request, sizeof(request), "PUT /upload/%s HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf", name);
+    struct text out = {0};
+    rig_talk(&rig, &out, request, strlen(request), 1000);
+    cr_assert_eq(out.len, 0);
+    text_free(&out);
+    cr_assert_eq(rig_num_files(rig.uploads_dir), 1, "the temporary file");
+}
+
+Test(upload, leaves_nothing_when_cut_off)
+{
+    begin("cut");
+    rig_end_session(&rig);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+    rig_start_http1(&rig);
+    begin("cut");
+    rig.session->ops->receive_end(rig.session);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+    rig_start_http1(&rig);
+    begin("cut");
+    rig.session->ops->expire(rig.session);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+}
+
+Test(upload, keeps_the_old_file_when_cut_off)
+{
+    put("kept", "old", 1000, "201");
+    static const char request[] = "PUT /upload/kept HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nnew";
+    struct text out = {0};
+    rig_talk(&rig, &out, request, sizeof(request) - 1, 1000);
+    expect_file("kept", "old");
+    rig_end_session(&rig);
+    expect_file("kept", "old");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+    text_free(&out);
+}
+
+Test(upload, answers_only_after_the_commit)
+{
+    static const char request[] = "PUT /upload/late HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    cr_assert_eq(rig.session->ops->receive(rig.session, (const uint8_t *)request, sizeof(request) - 1), ERR_OK);
+    cr_expect_eq(rig.session->ops->wants(rig.session), 0, "it waits for the disk");
+    cr_expect_eq(rig.session->ops->deadline(rig.session), 0);
+    uint8_t none[16];
+    cr_expect_eq(rig.session->ops->produce(rig.session, none, sizeof(none)), 0);
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    cr_assert_eq(poll(&done, 1, 10000), 1);
+    expect_file("late", "abc");
+    cr_expect_eq(rig.wakes, 0);
+    http_site_complete(rig.site);
+    cr_expect_eq(rig.wakes, 1);
+    cr_expect_eq(rig.session->ops->wants(rig.session), (unsigned)SESSION_WRITE);
+    cr_expect_eq(poll(&done, 1, 0), 0, "the completion is consumed");
+}
+
+/* A connection that goes away while its upload is being committed: the upload is complete, nobody hears of it. */
+Test(upload, outlives_its_connection_in_the_commit)
+{
+    static const char request[] = "PUT /upload/orphan HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    cr_assert_eq(rig.session->ops->receive(rig.session, (const uint8_t *)request, sizeof(request) - 1), ERR_OK);
+    rig_end_session(&rig);
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    cr_assert_eq(poll(&done, 1, 10000), 1);
+    http_site_complete(rig.site);
+    cr_expect_eq(rig.wakes, 0);
+    expect_file("orphan", "abc");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+}
+
+Test(upload, says_when_the_directory_refuses)
+{
+    cr_assert_eq(rmdir(rig.uploads_dir), 0); /* a removed directory takes no files, not even root's */
+    put("x", "abc", 1000, "500");
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "upload failed name='x' what=open error="), "%s", log);
+    cr_expect_not_null(strstr(log, "status=500 reason='the upload cannot be stored'"), "%s", log);
+    free(log);
+    put("x", "abc", 1000, "500");
+}
+
+Test(upload, says_when_the_commit_fails)
+{
+    static const char head[] = "PUT /upload/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab";
+    struct text out = {0};
+    rig_talk(&rig, &out, head, sizeof(head) - 1, 1000);
+    char command[128];
+    snprintf(command, sizeof(command), "rm %s/.upload-*", rig.uploads_dir);
+    cr_assert_eq(system(command), 0);
+    rig_talk(&rig, &out, "c", 1, 1);
+    char got[64];
+    statuses(got, sizeof(got), &out);
+    cr_expect_str_eq(got, "500");
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "upload failed name='x' what=commit"), "%s", log);
+    free(log);
+    text_free(&out);
+}
+
+Test(upload, does_not_replace_a_directory)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/dir", rig.uploads_dir);
+    cr_assert_eq(mkdir(path, 0755), 0);
+    put("dir", "abc", 1000, "409");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+}
+
+Test(upload, replaces_a_link_not_its_target)
+{
+    char path[256];
+    put("target", "old", 1000, "201");
+    snprintf(path, sizeof(path), "%s/link", rig.uploads_dir);
+    cr_assert_eq(symlink("target", path), 0);
+    put("link", "new", 1000, "204");
+    expect_file("target", "old");
+    expect_file("link", "new");
+}
+
+/* What a crashed worker left is removed at the next start; what a living one writes is not. */
+Test(upload, sweeps_what_a_crash_left)
+{
+    char name[256];
+    begin("alive");
+    rig_write_file(rig.uploads_dir, ".upload-0123456789abcdef", "left");
+    rig_write_file(rig.uploads_dir, "kept", "kept");
+    int fd = open(rig.uploads_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct http_site *other = NULL;
+    struct diag diag = {0};
+    struct http_site_config config = {.root_fd = -1, .uploads_fd = fd, .max_upload_bytes = 1};
+    cr_assert_eq(http_site_open(&other, &config, &diag), ERR_OK, "%s", diag.text);
+    http_site_free(other);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 2);
+    snprintf(name, sizeof(name), "%s/.upload-0123456789abcdef", rig.uploads_dir);
+    cr_expect_neq(access(name, F_OK), 0);
+    struct text out = {0};
+    rig_talk(&rig, &out, " way..", 6, 6);
+    expect_file("alive", "half way..");
+    text_free(&out);
+}
+
+static int thread_can(const char *status, const char *line)
+{
+    return strstr(status, line) != NULL;
+}
+
+/* The committer is the one thread beside this one. */
+Test(upload, runs_its_committer_without_capabilities)
+{
+    char command[256];
+    snprintf(command, sizeof(command), "for t in /proc/%d/task/*; do [ $t = /proc/%d/task/%d ] || cat $t/status; done",
+             getpid(), getpid(), getpid());
+    FILE *threads = popen(command, "r");
+    cr_assert_not_null(threads);
+    char status[8192] = {0};
+    cr_assert_gt(fread(status, 1, sizeof(status) - 1, threads), 0);
+    pclose(threads);
+    cr_expect(thread_can(status, "CapEff:\t0000000000000000"), "%s", status);
+    cr_expect(thread_can(status, "CapPrm:\t0000000000000000"), "%s", status);
+    cr_expect(thread_can(status, "NoNewPrivs:\t1"), "%s", status);
+}
