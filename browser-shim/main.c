@@ -1,14 +1,12 @@
 /* browser-shim: without arguments the broker's agent for a browser, with arguments a client on the command line. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
+#include "browser-shim/client.h"
 #include "browser-shim/shim.h"
 
 #define BROKER_FD 3
-
-static const char usage[] = "usage: browser-shim                 (only by the broker: starts the browser)\n";
 
 static int run_for_broker(void)
 {
@@ -25,11 +23,7 @@ static int run_for_broker(void)
 int main(int argc, char **argv)
 {
     if (argc <= 1) return run_for_broker();
-    const char *verb = argv[1];
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    fprintf(stderr, "browser-shim: unknown command '%s'; see browser-shim --help\n", verb);
+    if (client_is_command(argv[1])) return client_main(argc, argv);
+    fprintf(stderr, "browser-shim: unknown command '%s'; see browser-shim --help\n", argv[1]);
     return EXIT_INPUT;
 }
