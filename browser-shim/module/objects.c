@@ -95,6 +95,7 @@ static void add_private_key(struct objects *objects, const char *label)
     add_flag(object, CKA_ALWAYS_SENSITIVE, &yes);
     add_flag(object, CKA_EXTRACTABLE, &no);
     add_flag(object, CKA_NEVER_EXTRACTABLE, &yes);
+    add_flag(object, CKA_LOCAL, &yes);
     add_flag(object, CKA_ALWAYS_AUTHENTICATE, &no);
     add_number(object, CKA_ALLOWED_MECHANISMS, &mechanism_ecdsa);
 }

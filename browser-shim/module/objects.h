@@ -11,7 +11,7 @@
 #include "browser-shim/module/token.h"
 
 #define OBJECTS_MAX 4
-#define OBJECTS_MAX_ATTRIBUTES 20
+#define OBJECTS_MAX_ATTRIBUTES 24
 
 /* An attribute's value belongs to the objects or is a constant. */
 struct object_attribute {
