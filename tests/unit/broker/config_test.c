@@ -1,0 +1,301 @@
+/* Configuration: defaults, the file, flags, and what is said about what is wrong. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/command.h"
+#include "broker/config_file.h"
+#include "broker/value.h"
+
+#define HELP "; see broker --help"
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static char path[] = "/tmp/keyward-config-XXXXXX";
+
+static void write_file(const char *content, size_t len)
+{
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, content, len), (ssize_t)len);
+    close(fd);
+}
+
+static enum err load(struct config *config, const char *content, size_t len, struct diag *diag)
+{
+    strcpy(path, "/tmp/keyward-config-XXXXXX");
+    write_file(content, len);
+    config_defaults(config);
+    enum err err = config_file_load(config, path, diag);
+    unlink(path);
+    return err;
+}
+
+Test(config, has_defaults)
+{
+    struct config config;
+    char text[ADDRESS_TEXT];
+    config_defaults(&config);
+    cr_assert_eq(config_check(&config, NULL), ERR_OK);
+    cr_assert(config.listens);
+    cr_assert_not(config.echoes);
+    address_format(text, &config.listen);
+    cr_assert_str_eq(text, "127.0.0.1:9000");
+    cr_assert_eq(config.browser, CONFIG_BROWSER_IF_POSSIBLE);
+    cr_assert(config.tls12);
+    cr_assert_eq(config.num_names, 3);
+    cr_assert_str_eq(config.names[0].dns, "localhost");
+    cr_assert_eq(config.names[1].ip_len, 4);
+    cr_assert_eq(config.names[2].ip_len, 16);
+    cr_assert_leq(config.leaf_lifetime_s, config.ca_lifetime_s);
+}
+
+Test(config, takes_every_option_from_the_file)
+{
+    static const char content[] = "# a comment\n"
+                                  "[listen]\naddress = [::1]:9443\n"
+                                  "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
+                                  "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
+                                  "[echo]\naddress = 127.0.0.1:7\n"
+                                  "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
+                                  "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
+                                  "ca_lifetime = 30d\nleaf_lifetime = 12h\nclient_name = kiosk 7\n"
+                                  "[broker]\n  runtime_dir = /run/kiosk";
+    struct config config;
+    struct diag diag = {0};
+    cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config.listen.socket.ss_family, AF_INET6);
+    cr_assert_eq(address_port(&config.listen), 9443);
+    cr_assert_str_eq(config.root, "/srv/page");
+    cr_assert_str_eq(config.client_ca, "/etc/ca.pem");
+    cr_assert_str_eq(config.uploads, "/srv/up");
+    cr_assert_eq(config.workers, 3);
+    cr_assert_not(config.tls12);
+    cr_assert_eq(config.max_upload_bytes, UINT64_C(2) << 30);
+    cr_assert_eq(config.idle_timeout_ms, 120000);
+    cr_assert(config.echoes);
+    cr_assert_eq(config.browser, CONFIG_BROWSER_CHROMIUM);
+    cr_assert(config.headless);
+    cr_assert_str_eq(config.screenshot, "/tmp/p.png");
+    cr_assert_eq(config.num_names, 3);
+    cr_assert_str_eq(config.names[0].dns, "kiosk.example");
+    cr_assert_eq(config.names[1].ip[0], 192);
+    cr_assert_eq(config.names[2].ip_len, 16);
+    cr_assert_eq(config.ca_lifetime_s, 30 * 86400);
+    cr_assert_eq(config.leaf_lifetime_s, 12 * 3600);
+    cr_assert_str_eq(config.client_name, "kiosk 7");
+    cr_assert_str_eq(config.runtime_dir, "/run/kiosk");
+}
+
+Test(config, says_in_which_line_what_is_wrong)
+{
+    static const struct {
+        const char *content;
+        const char *says; /* behind FILE: */
+    } bad[] = {
+        {"[listen]\nadress = 127.0.0.1:1\n", "2: there is no option 'adress' in [listen]"},
+        {"[listne]\naddress = 127.0.0.1:1\n", "2: there is no section [listne]"},
+        {"address = 127.0.0.1:1\n", "1: 'address' stands before the first section; start with one, such as [listen]"},
+        {"[web]\nworkers = 1\n\nworkers = 2\n", "4: [web] workers is set twice; line 2 has it already"},
+        {"[web]\nworkers = 1\n[echo]\n[web]\nworkers = 1\n", "5: [web] workers is set twice; line 2 has it already"},
+        {"[web]\nworkers = 0\n", "2: [web] workers: '0' is not a number from 1 to 64"},
+        {"[web]\nworkers = 65\n", "2: [web] workers: '65' is not a number from 1 to 64"},
+        {"[web]\nworkers = many\n", "2: [web] workers: 'many' is not a number from 1 to 64"},
+        {"[web]\nworkers =\n", "2: [web] workers: '' is not a number from 1 to 64"},
+        {"[web]\ntls12 = maybe\n", "2: [web] tls12: 'maybe' is neither yes nor no"},
+        {"[web]\nroot =\n", "2: [web] root: the value is empty"},
+        {"[web]\nmax_upload = 1T\n",
+         "2: [web] max_upload: '1T' is not a size from 1 to 1099511627776 bytes; write 512K, 64M or 2G"},
+        {"[web]\nmax_upload = 99999999999999999999\n", "2: [web] max_upload: '99999999999999999999' is not a size from "
+                                                       "1 to 1099511627776 bytes; write 512K, 64M or 2G"},
+        {"[web]\nmax_upload = 18014398509481984K\n", "2: [web] max_upload: '18014398509481984K' is not a size from 1 "
+                                                     "to 1099511627776 bytes; write 512K, 64M or 2G"},
+        {"[keyd]\nleaf_lifetime = 59\n",
+         "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
+        {"[keyd]\nnames = a..b\n", "2: [keyd] names: 'a..b' is neither a DNS name nor an IP address"},
+        {"[keyd]\nnames = , ,\n", "2: [keyd] names: the value is empty"},
+        {"[browser]\nbrowser = firefox\n",
+         "2: [browser] browser: 'firefox' is not a browser that Keyward starts; want chromium or none"},
+        {"[web]\nthis is no line\n", "2: neither '[section]' nor 'key = value' nor a '#' comment"},
+        {"[web\n", "1: neither '[section]' nor 'key = value' nor a '#' comment"},
+        {"[web]\nnonsense\nworkers = many\n", "2: neither '[section]' nor 'key = value' nor a '#' comment"},
+        {"[listen]\naddress = nonsense\n", "2: [listen] address: 'nonsense' has no port; want ADDR:PORT, such as "
+                                           "127.0.0.1:9000 or [::1]:9000"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct config config;
+        struct diag diag = {0};
+        cr_assert_eq(load(&config, bad[i].content, strlen(bad[i].content), &diag), ERR_INPUT, "%s", bad[i].content);
+        cr_assert_eq(strncmp(diag.text, path, strlen(path)), 0, "%s", diag.text);
+        cr_assert_str_eq(diag.text + strlen(path) + 1, bad[i].says);
+    }
+}
+
+Test(config, refuses_lines_that_libinih_would_cut)
+{
+    struct config config;
+    struct diag diag = {0};
+    char content[300] = "[web]\nroot = /";
+    size_t head = strlen(content);
+    memset(content + head, 'a', 250);
+    content[head + 250] = '\n';
+    cr_assert_eq(load(&config, content, head + 251, &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text + strlen(path),
+                     ":2: the line is too long (198 bytes at most); give long paths as flags");
+    /* The longest line there may be, with and without an end. */
+    cr_assert_eq(load(&config, content, 6 + 199, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(strlen(config.root), 199 - strlen("root = "));
+    content[6 + 198] = '\n';
+    cr_assert_eq(load(&config, content, 6 + 199, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(strlen(config.root), 198 - strlen("root = "));
+}
+
+Test(config, refuses_a_nul_byte)
+{
+    static const char content[] = "[web]\nroot = /srv\0/other\n";
+    struct config config;
+    struct diag diag = {0};
+    cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text + strlen(path), ":2: the line has a NUL byte in it");
+}
+
+Test(config, names_a_file_that_is_not_there)
+{
+    struct config config;
+    struct diag diag = {0};
+    config_defaults(&config);
+    cr_assert_eq(config_file_load(&config, "/nonexistent/k.ini", &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text,
+                     "--config '/nonexistent/k.ini': No such file or directory; give a file that can be read");
+    cr_assert_eq(config_file_load(&config, "/tmp", &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "--config '/tmp': cannot be read; give a file");
+}
+
+/* Splits words at blanks and parses them. */
+static enum err parse(struct command *out, const char *line, struct diag *diag)
+{
+    char copy[256], *words[32] = {"broker"}, *rest = NULL;
+    int num = 1;
+    snprintf(copy, sizeof copy, "%s", line);
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) words[num++] = word;
+    return command_parse(out, num, words, diag);
+}
+
+Test(command, knows_its_subcommands)
+{
+    static const struct {
+        const char *line;
+        enum subcommand what;
+        enum command_output output;
+        uint64_t handle;
+    } rows[] = {
+        {"", COMMAND_RUN, COMMAND_FOR_PEOPLE, 0},
+        {"run", COMMAND_RUN, COMMAND_FOR_PEOPLE, 0},
+        {"--no-browser", COMMAND_RUN, COMMAND_FOR_PEOPLE, 0},
+        {"--listen none check --headless", COMMAND_CHECK, COMMAND_FOR_PEOPLE, 0},
+        {"status", COMMAND_STATUS, COMMAND_FOR_PEOPLE, 0},
+        {"status --json --runtime-dir /x", COMMAND_STATUS, COMMAND_JSON, 0},
+        {"ca", COMMAND_CA, COMMAND_FOR_PEOPLE, 0},
+        {"handle list", COMMAND_HANDLE_LIST, COMMAND_FOR_PEOPLE, 0},
+        {"handle revoke 17", COMMAND_HANDLE_REVOKE, COMMAND_FOR_PEOPLE, 17},
+        {"--help", COMMAND_HELP, COMMAND_FOR_PEOPLE, 0},
+        {"status -h", COMMAND_HELP, COMMAND_FOR_PEOPLE, 0},
+        {"--version", COMMAND_VERSION, COMMAND_FOR_PEOPLE, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct command command;
+        struct diag diag = {0};
+        cr_assert_eq(parse(&command, rows[i].line, &diag), ERR_OK, "%s: %s", rows[i].line, diag.text);
+        cr_assert_eq(command.what, rows[i].what, "%s", rows[i].line);
+        cr_assert_eq(command.output, rows[i].output);
+        cr_assert_eq(command.handle, rows[i].handle);
+    }
+}
+
+Test(command, says_what_is_wrong)
+{
+    static const struct {
+        const char *line;
+        const char *says;
+    } bad[] = {
+        {"--frobnicate", "unknown flag '--frobnicate'" HELP},
+        {"run --head", "unknown flag '--head'" HELP},
+        {"-x", "unknown flag '-x'" HELP},
+        {"dance", "unknown subcommand 'dance'" HELP},
+        {"run fast", "unexpected 'fast'" HELP},
+        {"run --listen", "--listen needs a value" HELP},
+        {"--no-browser=yes", "--no-browser takes no value" HELP},
+        {"--help=me", "--help takes no value" HELP},
+        {"run --json", "--json does not go with run" HELP},
+        {"--json", "--json does not go with run" HELP},
+        {"ca --json", "--json does not go with ca" HELP},
+        {"handle", "handle wants 'list' or 'revoke ID'" HELP},
+        {"handle drop", "handle wants 'list' or 'revoke ID'" HELP},
+        {"handle revoke", "handle revoke needs a number; broker handle list shows them"},
+        {"handle revoke x",
+         "handle: 'x' is not a number from 1 to 18446744073709551615; broker handle list shows them"},
+        {"handle revoke 1 2", "unexpected '2'" HELP},
+        {"a b c d e", "unexpected 'e'" HELP},
+        {"--workers=0", "--workers: '0' is not a number from 1 to 64"},
+        {"--workers -1", "--workers: '-1' is not a number from 1 to 64"},
+        {"--browser lynx", "--browser: 'lynx' is not a browser that Keyward starts; want chromium or none"},
+        {"--listen=127.0.0.1",
+         "--listen: '127.0.0.1' has no port; want ADDR:PORT, such as 127.0.0.1:9000 or [::1]:9000"},
+        {"--screenshot /x", "--screenshot is taken by a browser without a screen; add --headless"},
+        {"--headless --no-browser", "--headless goes with a browser, and --no-browser says there is none; drop one"},
+        {"--listen none --no-browser",
+         "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct command command;
+        struct diag diag = {0};
+        cr_assert_eq(parse(&command, bad[i].line, &diag), ERR_INPUT, "%s", bad[i].line);
+        cr_assert_str_eq(diag.text, bad[i].says);
+    }
+}
+
+Test(command, lets_flags_win_over_the_file)
+{
+    char line[128];
+    struct command command;
+    struct diag diag = {0};
+    strcpy(path, "/tmp/keyward-config-XXXXXX");
+    write_file("[web]\nworkers = 2\ntls12 = no\n", 28);
+    snprintf(line, sizeof line, "--workers 5 --config=%s --listen [::1]:0", path);
+    cr_assert_eq(parse(&command, line, &diag), ERR_OK, "%s", diag.text);
+    unlink(path);
+    cr_assert_eq(command.config.workers, 5);
+    cr_assert_not(command.config.tls12);
+    cr_assert_eq(command.config.listen.socket.ss_family, AF_INET6);
+}
+
+Test(command, gives_the_certificate_the_address_it_listens_on)
+{
+    struct command command;
+    cr_assert_eq(parse(&command, "--listen 192.0.2.7:443", NULL), ERR_OK);
+    cr_assert_eq(command.config.num_names, 4);
+    cr_assert_eq(memcmp(command.config.names[3].ip, "\xc0\x00\x02\x07", 4), 0);
+    cr_assert_eq(parse(&command, "--listen 0.0.0.0:443", NULL), ERR_OK);
+    cr_assert_eq(command.config.num_names, 3);
+}
+
+Test(value, knows_host_names)
+{
+    static const char *const good[] = {"localhost", "a", "kiosk-7.example", "1.example", "xn--bcher-kva.example"};
+    static const char *const bad[] = {
+        "",   ".",    "a.",  ".a",  "a..b",      "-a",
+        "a-", "a-.b", "a_b", "a b", "*.example", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    for (size_t i = 0; i < COUNT(good); i++) cr_assert(value_dns_name(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < COUNT(bad); i++) cr_assert_not(value_dns_name(bad[i]), "%s", bad[i]);
+}
+
+Test(value, refuses_control_characters_and_what_is_too_long)
+{
+    char out[8];
+    struct diag diag = {0};
+    cr_assert_eq(value_text(out, sizeof out, "1234567", &diag), ERR_OK);
+    cr_assert_eq(value_text(out, sizeof out, "12345678", &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "the value is longer than 7 bytes");
+    cr_assert_eq(value_text(out, sizeof out, "a\tb", &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "the value has a control character in it");
+}

@@ -1,0 +1,168 @@
+/* The broker's and the spawner's policies, attacked from the inside. */
+#include "broker/sandbox_policy.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/channel.h"
+#include "broker/procfs.h"
+#include "tests/unit/sandbox/probe.h"
+
+static char base[] = "/tmp/keyward-sandbox-XXXXXX";
+static struct sandbox_dir dirs[2];
+static struct probe_setup setup = {.policy = &broker_policy, .dirs = dirs, .num_dirs = 2};
+static const struct probe_setup no_sandbox;
+
+static void make_dirs(void)
+{
+    cr_assert_not_null(mkdtemp(base));
+    dirs[0] = (struct sandbox_dir){.fd = open("/proc", O_RDONLY | O_DIRECTORY), .access = SANDBOX_READ};
+    dirs[1] = (struct sandbox_dir){.fd = open(base, O_RDONLY | O_DIRECTORY), .access = SANDBOX_READ_WRITE};
+}
+
+static void remove_dirs(void)
+{
+    cr_assert_eq(rmdir(base), 0);
+}
+
+TestSuite(broker_sandbox, .init = make_dirs, .fini = remove_dirs);
+
+Test(broker_sandbox, allows_none_of_what_an_attacker_wants)
+{
+    static const struct probe_expectation expected[] = {
+        {PROBE_CLONE3, PROBE_ERRNO, ENOSYS},
+        {PROBE_OPEN, PROBE_ERRNO, EACCES},      /* Landlock: only /proc and the runtime directory */
+        {PROBE_MEMFD_CREATE, PROBE_ALLOWED, 0}, /* holds the client CAs; execveat and PROT_EXEC are not to be had */
+    };
+    cr_assert_eq(probe_surprises(&setup, expected, sizeof expected / sizeof *expected), 0);
+}
+
+static pid_t watched;
+
+static long read_proc(void *context)
+{
+    struct procfs_process seen;
+    return procfs_read(&seen, context, watched) == ERR_OK ? 0 : -EIO;
+}
+
+Test(broker_sandbox, still_looks_at_processes)
+{
+    struct procfs procfs;
+    int socket_here = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    watched = getpid();
+    cr_assert_eq(procfs_open(&procfs, socket_here, NULL), ERR_OK);
+    struct probe_report report = probe_call(&setup, read_proc, &procfs);
+    cr_assert_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
+}
+
+static long remove_socket(void *context)
+{
+    (void)context;
+    return unlinkat(dirs[1].fd, "control", 0) == 0 ? 0 : -errno;
+}
+
+static long remove_elsewhere(void *context)
+{
+    return unlinkat(AT_FDCWD, context, 0) == 0 ? 0 : -errno;
+}
+
+Test(broker_sandbox, removes_its_socket_and_no_other_file)
+{
+    char other[] = "/tmp/keyward-other-XXXXXX";
+    close(mkstemp(other));
+    cr_assert_eq(mknodat(dirs[1].fd, "control", S_IFSOCK | 0700, 0), 0);
+    cr_assert_eq(probe_call(&setup, remove_socket, NULL).result, PROBE_ALLOWED);
+    struct probe_report report = probe_call(&setup, remove_elsewhere, other);
+    cr_assert_eq(report.result, PROBE_ERRNO);
+    cr_assert_eq(report.error, EACCES);
+    cr_assert_eq(unlink(other), 0);
+}
+
+static long make_file(void *context)
+{
+    (void)context;
+    return openat(dirs[1].fd, "new", O_WRONLY | O_CREAT, 0600) >= 0 ? 0 : -errno;
+}
+
+static long write_proc(void *context)
+{
+    (void)context;
+    return openat(dirs[0].fd, "self/oom_score_adj", O_WRONLY) >= 0 ? 0 : -errno;
+}
+
+Test(broker_sandbox, makes_and_writes_no_file)
+{
+    cr_assert_eq(probe_call(&no_sandbox, make_file, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(unlinkat(dirs[1].fd, "new", 0), 0);
+    cr_assert_eq(probe_call(&setup, make_file, NULL).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&no_sandbox, write_proc, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&setup, write_proc, NULL).result, PROBE_KILLED);
+}
+
+static long make_channel(void *context)
+{
+    int ends[2];
+    (void)context;
+    if (channel_pair(ends) != ERR_OK) return -errno;
+    return channel_want_sender(ends[0]) == ERR_OK ? 0 : -errno;
+}
+
+static long make_stream_pair(void *context)
+{
+    int ends[2];
+    (void)context;
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 ? 0 : -errno;
+}
+
+static long set_other_option(void *context)
+{
+    const int on = 1;
+    return setsockopt(*(int *)context, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) == 0 ? 0 : -errno;
+}
+
+Test(broker_sandbox, makes_channels_and_no_other_sockets)
+{
+    int ends[2];
+    cr_assert_eq(channel_pair(ends), ERR_OK);
+    cr_assert_eq(probe_call(&setup, make_channel, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&no_sandbox, make_stream_pair, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&setup, make_stream_pair, NULL).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&no_sandbox, set_other_option, &ends[0]).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&setup, set_other_option, &ends[0]).result, PROBE_KILLED);
+}
+
+/* The spawner may do what its children have to, but not what none of them has any business with. */
+Test(spawner_sandbox, refuses_what_nobody_needs)
+{
+    static const struct probe_setup spawner = {.policy = &spawner_policy};
+    static const struct {
+        enum probe_action action;
+        enum probe_result result;
+    } rows[] = {
+        {PROBE_PTRACE, PROBE_ERRNO},
+        {PROBE_PROCESS_VM_READV, PROBE_ERRNO},
+        {PROBE_PROCESS_VM_WRITEV, PROBE_ERRNO},
+        {PROBE_PIDFD_GETFD, PROBE_ERRNO},
+        {PROBE_BPF, PROBE_ERRNO},
+        {PROBE_KEYCTL, PROBE_ERRNO},
+        {PROBE_IO_URING, PROBE_ERRNO},
+        {PROBE_USERFAULTFD, PROBE_ERRNO},
+        {PROBE_PERF_EVENT_OPEN, PROBE_ERRNO},
+        {PROBE_X32, PROBE_KILLED},
+        {PROBE_FORK, PROBE_ALLOWED},
+        {PROBE_EXECVEAT, PROBE_ALLOWED},
+        {PROBE_KILL, PROBE_ALLOWED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct probe_report report = probe_run(&spawner, rows[i].action);
+        cr_assert_eq(report.result, rows[i].result, "%s: %s", probe_action_name(rows[i].action),
+                     probe_describe(&report));
+        if (rows[i].result == PROBE_ERRNO) cr_assert_eq(report.error, EPERM, "%s", probe_action_name(rows[i].action));
+    }
+}
