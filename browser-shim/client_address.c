@@ -53,11 +53,7 @@ static bool has_field(const struct http_parser_url *url, enum http_parser_url_fi
 /* Everything from the path to before the fragment. */
 static bool set_target(struct client_url *out, const struct http_parser_url *url, const char *text)
 {
-    size_t start = 0, end = strlen(text), used = 0;
-    if (has_field(url, UF_FRAGMENT))
-        end = url->field_data[UF_FRAGMENT].off - 1u;
-    else if (end > 0 && text[end - 1] == '#')
-        end--;
+    size_t start = 0, end = strcspn(text, "#"), used = 0;
     if (has_field(url, UF_PATH)) {
         start = url->field_data[UF_PATH].off;
     } else {
@@ -80,7 +76,9 @@ enum err client_url_parse(struct client_url *out, const char *text, struct diag 
     }
     struct http_parser_url url;
     http_parser_url_init(&url);
-    if (http_parser_parse_url(text, len, 0, &url) != 0 || !has_field(&url, UF_SCHEMA) || !has_field(&url, UF_HOST)) {
+    /* A fragment is never sent (RFC 9110, 7.1), so it is not read either. */
+    if (http_parser_parse_url(text, strcspn(text, "#"), 0, &url) != 0 || !has_field(&url, UF_SCHEMA) ||
+        !has_field(&url, UF_HOST)) {
         return diag_set(diag, ERR_INPUT, "'%s' is not a URL; want https://HOST[:PORT]/PATH", text);
     }
     if (url.field_data[UF_SCHEMA].len != 5 || strncasecmp(text, "https", 5) != 0) {

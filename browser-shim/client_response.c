@@ -28,7 +28,7 @@ static int on_headers_complete(http_parser *parser)
     struct client_response *response = response_of(parser);
     response->reason[response->reason_len] = '\0';
     response->status = parser->status_code;
-    return 0;
+    return response->status >= 100 ? 0 : -1; /* three digits (RFC 9112, 4); the parser takes fewer */
 }
 
 static int on_body(http_parser *parser, const char *data, size_t len)

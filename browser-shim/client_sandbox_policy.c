@@ -16,9 +16,6 @@ static const struct sandbox_rule rules[] = {
     SANDBOX_ROW(renameat, "the file takes its name"),
     SANDBOX_ROW(renameat2, "the file takes its name"),
     SANDBOX_ROW(unlinkat, "removes the file that did not become whole"),
-    SANDBOX_ROW(newfstatat, "libc looks at a stream before it writes to it"),
-    SANDBOX_ROW(fstat, "libc looks at a stream before it writes to it"),
-    SANDBOX_ROW(lseek, "libc gives back what it read ahead, when the process ends"),
 };
 
 const struct sandbox_policy client_sandbox_policy = {

@@ -2,7 +2,8 @@
  *
  * A struct msg that came out of codec_decode (proto/codec.h) holds only values inside the bounds given here and in
  * base/limits.h; nobody needs to check a length again. Spans and arrays in it point into the decoder's arena and live
- * until that arena decodes again. Strings are NUL-terminated UTF-8 without control characters.
+ * until that arena decodes again. Strings are NUL-terminated UTF-8 without control characters, and never NULL; one that
+ * is to be encoded may be NULL, which is the empty string.
  *
  * The schema is proto/keyward.proto; which kind may travel where is proto/rules.h. */
 #ifndef KEYWARD_PROTO_MESSAGE_H
@@ -143,29 +144,29 @@ struct sign_browser_digest {
 };
 
 struct handle_description {
-    const char *label;
-    struct bytes leaf;   /* DER */
+    const char *label;   /* at most LIMIT_LABEL bytes */
+    struct bytes leaf;   /* DER, 1 to LIMIT_CERTIFICATE bytes, as every certificate below */
     struct bytes issuer; /* DER */
 };
 
 struct keyd_setup {
-    const char *dns_names[LIMIT_NAMES];
+    const char *dns_names[LIMIT_NAMES]; /* 1 to LIMIT_NAME bytes each */
     size_t num_dns_names;
     struct bytes ip_addresses[LIMIT_NAMES]; /* 4 or 16 bytes each */
     size_t num_ip_addresses;
     uint32_t ca_lifetime_s;   /* 60 to LIMIT_CA_LIFETIME_S */
     uint32_t leaf_lifetime_s; /* 60 to LIMIT_LEAF_LIFETIME_S, at most ca_lifetime_s */
-    const char *client_name;
+    const char *client_name;  /* 1 to LIMIT_LABEL bytes */
 };
 
 struct certificate_info {
-    const char *role;
-    const char *subject;
-    const char *names[LIMIT_NAMES];
+    const char *role;               /* 1 to LIMIT_LABEL bytes */
+    const char *subject;            /* at most LIMIT_SUBJECT bytes */
+    const char *names[LIMIT_NAMES]; /* 1 to LIMIT_NAME bytes each */
     size_t num_names;
-    const char *serial;
-    const char *fingerprint;
-    uint64_t not_before; /* seconds since the epoch */
+    const char *serial;      /* at most LIMIT_LABEL bytes */
+    const char *fingerprint; /* at most LIMIT_LABEL bytes */
+    uint64_t not_before;     /* seconds since the epoch */
     uint64_t not_after;
 };
 
@@ -181,21 +182,21 @@ struct keyd_identity {
 struct keyd_grant {
     uint64_t grant; /* never 0 */
     enum purpose purpose;
-    const char *label;
+    const char *label; /* at most LIMIT_LABEL bytes */
     uint32_t lifetime_s;
     uint64_t max_signatures;
 };
 
 struct keyd_event {
-    uint64_t grant;
+    uint64_t grant; /* never 0 */
     enum grant_event what;
     enum refusal reason;
-    uint32_t pid;
+    uint32_t pid; /* 0: not known; no pid in any message is beyond INT32_MAX */
     uint32_t uid;
 };
 
 struct grant_status {
-    uint64_t grant;
+    uint64_t grant; /* never 0 */
     uint64_t signatures;
     uint64_t refusals;
     uint32_t pinned_pid;
@@ -221,12 +222,12 @@ struct web_setup {
 struct web_listen {
     uint32_t slot; /* below LIMIT_LISTENERS */
     enum service service;
-    const char *address;
+    const char *address; /* at most LIMIT_NAME bytes */
 };
 
 struct web_identity {
-    struct bytes chain[LIMIT_CHAIN]; /* DER, leaf first */
-    size_t num_chain;
+    struct bytes chain[LIMIT_CHAIN];           /* DER, leaf first */
+    size_t num_chain;                          /* at least 1 */
     struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
     size_t num_client_cas;
     bool has_client_ca_file;
@@ -242,12 +243,12 @@ struct web_status {
 };
 
 struct shim_setup {
-    const char *browser;
-    const char *url;
-    uint16_t port;
+    const char *browser; /* 1 to LIMIT_LABEL bytes */
+    const char *url;     /* 1 to LIMIT_URL bytes */
+    uint16_t port;       /* never 0 */
     bool headless;
     bool has_screenshot;
-    const char *display;
+    const char *display; /* at most LIMIT_PATH bytes, as the next two */
     const char *wayland_display;
     const char *xauthority;
 };
@@ -259,25 +260,25 @@ struct shim_browser {
 };
 
 struct failed {
-    const char *text;
-    uint32_t error;
+    const char *text; /* at most LIMIT_TEXT bytes; the encoder cuts and repairs it */
+    uint32_t error;   /* enum err, not ERR_OK */
 };
 
 struct process_status {
-    const char *name;
-    uint32_t pid;
+    const char *name; /* 1 to LIMIT_LABEL bytes */
+    uint32_t pid;     /* 0: none at the moment */
     uint32_t uid;
     uint32_t seccomp_mode;
     bool no_new_privs;
     uint32_t landlock_abi;
-    const char *namespaces;
+    const char *namespaces; /* at most LIMIT_NAME bytes */
     uint32_t restarts;
     uint64_t resident_bytes;
 };
 
 struct handle_status {
-    uint64_t handle;
-    const char *label;
+    uint64_t handle;   /* never 0 */
+    const char *label; /* at most LIMIT_LABEL bytes */
     enum purpose purpose;
     uint64_t expires_in_s;
     uint64_t signatures;
@@ -306,13 +307,13 @@ struct system_status {
 };
 
 struct handle_mint {
-    const char *label;
+    const char *label;   /* 1 to LIMIT_LABEL bytes */
     uint32_t lifetime_s; /* 1 to LIMIT_HANDLE_LIFETIME_S */
     uint64_t max_signatures;
 };
 
 struct handle_minted {
-    uint64_t handle;
+    uint64_t handle;     /* never 0 */
     struct bytes client; /* DER */
     struct bytes ca;     /* DER */
 };
@@ -325,7 +326,7 @@ struct spawn {
 struct spawned {
     enum program program;
     uint32_t instance;
-    uint32_t pid;
+    uint32_t pid; /* never 0, as in the next two */
 };
 
 struct exited {
@@ -335,7 +336,7 @@ struct exited {
 
 struct kill_order {
     uint32_t pid;
-    uint32_t signal;
+    uint32_t signal; /* 1 to 64 */
 };
 
 struct msg {
