@@ -154,7 +154,8 @@ int client_main(int argc, char **argv)
     if (err == ERR_OK) {
         /* A connection or a pipe that nobody reads is an error to report, not to die of. */
         signal(SIGPIPE, SIG_IGN);
-        err = run_command(&options, &status, &diag);
+        err = client_output_occupy_standard(&diag);
+        if (err == ERR_OK) err = run_command(&options, &status, &diag);
     }
     if (err == ERR_OK) return 0;
     fprintf(stderr, "browser-shim: %s\n", diag.text);

@@ -15,6 +15,10 @@ struct client_output {
     char temporary[NAME_MAX + 1];
 };
 
+/* client_output_occupy_standard is called before anything is opened. Started with a standard descriptor closed, a program's
+ * connection would take its number and get the body; what takes it now can neither be read nor written. */
+MUST_CHECK enum err client_output_occupy_standard(struct diag *diag);
+
 /* client_output_open opens path, NULL for standard output, before the sandbox. What is not a regular file (a terminal,
  * a pipe, /dev/null) is written to as it is. Cleanup with client_output_cleanup, also after an error. */
 MUST_CHECK enum err client_output_open(struct client_output *out, const char *path, struct diag *diag);

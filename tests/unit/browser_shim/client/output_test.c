@@ -119,3 +119,14 @@ Test(client_output, standard_output_stays_open)
     client_output_cleanup(&output);
     cr_expect_neq(fcntl(STDOUT_FILENO, F_GETFD), -1);
 }
+
+Test(client_output, a_closed_standard_output_is_nobodys)
+{
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    cr_assert_eq(client_output_occupy_standard(&diag), ERR_OK);
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    cr_expect_gt(fd, STDERR_FILENO);
+    cr_assert_eq(client_output_open(&output, NULL, &diag), ERR_OK);
+    cr_expect_eq(client_output_write(&output, (const uint8_t *)"x", 1, &diag), ERR_SYSTEM);
+}
