@@ -1,0 +1,244 @@
+/* The policy: every purpose against every kind of request, and what is counted and reported. */
+#include "keyd/dispatch.h"
+
+#include <criterion/criterion.h>
+#include <openssl/mem.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "keyd/purpose.h"
+#include "tests/unit/keyd/verify.h"
+
+static const uint8_t hash[32] = {7};
+static const struct ucred browser = {.pid = 4242, .uid = 1000}, stranger = {.pid = 4243, .uid = 1000};
+static struct keystore *keystore;
+
+static void setup(void)
+{
+    const struct keyd_setup names = {.dns_names = {"localhost"},
+                                     .num_dns_names = 1,
+                                     .ca_lifetime_s = 3600,
+                                     .leaf_lifetime_s = 3600,
+                                     .client_name = "client"};
+    cr_assert_eq(keystore_new(&keystore, &names, clock_wall_s(), NULL), ERR_OK);
+}
+
+TestSuite(dispatch, .init = setup);
+
+static struct grant make_grant(enum purpose purpose)
+{
+    struct grant grant;
+    const struct keyd_grant terms = {.grant = 1, .purpose = purpose, .label = "label"};
+    grant_init(&grant, &terms, 0);
+    if (purpose == PURPOSE_BROWSER_DIGEST) grant_pin(&grant, &browser);
+    return grant;
+}
+
+/* A good request of each kind that keyd knows. */
+static struct msg make_request(enum msg_kind kind)
+{
+    static const uint8_t point[32] = {9};
+    struct msg msg;
+    memset(&msg, 0, sizeof(msg));
+    msg.kind = kind;
+    msg.id = 99;
+    const struct sign_tls13 tls13 = {.scheme = SCHEME_ECDSA_P256_SHA256, .transcript_hash = {hash, sizeof(hash)}};
+    if (kind == MSG_SIGN_TLS13_SERVER) msg.sign_tls13_server = tls13;
+    if (kind == MSG_SIGN_TLS13_CLIENT) msg.sign_tls13_client = tls13;
+    if (kind == MSG_SIGN_BROWSER_DIGEST) memcpy(msg.sign_browser_digest.digest, hash, sizeof(hash));
+    if (kind == MSG_SIGN_TLS12_SERVER)
+        msg.sign_tls12_server = (struct sign_tls12_server){
+            .scheme = SCHEME_ECDSA_P256_SHA256, .group = GROUP_X25519, .point = {point, sizeof(point)}};
+    return msg;
+}
+
+static struct dispatch_scene make_scene(const struct ucred *sender)
+{
+    return (struct dispatch_scene){.keystore = keystore, .sender = sender, .now_ms = 1, .can_report = true};
+}
+
+/* dispatch asks with everything in order, and checks what is the same for every answer. */
+static void dispatch(struct answer *answer, struct grant *grant, const struct msg *request,
+                     const struct dispatch_scene *scene)
+{
+    const uint64_t signatures = grant->signatures, refusals = grant->refusals;
+    memset(answer, 0, sizeof(*answer));
+    dispatch_request(answer, grant, request, scene);
+    cr_assert_eq(answer->msg.id, request->id);
+    cr_assert_eq(answer->msg.kind == MSG_REFUSAL, answer->refusal != REFUSAL_NONE);
+    cr_assert_eq(grant->refusals, refusals + (answer->msg.kind == MSG_REFUSAL));
+    cr_assert_eq(grant->signatures, signatures + (answer->msg.kind == MSG_SIGNATURE));
+    if (answer->msg.kind == MSG_REFUSAL) {
+        cr_assert_eq(answer->msg.refusal, answer->refusal);
+        cr_assert_eq(answer->event, GRANT_EVENT_REFUSED);
+    }
+}
+
+Test(dispatch, each_purpose_gets_its_own_requests_and_no_others)
+{
+    static const enum msg_kind answers[PURPOSE_NUM][MSG_NUM_KINDS] = {
+        [PURPOSE_TLS_SERVER] = {[MSG_SIGN_TLS13_SERVER] = MSG_SIGNATURE, [MSG_SIGN_TLS12_SERVER] = MSG_SIGNATURE},
+        [PURPOSE_TLS_CLIENT] =
+            {[MSG_SIGN_TLS13_CLIENT] = MSG_SIGNATURE, [MSG_DESCRIBE_HANDLE] = MSG_HANDLE_DESCRIPTION},
+        [PURPOSE_BROWSER_DIGEST] =
+            {[MSG_SIGN_BROWSER_DIGEST] = MSG_SIGNATURE, [MSG_DESCRIBE_HANDLE] = MSG_HANDLE_DESCRIPTION},
+    };
+    const struct dispatch_scene scene = make_scene(&browser);
+    for (enum purpose purpose = PURPOSE_NONE; purpose < PURPOSE_NUM; purpose++) {
+        for (enum msg_kind kind = MSG_NONE; kind < MSG_NUM_KINDS; kind++) {
+            if (purpose == PURPOSE_BROWSER_DIGEST && kind == MSG_PIN_HANDLE) continue; /* below */
+            struct grant grant = make_grant(purpose);
+            const struct msg request = make_request(kind);
+            struct answer answer;
+            dispatch(&answer, &grant, &request, &scene);
+            const enum msg_kind want = answers[purpose][kind] != MSG_NONE ? answers[purpose][kind] : MSG_REFUSAL;
+            cr_assert_eq(answer.msg.kind, want, "%s asks for %s", purpose_name(purpose), msg_kind_name(kind));
+            if (want == MSG_REFUSAL) cr_assert_eq(answer.refusal, REFUSAL_PURPOSE);
+        }
+    }
+}
+
+static bool signed_by(const struct answer *answer, enum key_role role, struct bytes content)
+{
+    return verify_signature(keystore_certificate(keystore, role), content, answer->msg.signature);
+}
+
+Test(dispatch, signs_the_roles_content_with_the_roles_key)
+{
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct answer answer;
+    uint8_t content[PURPOSE_TLS13_CONTENT], content12[PURPOSE_TLS12_CONTENT];
+    size_t len, len12;
+
+    struct grant server = make_grant(PURPOSE_TLS_SERVER);
+    struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
+    dispatch(&answer, &server, &request, &scene);
+    purpose_tls13_content(content, &len, PURPOSE_ROLE_SERVER, (struct bytes){hash, sizeof(hash)});
+    cr_assert(signed_by(&answer, KEY_SERVER, (struct bytes){content, len}));
+    cr_assert_eq(answer.event, GRANT_EVENT_NONE);
+
+    request = make_request(MSG_SIGN_TLS12_SERVER);
+    dispatch(&answer, &server, &request, &scene);
+    purpose_tls12_content(content12, &len12, &request.sign_tls12_server);
+    cr_assert(signed_by(&answer, KEY_SERVER, (struct bytes){content12, len12}));
+
+    struct grant client = make_grant(PURPOSE_TLS_CLIENT);
+    request = make_request(MSG_SIGN_TLS13_CLIENT);
+    dispatch(&answer, &client, &request, &scene);
+    purpose_tls13_content(content, &len, PURPOSE_ROLE_CLIENT, (struct bytes){hash, sizeof(hash)});
+    cr_assert(signed_by(&answer, KEY_CLIENT, (struct bytes){content, len}));
+    cr_assert_eq(answer.event, GRANT_EVENT_SIGNED);
+
+    struct grant handle = make_grant(PURPOSE_BROWSER_DIGEST);
+    request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    dispatch(&answer, &handle, &request, &scene);
+    cr_assert(verify_digest_signature(keystore_certificate(keystore, KEY_CLIENT), (struct bytes){hash, sizeof(hash)},
+                                      answer.msg.signature));
+    cr_assert_eq(answer.event, GRANT_EVENT_SIGNED);
+}
+
+Test(dispatch, pins_once)
+{
+    struct grant grant;
+    const struct keyd_grant terms = {.grant = 1, .purpose = PURPOSE_BROWSER_DIGEST, .label = "label"};
+    grant_init(&grant, &terms, 0);
+    const struct dispatch_scene scene = make_scene(&browser), other = make_scene(&stranger);
+    const struct msg pin = make_request(MSG_PIN_HANDLE), sign = make_request(MSG_SIGN_BROWSER_DIGEST);
+    struct answer answer;
+    dispatch(&answer, &grant, &sign, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_NOT_PINNED);
+    dispatch(&answer, &grant, &pin, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_HANDLE_PINNED);
+    cr_assert_eq(answer.event, GRANT_EVENT_PINNED);
+    cr_assert_eq(grant.pinned_pid, 4242);
+    dispatch(&answer, &grant, &pin, &other);
+    cr_assert_eq(answer.refusal, REFUSAL_WRONG_PROCESS);
+    cr_assert_eq(grant.pinned_pid, 4242);
+    dispatch(&answer, &grant, &sign, &other);
+    cr_assert_eq(answer.refusal, REFUSAL_WRONG_PROCESS);
+    dispatch(&answer, &grant, &sign, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+}
+
+Test(dispatch, counts_signatures_up_to_the_last_one)
+{
+    struct grant grant = make_grant(PURPOSE_TLS_CLIENT);
+    grant.max_signatures = 3;
+    const struct dispatch_scene scene = make_scene(NULL);
+    const struct msg request = make_request(MSG_SIGN_TLS13_CLIENT), describe = make_request(MSG_DESCRIBE_HANDLE);
+    struct msg bad = request;
+    bad.sign_tls13_client.scheme = 0x0804;
+    struct answer answer;
+    for (unsigned i = 0; i < 3; i++) {
+        dispatch(&answer, &grant, &bad, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "what is refused does not count");
+        dispatch(&answer, &grant, &request, &scene);
+        cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    }
+    dispatch(&answer, &grant, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_EXHAUSTED);
+    dispatch(&answer, &grant, &describe, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_HANDLE_DESCRIPTION);
+}
+
+Test(dispatch, refuses_what_has_expired)
+{
+    struct grant grant = make_grant(PURPOSE_TLS_CLIENT);
+    grant.expires_ms = 1000;
+    struct dispatch_scene scene = make_scene(NULL);
+    const struct msg request = make_request(MSG_SIGN_TLS13_CLIENT);
+    struct answer answer;
+    scene.now_ms = 999;
+    dispatch(&answer, &grant, &request, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    scene.now_ms = 1000;
+    dispatch(&answer, &grant, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_EXPIRED);
+}
+
+Test(dispatch, a_use_that_cannot_be_reported_is_none)
+{
+    struct dispatch_scene scene = make_scene(&browser);
+    scene.can_report = false;
+    struct answer answer;
+    struct grant client = make_grant(PURPOSE_TLS_CLIENT), handle = make_grant(PURPOSE_BROWSER_DIGEST),
+                 server = make_grant(PURPOSE_TLS_SERVER), unpinned = handle;
+    unpinned.pinned_pid = 0;
+    struct msg request = make_request(MSG_SIGN_TLS13_CLIENT);
+    dispatch(&answer, &client, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    dispatch(&answer, &handle, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    request = make_request(MSG_PIN_HANDLE);
+    dispatch(&answer, &unpinned, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    cr_assert_eq(unpinned.pinned_pid, 0);
+    request = make_request(MSG_SIGN_TLS13_SERVER);
+    dispatch(&answer, &server, &request, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+}
+
+/* No secret memory left: this request fails, and the next one after there is some does not. */
+Test(dispatch, running_out_of_memory_refuses_the_request_alone)
+{
+    static void *blocks[LIMIT_SECRET_HEAP / 64];
+    size_t num = 0;
+    for (size_t size = 32768; size >= 32; size /= 2) {
+        for (void *block; (block = OPENSSL_malloc(size)) != NULL;) blocks[num++] = block;
+    }
+    const struct dispatch_scene scene = make_scene(NULL);
+    struct grant grant = make_grant(PURPOSE_TLS_SERVER);
+    static const uint8_t point[65] = {4};
+    struct msg requests[] = {make_request(MSG_SIGN_TLS13_SERVER), make_request(MSG_SIGN_TLS12_SERVER)};
+    requests[1].sign_tls12_server.group = GROUP_SECP256R1;
+    requests[1].sign_tls12_server.point = (struct bytes){point, sizeof(point)};
+    struct answer answer;
+    for (size_t i = 0; i < 2; i++) {
+        dispatch(&answer, &grant, &requests[i], &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_INTERNAL);
+    }
+    while (num > 0) OPENSSL_free(blocks[--num]);
+    dispatch(&answer, &grant, &requests[0], &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+}
