@@ -1,0 +1,72 @@
+/* Everything that the holder of a signing channel can send: the channel's purpose, then packets, each with its length
+ * in front, through the codec and the policy to an answer that has to be encodable. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "keyd/dispatch.h"
+#include "proto/codec.h"
+#include "proto/rules.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_SIGNATURES 4u
+
+static const enum link_role roles[PURPOSE_NUM] = {
+    [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
+    [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
+    [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
+};
+
+static const struct keystore *keys(void)
+{
+    static struct keystore *keystore;
+    if (keystore != NULL) return keystore;
+    const struct keyd_setup setup = {.dns_names = {"localhost"},
+                                     .num_dns_names = 1,
+                                     .ca_lifetime_s = 3600,
+                                     .leaf_lifetime_s = 3600,
+                                     .client_name = "client"};
+    CHECK(keystore_new(&keystore, &setup, 1700000000, NULL) == ERR_OK);
+    return keystore;
+}
+
+static void check_answer(const struct answer *answer, const struct grant *grant, const struct msg *request)
+{
+    static uint8_t packet[LIMIT_PACKET];
+    size_t len;
+    CHECK(answer->msg.id == request->id);
+    CHECK((rules_accepted(roles[grant->purpose], LINK_LOWER) & MSG_BIT(answer->msg.kind)) != 0);
+    CHECK(codec_encode(packet, &len, sizeof(packet), &answer->msg) == ERR_OK);
+    if (answer->msg.kind != MSG_SIGNATURE) return;
+    CHECK(grant->signatures <= MAX_SIGNATURES);
+    CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || grant->pinned_pid != 0);
+    CHECK((request->kind == MSG_SIGN_TLS13_CLIENT) == (grant->purpose == PURPOSE_TLS_CLIENT));
+    CHECK((request->kind == MSG_SIGN_BROWSER_DIGEST) == (grant->purpose == PURPOSE_BROWSER_DIGEST));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct codec_arena *arena;
+    if (arena == NULL) arena = codec_arena_new(8192);
+    if (size < 1 || data[0] == PURPOSE_NONE || data[0] >= PURPOSE_NUM) return 0;
+    struct grant grant;
+    const struct keyd_grant terms = {
+        .grant = 1, .purpose = (enum purpose)data[0], .label = "fuzz", .max_signatures = MAX_SIGNATURES};
+    grant_init(&grant, &terms, 0);
+    const struct ucred sender = {.pid = 1234};
+    const struct dispatch_scene scene = {.keystore = keys(), .sender = &sender, .can_report = true};
+
+    for (size_t at = 1; at + 2 <= size;) {
+        size_t len = (size_t)data[at] << 8 | data[at + 1];
+        at += 2;
+        if (len > size - at) len = size - at;
+        struct msg request;
+        struct answer answer;
+        if (codec_decode(arena, &request, data + at, len, rules_accepted(roles[grant.purpose], LINK_UPPER)) != ERR_OK)
+            return 0; /* cut */
+        dispatch_request(&answer, &grant, &request, &scene);
+        check_answer(&answer, &grant, &request);
+        at += len;
+    }
+    return 0;
+}
