@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -62,7 +63,7 @@ Test(process, sets_up_signs_and_stops)
     const struct keyd_event event = peer_event(&peer);
     cr_assert_eq(event.grant, 2);
     cr_assert_eq(event.what, GRANT_EVENT_SIGNED);
-    cr_assert_eq(event.pid, getpid());
+    cr_assert_eq(event.pid, (uint32_t)getpid());
 
     const struct keyd_status status = peer_status(&peer);
     cr_assert_eq(status.signatures, 2);
@@ -172,7 +173,7 @@ Test(process, pins_a_handle_to_one_process)
     assert_refused(&answer, REFUSAL_WRONG_PROCESS);
     cr_assert_eq(peer_ask(&peer, &handle, &answer, &sign), ERR_OK);
     cr_assert_eq(answer.kind, MSG_SIGNATURE);
-    cr_assert_eq(peer_status(&peer).grants[0].pinned_pid, getpid());
+    cr_assert_eq(peer_status(&peer).grants[0].pinned_pid, (uint32_t)getpid());
     peer_stop(&peer);
 }
 
@@ -189,9 +190,9 @@ Test(process, pins_a_handle_elsewhere)
     assert_refused(&answer, REFUSAL_WRONG_PROCESS);
     const struct keyd_event pinned = peer_event(&peer), refused = peer_event(&peer);
     cr_assert_eq(pinned.what, GRANT_EVENT_PINNED);
-    cr_assert_neq(pinned.pid, getpid());
+    cr_assert_neq(pinned.pid, (uint32_t)getpid());
     cr_assert_eq(refused.what, GRANT_EVENT_REFUSED);
-    cr_assert_eq(refused.pid, getpid());
+    cr_assert_eq(refused.pid, (uint32_t)getpid());
     peer_stop(&peer);
 }
 
@@ -412,6 +413,95 @@ Test(process, a_deaf_broker_stops_handles_only)
     const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 1);
     cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
     cr_assert_eq(answer.kind, MSG_SIGNATURE);
+    peer_stop(&peer);
+}
+
+/* The sandbox is on in the program itself, not only in the policy's own test. */
+Test(process, has_its_sandbox_on)
+{
+    struct peer peer;
+    peer_start(&peer);
+    char path[64], text[4096] = "";
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)peer.pid);
+    FILE *status = fopen(path, "r");
+    cr_assert_neq(status, NULL);
+    cr_assert_gt(fread(text, 1, sizeof(text) - 1, status), 0);
+    fclose(status);
+    cr_assert_neq(strstr(text, "\nNoNewPrivs:\t1\n"), NULL);
+    cr_assert_neq(strstr(text, "\nSeccomp:\t2\n"), NULL);
+    cr_assert_neq(strstr(text, "\nCapBnd:\t0000000000000000\n"), NULL);
+    cr_assert_neq(strstr(text, "\nThreads:\t1\n"), NULL);
+    peer_stop(&peer);
+}
+
+static void pause_keyd(const struct peer *peer)
+{
+    int status;
+    cr_assert_eq(kill(peer->pid, SIGSTOP), 0);
+    cr_assert_eq(waitpid(peer->pid, &status, WUNTRACED), peer->pid);
+    cr_assert(WIFSTOPPED(status));
+}
+
+/* Requests that wait when their channel is revoked are not answered any more. */
+Test(process, a_revocation_goes_before_what_waits)
+{
+    struct peer peer;
+    peer_start(&peer);
+    struct link server = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
+    assert_still_signs(&peer, &server);
+    cr_assert_eq(peer_status(&peer).signatures, 1); /* it is done with that channel for now */
+    pause_keyd(&peer);
+    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 5);
+    cr_assert_eq(link_send(&server, &request, NULL, 0), ERR_OK);
+    peer_revoke(&peer, 1);
+    cr_assert_eq(kill(peer.pid, SIGCONT), 0);
+    cr_assert_eq(channel_wait(server.fd, PEER_TIMEOUT_MS), ERR_OK);
+    struct msg answer;
+    struct packet_extra extra;
+    cr_assert_eq(link_recv(&server, &answer, &extra, peer.arena), ERR_CLOSED);
+    cr_assert_eq(peer_status(&peer).signatures, 1);
+    peer_stop(&peer);
+}
+
+/* How many of a flood's requests were answered before a single one on another channel. */
+static unsigned overtaken_by(struct peer *peer, const struct link *flood, const struct link *good)
+{
+    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 1);
+    unsigned sent = 0, answered = 0;
+    pause_keyd(peer);
+    while (link_send(flood, &request, NULL, 0) == ERR_OK) sent++;
+    cr_assert_gt(sent, 100);
+    cr_assert_eq(link_send(good, &request, NULL, 0), ERR_OK);
+    cr_assert_eq(kill(peer->pid, SIGCONT), 0);
+    cr_assert_eq(channel_wait(good->fd, PEER_TIMEOUT_MS), ERR_OK);
+    pause_keyd(peer);
+    struct msg answer;
+    struct packet_extra extra;
+    cr_assert_eq(link_recv(good, &answer, &extra, peer->arena), ERR_OK);
+    while (link_recv(flood, &answer, &extra, peer->arena) == ERR_OK) answered++;
+    cr_assert_eq(kill(peer->pid, SIGCONT), 0);
+    for (unsigned left = sent - answered; left > 0; left--) {
+        cr_assert_eq(channel_wait(flood->fd, PEER_TIMEOUT_MS), ERR_OK);
+        cr_assert_eq(link_recv(flood, &answer, &extra, peer->arena), ERR_OK);
+    }
+    return answered;
+}
+
+/* Ours may be a slow machine, so that keyd has done more by the time we look; once in a few times it has not. */
+Test(process, a_full_queue_is_not_served_in_one_go)
+{
+    struct peer peer;
+    peer_start(&peer);
+    struct link flood = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
+    struct link good = peer_grant(&peer, 2, PURPOSE_TLS_SERVER, 0, 0);
+    assert_still_signs(&peer, &flood);
+    assert_still_signs(&peer, &good);
+    unsigned fewest = 1000;
+    for (int i = 0; i < 10 && fewest > 50; i++) {
+        const unsigned overtaken = overtaken_by(&peer, &flood, &good);
+        if (overtaken < fewest) fewest = overtaken;
+    }
+    cr_assert_leq(fewest, 50);
     peer_stop(&peer);
 }
 
