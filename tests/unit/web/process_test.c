@@ -439,3 +439,15 @@ Test(process, stops_in_time_when_a_client_does_not_close)
     cr_assert_eq(exit_code(3000), 0);
     cr_assert_lt(clock_monotonic_ms() - at, DEADLINE_STOP_MS);
 }
+
+Test(process, stops_in_time_when_a_handshake_does_not_end)
+{
+    begin();
+    int fd = connect_to(send_listener(2, SERVICE_ECHO));
+    while (status().connections == 0) usleep(1000);
+    uint64_t at = clock_monotonic_ms();
+    tell(&(struct msg){.kind = MSG_STOP}, NULL, 0);
+    cr_assert_eq(exit_code(3000), 0);
+    cr_assert_lt(clock_monotonic_ms() - at, DEADLINE_STOP_MS);
+    close(fd);
+}

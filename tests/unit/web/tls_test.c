@@ -174,3 +174,19 @@ Test(tls, refuses_a_broken_client_ca)
     expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_INPUT,
                 "the broker's client CAs: certificate 2: does not parse");
 }
+
+Test(tls, refuses_bytes_after_a_certificate)
+{
+    uint8_t longer[LIMIT_CERTIFICATE];
+    memcpy(longer, ca.der.data, ca.der.len);
+    longer[ca.der.len] = 0;
+    struct web_identity identity = {.chain = {server.der}, .num_chain = 1, .num_client_cas = 1};
+    identity.client_cas[0] = (struct bytes){longer, ca.der.len + 1};
+    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_INPUT,
+                "the broker's client CAs: certificate 1: does not parse");
+    memcpy(longer, server.der.data, server.der.len);
+    longer[server.der.len] = 0;
+    identity.chain[0] = (struct bytes){longer, server.der.len + 1};
+    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_CRYPTO,
+                "the server's certificate does not parse");
+}
