@@ -43,12 +43,27 @@
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 
 /* HTTP. */
-#define LIMIT_HTTP_TARGET 8192u  /* bytes of a request's target; beyond: 414 */
-#define LIMIT_HTTP_HEADER 32768u /* bytes of a request's header section; beyond: 431 */
-#define LIMIT_HTTP_FIELDS 100u   /* header fields of a request; beyond: 431 */
-#define LIMIT_HTTP_BODY 65536u   /* a body that nobody asked for; beyond: 413 */
+#define LIMIT_HTTP_TARGET 8192u           /* bytes of a request's target; beyond: 414 */
+#define LIMIT_HTTP_HEADER 32768u          /* bytes of a request's header section; beyond: 431 */
+#define LIMIT_HTTP_FIELDS 100u            /* header fields of a request; beyond: 431 */
+#define LIMIT_HTTP_BODY 65536u            /* a body that nobody asked for; beyond: 413 */
+#define LIMIT_HTTP_METHOD 32u             /* the longest registered one has 17 letters; beyond: 501 */
+#define LIMIT_HTTP_EMPTY_LINES 2u         /* before a request (RFC 9112, 2.2) */
+#define LIMIT_HTTP_CHUNK_LINE 96u         /* a chunk's size and extensions */
+#define LIMIT_HTTP_PENDING (256u * 1024u) /* bytes that came while a response is being given */
 #define LIMIT_UPLOAD_NAME 128u
-#define LIMIT_H2_STREAMS 100u /* concurrent streams of a connection */
+#define LIMIT_H2_STREAMS 100u                      /* concurrent streams of a connection */
+#define LIMIT_H2_STREAM_WINDOW (256u * 1024u)      /* bytes of a body that may be under way */
+#define LIMIT_H2_CONNECTION_WINDOW (1024u * 1024u) /* of all bodies */
+#define LIMIT_H2_SETTINGS 32u                      /* entries of a SETTINGS frame */
+#define LIMIT_H2_OUTBOUND_ACKS 128u                /* answers to SETTINGS and PING that the peer does not fetch */
+#define LIMIT_H2_OUTBOUND_FRAMES 512u              /* beyond: no more is read until the peer reads */
+/* A browser that leaves a page resets what it still waits for, at most a connection's streams at once. */
+#define LIMIT_H2_RESET_BURST 200u
+#define LIMIT_H2_RESETS_PER_SECOND 20u
+/* PING, SETTINGS, PRIORITY and empty DATA frames: they make work and carry nothing. */
+#define LIMIT_H2_CONTROL_BURST 200u
+#define LIMIT_H2_CONTROLS_PER_SECOND 20u
 #define LIMIT_OUTPUT_BUFFER (256u * 1024u)
 
 /* echo. */

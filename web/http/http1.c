@@ -12,8 +12,6 @@
 #include "web/http/http1_write.h"
 #include "web/http/site_internal.h"
 
-/* What arrives while a response is being given and SESSION_READ is not wanted. */
-#define MAX_INPUT ((size_t)256 * 1024)
 /* A whole head within its limits: request line, header section, empty lines. */
 #define MAX_HEAD ((size_t)LIMIT_HTTP_TARGET + LIMIT_HTTP_HEADER + 128)
 
@@ -234,7 +232,7 @@ static enum err http1_receive(struct session *session, const uint8_t *data, size
     struct http1 *http1 = http1_of(session);
     size_t done = consume(http1, (struct bytes){data, len});
     if (http1->state == HTTP1_CLOSED || done == len) return ERR_OK;
-    return buffer_append(&http1->input, (struct bytes){data + done, len - done}, MAX_INPUT);
+    return buffer_append(&http1->input, (struct bytes){data + done, len - done}, LIMIT_HTTP_PENDING);
 }
 
 /* The peer sends no more, and a request is wanted. */

@@ -5,12 +5,6 @@
 
 #include "base/limits.h"
 
-enum {
-    MAX_METHOD = 32,         /* the longest registered one has 17 letters */
-    MAX_EMPTY_LINES = 2,     /* RFC 9112, 2.2: at least one should be ignored */
-    MAX_CHUNK_SIZE_LINE = 96 /* size and extensions, which nobody uses */
-};
-
 static const struct fault ok;
 
 static struct fault bad(const char *reason)
@@ -64,7 +58,7 @@ static struct fault request_byte(struct scan *scan, uint8_t c)
     switch (scan->num_words) {
     case 0:
         if (!is_token(c)) return bad("bad character in the method");
-        if (scan->word_len > MAX_METHOD) return (struct fault){HTTP_STATUS_NOT_IMPLEMENTED, "unknown method"};
+        if (scan->word_len > LIMIT_HTTP_METHOD) return (struct fault){HTTP_STATUS_NOT_IMPLEMENTED, "unknown method"};
         return ok;
     case 1:
         if (scan->word_len > LIMIT_HTTP_TARGET) return (struct fault){HTTP_STATUS_URI_TOO_LONG, "target too long"};
@@ -95,7 +89,7 @@ static struct fault field_byte(struct scan *scan, uint8_t c)
 
 static struct fault size_byte(struct scan *scan, uint8_t c)
 {
-    if (scan->line_len > MAX_CHUNK_SIZE_LINE) return bad("chunk size line too long");
+    if (scan->line_len > LIMIT_HTTP_CHUNK_LINE) return bad("chunk size line too long");
     if (scan->num_words == 0 && is_hex(c)) {
         scan->word_len++;
         return ok;
@@ -119,7 +113,8 @@ static struct fault line_byte(struct scan *scan, uint8_t c)
 
 static struct fault end_request_line(struct scan *scan)
 {
-    if (scan->line_len == 0) return ++scan->num_empty > MAX_EMPTY_LINES ? bad("empty lines instead of a request") : ok;
+    if (scan->line_len == 0)
+        return ++scan->num_empty > LIMIT_HTTP_EMPTY_LINES ? bad("empty lines instead of a request") : ok;
     if (scan->num_words != 2 || scan->word_len == 0) return bad("incomplete request line");
     start_line(scan, SCAN_LINE_FIELD);
     return ok;

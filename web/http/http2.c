@@ -10,19 +10,6 @@
 #include "web/http/http2_internal.h"
 #include "web/http/site_internal.h"
 
-enum {
-    STREAM_WINDOW = 256 * 1024,      /* bytes of a body that may be under way */
-    CONNECTION_WINDOW = 1024 * 1024, /* of all bodies */
-    MAX_OUTBOUND_ACKS = 128,         /* answers to SETTINGS and PING that the peer does not fetch */
-    MAX_OUTBOUND_FRAMES = 512,       /* beyond: no more is read until the peer reads */
-    MAX_SETTINGS = 32,               /* entries of a SETTINGS frame */
-    /* A browser that leaves a page resets what it still waits for, at most a connection's streams at once. */
-    RESET_BURST = 2 * LIMIT_H2_STREAMS,
-    RESETS_PER_SECOND = 20,
-    CONTROL_BURST = 200,
-    CONTROLS_PER_SECOND = 20,
-};
-
 static struct http2 *http2_of(struct session *session)
 {
     return (struct http2 *)session;
@@ -103,7 +90,7 @@ static unsigned http2_wants(const struct session *session)
     bool read = nghttp2_session_want_read(http2->nghttp2) != 0 && !http2->ended && !http2->closing;
     bool write = http2->pending.len > 0 || nghttp2_session_want_write(http2->nghttp2) != 0;
     if (!read && !write && (http2->num_committing == 0 || http2->closing)) return SESSION_CLOSE;
-    bool backlog = nghttp2_session_get_outbound_queue_size(http2->nghttp2) > MAX_OUTBOUND_FRAMES;
+    bool backlog = nghttp2_session_get_outbound_queue_size(http2->nghttp2) > LIMIT_H2_OUTBOUND_FRAMES;
     return (read && !backlog ? SESSION_READ : 0u) | (write ? SESSION_WRITE : 0u);
 }
 
@@ -164,8 +151,8 @@ static int make_nghttp2(struct http2 *http2)
     if (error == 0) {
         http2_stream_callbacks(callbacks);
         nghttp2_option_set_no_closed_streams(option, 1);
-        nghttp2_option_set_max_outbound_ack(option, MAX_OUTBOUND_ACKS);
-        nghttp2_option_set_max_settings(option, MAX_SETTINGS);
+        nghttp2_option_set_max_outbound_ack(option, LIMIT_H2_OUTBOUND_ACKS);
+        nghttp2_option_set_max_settings(option, LIMIT_H2_SETTINGS);
         error = nghttp2_session_server_new2(&http2->nghttp2, callbacks, http2, option);
     }
     nghttp2_option_del(option);
@@ -177,14 +164,14 @@ static int submit_settings(struct http2 *http2)
 {
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIMIT_H2_STREAMS},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIMIT_H2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HTTP_HEADER},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     int error =
         nghttp2_submit_settings(http2->nghttp2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
     if (error != 0) return error;
-    return nghttp2_session_set_local_window_size(http2->nghttp2, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
+    return nghttp2_session_set_local_window_size(http2->nghttp2, NGHTTP2_FLAG_NONE, 0, LIMIT_H2_CONNECTION_WINDOW);
 }
 
 struct session *http2_session_new(struct http_site *site, const struct session_peer *peer,
@@ -198,8 +185,8 @@ struct session *http2_session_new(struct http_site *site, const struct session_p
     http2->peer = peer;
     http2->host = *host;
     http2->progress_ms = now;
-    meter_init(&http2->resets, RESET_BURST, RESETS_PER_SECOND, now);
-    meter_init(&http2->controls, CONTROL_BURST, CONTROLS_PER_SECOND, now);
+    meter_init(&http2->resets, LIMIT_H2_RESET_BURST, LIMIT_H2_RESETS_PER_SECOND, now);
+    meter_init(&http2->controls, LIMIT_H2_CONTROL_BURST, LIMIT_H2_CONTROLS_PER_SECOND, now);
     if (make_nghttp2(http2) != 0 || submit_settings(http2) != 0) {
         nghttp2_session_del(http2->nghttp2);
         free(http2);

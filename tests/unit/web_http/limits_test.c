@@ -125,7 +125,7 @@ Test(limits, method)
     static const char *const wants[] = {"501", "501"};
     for (size_t over = 0; over <= 1; over++) {
         struct text request = {0};
-        text_fill(&request, 'M', 32 + over);
+        text_fill(&request, 'M', LIMIT_HTTP_METHOD + over);
         text_print(&request, " / HTTP/1.1\r\nHost: a\r\n\r\n");
         struct rig rig;
         rig_init(&rig, &(struct rig_config){0});
@@ -146,7 +146,7 @@ Test(limits, chunk_size_line)
     for (size_t over = 0; over <= 1; over++) {
         struct text request = {0};
         text_print(&request, "GET /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;");
-        text_fill(&request, 'e', 96 - 2 + over);
+        text_fill(&request, 'e', LIMIT_HTTP_CHUNK_LINE - 2 + over);
         text_print(&request, "\r\nx\r\n0\r\n\r\n");
         check(&request, over ? "400" : "200", "chunk extension");
         text_free(&request);

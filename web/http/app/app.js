@@ -22,7 +22,7 @@ function showState(state, text) {
 
 function groupName(name) {
   const known = { 'P-256': 'secp256r1 (P-256)', 'P-384': 'secp384r1 (P-384)' };
-  return known[name] || name || 'resumed: none';
+  return known[name] || name || '–';
 }
 
 function applicationName(alpn) {
