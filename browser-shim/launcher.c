@@ -259,9 +259,9 @@ static _Noreturn void run(struct process_one *self, const struct launcher_task *
     close(task->broker_fd);
     struct diag diag = {0};
     AUTO_FD listener = -1;
-    enum err err = ERR_MEMORY;
     self->arena = codec_arena_new(LIMIT_DECODE_ARENA);
-    if (self->arena != NULL) err = prepare(self, &listener, task->module_fd, uid, gid, &diag);
+    enum err err = self->arena != NULL ? prepare(self, &listener, task->module_fd, uid, gid, &diag)
+                                       : diag_set(&diag, ERR_MEMORY, "browser's launcher: no memory");
     if (err != ERR_OK) fail(self, err, &diag);
     close(task->module_fd);
     tell(self, &(struct msg){.kind = MSG_SHIM_LISTENER}, &listener, 1);

@@ -77,7 +77,8 @@ class BrowserTest(unittest.TestCase):
 
     def setUp(self):
         self.log = tempfile.TemporaryFile()
-        self.shim = Shim(PROGRAM, self.uid, self.log.fileno())
+        self.stray = os.memfd_create("stray")
+        self.shim = Shim(PROGRAM, self.uid, self.log.fileno(), self.stray)
         self.module = os.open(MODULE, os.O_RDONLY)
         self.page = None
         self.addCleanup(self.clean_up)
@@ -85,6 +86,7 @@ class BrowserTest(unittest.TestCase):
     def clean_up(self):
         self.shim.close()
         os.close(self.module)
+        os.close(self.stray)
         self.log.close()
         if self.page:
             self.page.stop()
@@ -152,6 +154,9 @@ class BrowserTest(unittest.TestCase):
         self.assertTrue(handle.startswith("socket:"))
         holders = [pid for pid in inside if handle in descriptors(pid).values()]
         self.assertEqual(holders, [browser])
+        launcher = int(status_of(browser)["PPid"])
+        for pid in set(inside) - {launcher}:
+            self.assertNotIn("/memfd:stray (deleted)", descriptors(pid).values(), "what the shim had by mistake")
         for name in ("user", "pid", "net", "mnt", "uts", "cgroup", "ipc"):
             self.assertNotEqual(namespace(browser, name), namespace("self", name), name)
         for pid in [self.shim.pid, *inside]:

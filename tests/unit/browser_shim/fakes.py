@@ -198,28 +198,34 @@ class Page(threading.Thread):
 class Shim:
     """The real browser-shim, with this process as its broker."""
 
-    def __init__(self, program, uid=None, stderr=None):
+    def __init__(self, program, uid=None, stderr=None, stray=None):
+        """stray: a descriptor that the shim inherits by mistake."""
         self.channel, child = seqpacket_pair()
         self.channel.settimeout(20)
         program_fd = os.open(program, os.O_PATH)
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self.become(program_fd, child.fileno(), uid, stderr)
+                self.become(program_fd, child.fileno(), uid, stderr, stray)
             finally:
                 os._exit(127)
         child.close()
         os.close(program_fd)
 
-    def become(self, program_fd, channel_fd, uid, stderr):
+    def become(self, program_fd, channel_fd, uid, stderr, stray):
         os.setsid()
         os.dup2(os.open("/dev/null", os.O_RDWR), 0)
         if stderr is not None:
             os.dup2(stderr, 2)
         program_fd = os.dup2(program_fd, 100, inheritable=False)
+        if stray is not None:
+            stray = os.dup2(stray, 200, inheritable=False)
         os.dup2(channel_fd, 3)
         os.closerange(4, 100)
-        os.closerange(101, 1024)
+        os.closerange(101, 200)
+        os.closerange(201, 1024)
+        if stray is not None:
+            os.dup2(stray, 9)
         if uid:
             os.setgroups([])
             os.setresgid(uid, uid, uid)

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,6 +212,42 @@ static void body_fork(const struct fake_identity *who)
 Test(module, a_fork_cannot_use_the_handle)
 {
     RUN(FAKE_SIGNS, body_fork);
+}
+
+static void *call_all_the_time(void *context)
+{
+    struct ck_function_list *p11 = context;
+    struct ck_info info;
+    for (;;) EXPECT(p11->C_GetInfo(&info) == CKR_OK);
+    return NULL;
+}
+
+/* Sooner or later a fork falls into a moment when the thread has the module's lock, which stays locked in the child. */
+static void body_fork_in_call(const struct fake_identity *who)
+{
+    (void)who;
+    struct ck_function_list *p11 = guest_start();
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, call_all_the_time, p11) == 0);
+    for (int i = 0; i < 300; i++) {
+        pid_t pid = fork();
+        EXPECT(pid >= 0);
+        if (pid == 0) {
+            struct ck_info info;
+            alarm(5);
+            EXPECT(p11->C_GetInfo(&info) == CKR_CRYPTOKI_NOT_INITIALIZED);
+            EXPECT(p11->C_Initialize(NULL) == CKR_GENERAL_ERROR);
+            _exit(0);
+        }
+        int status = 0;
+        EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+    _exit(0);
+}
+
+Test(module, a_fork_does_not_wait_for_a_thread_that_it_does_not_have)
+{
+    RUN(FAKE_SIGNS, body_fork_in_call);
 }
 
 /* ---- Slot and sessions -------------------------------------------------------------------------------------------- */
