@@ -16,6 +16,8 @@ const struct sandbox_policy shim_policy = {
     .process = "browser-shim",
     .namespaces = SANDBOX_NS_NETWORK | SANDBOX_NS_MOUNT | SANDBOX_NS_IPC | SANDBOX_NS_UTS | SANDBOX_NS_CGROUP,
     .others = SANDBOX_KILL_OTHERS,
+    /* It sends none itself, but its death sends one to the launcher (PR_SET_PDEATHSIG). */
+    .keeps = SANDBOX_KEEP_SIGNAL,
     .rules = shim_rules,
     .num_rules = sizeof shim_rules / sizeof shim_rules[0],
 };

@@ -212,6 +212,26 @@ class BrowserTest(unittest.TestCase):
         self.assertEqual(self.shim.wait(), -signal.SIGKILL)
         self.assertTrue(wait_until(lambda: processes_in(inside) == []))
 
+    def test_nothing_is_left_when_the_shim_is_killed_and_the_launcher_hangs(self):
+        self.start()
+        browser = self.launch_and_load().pinned
+        inside = namespace(browser, "mnt")
+        os.kill(int(status_of(browser)["PPid"]), signal.SIGSTOP)
+        os.kill(self.shim.pid, signal.SIGKILL)
+        self.assertEqual(self.shim.wait(), -signal.SIGKILL)
+        self.assertTrue(wait_until(lambda: processes_in(inside) == []))
+
+    def test_a_launcher_that_hangs_does_not_stop_the_shim_from_ending(self):
+        self.start()
+        browser = self.launch_and_load().pinned
+        inside = namespace(browser, "mnt")
+        os.kill(int(status_of(browser)["PPid"]), signal.SIGSTOP)
+        began = time.monotonic()
+        self.shim.send(STOP)
+        self.assertEqual(self.shim.wait(), 0)
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertTrue(wait_until(lambda: processes_in(inside) == []))
+
     def test_a_browser_that_ends_is_reported_and_the_next_one_works(self):
         self.start()
         browser = self.launch_and_load().pinned
