@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import tempfile
 import time
 import unittest
@@ -269,6 +270,44 @@ class BrowserTest(unittest.TestCase):
             data = picture.read()
             self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
             self.assertEqual(data[-8:], b"IEND\xaeB`\x82")
+
+    def expect_connection_from_browser(self, path, setup):
+        """A display server that only takes the connection: the way to it is what is tested."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            server.bind(path)
+            self.addCleanup(os.unlink, path)
+            os.chmod(path, 0o777)
+            server.listen()
+            server.settimeout(PATIENCE_S)
+            self.start({4: 0, **setup})
+            self.launch()
+            self.expect_browser(STARTED)
+            connection, _ = server.accept()
+            self.assertGreater(len(connection.recv(1)), 0, "and it speaks")
+            connection.close()
+
+    def test_wayland_display(self):
+        os.chmod(self.dir.name, 0o711)
+        path = self.dir.name + "/wayland"
+        self.expect_connection_from_browser(path, {7: path})
+
+    def test_x_display_with_its_key(self):
+        os.makedirs("/tmp/.X11-unix", mode=0o1777, exist_ok=True)
+        os.chmod(self.dir.name, 0o711)
+        key = self.dir.name + "/Xauthority"
+        with open(key, "w") as file:
+            file.write("a key")
+        number = 4000 + os.getpid() % 5000
+        self.expect_connection_from_browser(f"/tmp/.X11-unix/X{number}", {6: f":{number}", 8: key})
+        launchers = [pid for pid in os.listdir("/proc") if pid.isdigit() and self.is_launcher(pid)]
+        self.assertEqual(len(launchers), 1)
+        self.assertEqual(read(f"/proc/{launchers[0]}/root/home/keyward/Xauthority"), "a key")
+
+    def is_launcher(self, pid):
+        try:
+            return int(status_of(pid)["PPid"]) == self.shim.pid
+        except OSError:
+            return False
 
     def test_unknown_browser(self):
         self.set_up_shim({1: "netscape"})
