@@ -271,8 +271,8 @@ class BrowserTest(unittest.TestCase):
             self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
             self.assertEqual(data[-8:], b"IEND\xaeB`\x82")
 
-    def expect_connection_from_browser(self, path, setup):
-        """A display server that only takes the connection: the way to it is what is tested."""
+    def expect_connection_from_browser(self, path, setup, look=lambda browser: None):
+        """A display server that only takes the connection: the way to it is what is tested. look is called meanwhile."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
             server.bind(path)
             self.addCleanup(os.unlink, path)
@@ -280,10 +280,11 @@ class BrowserTest(unittest.TestCase):
             server.listen()
             server.settimeout(PATIENCE_S)
             self.start({4: 0, **setup})
-            self.launch()
+            keyd = self.launch()
             self.expect_browser(STARTED)
             connection, _ = server.accept()
             self.assertGreater(len(connection.recv(1)), 0, "and it speaks")
+            look(keyd.pinned)
             connection.close()
 
     def test_wayland_display(self):
@@ -292,22 +293,19 @@ class BrowserTest(unittest.TestCase):
         self.expect_connection_from_browser(path, {7: path})
 
     def test_x_display_with_its_key(self):
-        os.makedirs("/tmp/.X11-unix", mode=0o1777, exist_ok=True)
+        if not os.path.isdir("/tmp/.X11-unix"):
+            os.mkdir("/tmp/.X11-unix")
+            os.chmod("/tmp/.X11-unix", 0o1777)
         os.chmod(self.dir.name, 0o711)
         key = self.dir.name + "/Xauthority"
         with open(key, "w") as file:
             file.write("a key")
         number = 4000 + os.getpid() % 5000
-        self.expect_connection_from_browser(f"/tmp/.X11-unix/X{number}", {6: f":{number}", 8: key})
-        launchers = [pid for pid in os.listdir("/proc") if pid.isdigit() and self.is_launcher(pid)]
-        self.assertEqual(len(launchers), 1)
-        self.assertEqual(read(f"/proc/{launchers[0]}/root/home/keyward/Xauthority"), "a key")
-
-    def is_launcher(self, pid):
-        try:
-            return int(status_of(pid)["PPid"]) == self.shim.pid
-        except OSError:
-            return False
+        self.expect_connection_from_browser(
+            f"/tmp/.X11-unix/X{number}",
+            {6: f":{number}", 8: key},
+            lambda browser: self.assertEqual(read(f"/proc/{browser}/root/home/keyward/Xauthority"), "a key"),
+        )
 
     def test_unknown_browser(self):
         self.set_up_shim({1: "netscape"})
