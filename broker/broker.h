@@ -47,8 +47,7 @@ struct identity {
 struct browser {
     struct life life;
     uint64_t handle;
-    bool replacing; /* one ENDED is still to come that speaks of the one before */
-    bool pictured;  /* the screenshot is complete: it need not come back */
+    bool pictured; /* the screenshot is complete: it need not come back */
 };
 
 struct broker {

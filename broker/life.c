@@ -15,9 +15,14 @@ static void change_state(struct life *life, enum life_state state, uint64_t dead
     life->deadline = deadline;
 }
 
+uint32_t life_restarts(const struct life *life)
+{
+    return life->starts > 0 ? life->starts - 1 : 0;
+}
+
 void life_started(struct life *life, uint64_t now)
 {
-    if (life->failures > 0) life->restarts++;
+    life->starts++;
     life->ready_since = 0;
     change_state(life, LIFE_STARTING, now + DEADLINE_START_MS);
 }
@@ -85,15 +90,7 @@ enum life_action life_due(struct life *life, uint64_t now)
     return LIFE_NOTHING;
 }
 
-const char *life_state_name(enum life_state state)
+void life_reset(struct life *life)
 {
-    switch (state) {
-    case LIFE_DOWN: return "down";
-    case LIFE_STARTING: return "starting";
-    case LIFE_RUNNING: return "running";
-    case LIFE_BACKING_OFF: return "backing off";
-    case LIFE_STOPPING: return "stopping";
-    case LIFE_KILLED: return "killed";
-    }
-    return "?";
+    *life = (struct life){.starts = life->starts};
 }

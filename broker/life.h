@@ -32,13 +32,16 @@ struct life {
     enum life_state state;
     bool final;        /* when it ends it stays down */
     uint32_t failures; /* in a row */
-    uint32_t restarts; /* since the broker started */
+    uint32_t starts;   /* since the broker started */
     uint64_t deadline; /* on clock_monotonic_ms's scale; 0: none */
     uint64_t ready_since;
 };
 
 /* life_backoff_ms returns how long to wait after the given number of failures in a row, from 1 on. */
 uint32_t life_backoff_ms(uint32_t failures);
+
+/* life_restarts returns how often it was started again. */
+uint32_t life_restarts(const struct life *life);
 
 void life_started(struct life *life, uint64_t now);
 void life_ready(struct life *life, uint64_t now);
@@ -56,6 +59,7 @@ enum life_action life_doom(struct life *life);
 /* life_due returns what is due now; after LIFE_KILL the state is LIFE_KILLED, so it is said once. */
 enum life_action life_due(struct life *life, uint64_t now);
 
-const char *life_state_name(enum life_state state);
+/* life_reset goes to LIFE_DOWN from wherever it is; only the number of starts is kept. */
+void life_reset(struct life *life);
 
 #endif

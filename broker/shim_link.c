@@ -62,27 +62,22 @@ void shim_launch(struct broker *broker)
         log_line("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);
         return;
     }
-    browser->replacing = browser->life.state == LIFE_STARTING || browser->life.state == LIFE_RUNNING;
     life_started(&browser->life, clock_monotonic_ms());
     const struct msg msg = {.kind = MSG_SHIM_LAUNCH, .id = ++broker->last_id, .shim_launch = browser->handle};
     process_send(broker, shim, &msg, &handle, 1);
 }
 
+/* Of a browser that a SHIM_LAUNCH replaced, no end is told. */
 static void take_end(struct broker *broker, uint32_t status)
 {
     struct browser *browser = &broker->browser;
-    uint64_t now = clock_monotonic_ms();
-    if (browser->replacing) {
-        browser->replacing = false;
-        return;
-    }
     if (browser->handle != 0) keyd_revoke(broker, browser->handle);
     if (browser->pictured) {
-        browser->life = (struct life){.restarts = browser->life.restarts};
+        life_reset(&browser->life);
         return;
     }
     int code = (int)status;
-    uint32_t wait = life_ended(&browser->life, now);
+    uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
     log_line("browser ended %s=%d restart_in_ms=%u", WIFSIGNALED(code) ? "signal" : "exit_code",
              WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code), (unsigned)wait);
 }
@@ -121,8 +116,7 @@ void shim_ended(struct broker *broker)
 {
     struct browser *browser = &broker->browser;
     if (browser->handle != 0) keyd_revoke(broker, browser->handle);
-    browser->replacing = false;
-    browser->life = (struct life){.restarts = browser->life.restarts};
+    life_reset(&browser->life);
     if (broker->page_listener >= 0) close(broker->page_listener);
     broker->page_listener = -1;
 }

@@ -66,11 +66,11 @@ static void add_own_processes(struct status *status, const struct broker *broker
     add_process(status, broker, "spawner", (uint32_t)broker->spawner.pid, 0);
     for (size_t i = 0; i < broker->num_processes; i++) {
         const struct process *process = &broker->processes[i];
-        add_process(status, broker, process->name, process->pid, process->life.restarts);
+        add_process(status, broker, process->name, process->pid, life_restarts(&process->life));
         if (process->life.state == LIFE_RUNNING) note_landlock(status, broker);
         if (process->pid != 0 && !still_there(process)) {
-            status->processes[status->value.num_processes - 1] =
-                (struct process_status){.name = process->name, .restarts = process->life.restarts, .namespaces = ""};
+            status->processes[status->value.num_processes - 1] = (struct process_status){
+                .name = process->name, .restarts = life_restarts(&process->life), .namespaces = ""};
         }
     }
 }
@@ -85,8 +85,8 @@ static void add_browser(struct status *status, struct broker *broker)
     if (procfs_read(&seen, &broker->procfs, (pid_t)handle->pinned_pid) != ERR_OK) return;
     uint32_t launcher = seen.parent;
     if (procfs_read(&seen, &broker->procfs, (pid_t)launcher) != ERR_OK || seen.parent != shim->pid) return;
-    add_process(status, broker, "browser-launcher", launcher, shim->life.restarts);
-    add_process(status, broker, "browser", handle->pinned_pid, broker->browser.life.restarts);
+    add_process(status, broker, "browser-launcher", launcher, life_restarts(&shim->life));
+    add_process(status, broker, "browser", handle->pinned_pid, life_restarts(&broker->browser.life));
 }
 
 static void add_handles(struct status *status, const struct broker *broker)

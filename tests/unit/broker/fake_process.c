@@ -1,0 +1,92 @@
+/* Stands in for keyd and for a web worker, by the name it is started under. A file beside it, NAME.script, holds one
+ * word: how it misbehaves. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proto/link.h"
+
+static char script[64];
+static struct link link_up = {.fd = 3, .end = LINK_LOWER};
+
+static void read_script(const char *name)
+{
+    char path[256], own[160];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (len < 0) return;
+    own[len] = '\0';
+    *strrchr(own, '/') = '\0';
+    snprintf(path, sizeof path, "%s/%s.script", own, name);
+    FILE *file = fopen(path, "r");
+    if (!file) return;
+    if (fscanf(file, "%63s", script) != 1) script[0] = '\0';
+    fclose(file);
+}
+
+static void say(struct msg msg)
+{
+    if (link_send(&link_up, &msg, NULL, 0) != ERR_OK) exit(1);
+}
+
+static void be_keyd(const struct msg *msg)
+{
+    static const uint8_t der[] = {0x30, 0x00};
+    static const struct bytes certificate = {der, sizeof der};
+    static unsigned grants;
+    if (msg->kind == MSG_KEYD_SETUP && strcmp(script, "fails") == 0) {
+        say((struct msg){.kind = MSG_FAILED, .failed = {.text = "keyd: names: too odd", .error = ERR_INPUT}});
+        exit(100);
+    }
+    if (msg->kind == MSG_KEYD_SETUP) {
+        say((struct msg){.kind = MSG_KEYD_IDENTITY,
+                         .id = msg->id,
+                         .keyd_identity = {.ca = certificate, .server = certificate, .client = certificate}});
+    }
+    if (msg->kind == MSG_KEYD_GRANT && ++grants == 1 && strcmp(script, "cuts") == 0) {
+        sleep(1);
+        say((struct msg){.kind = MSG_KEYD_EVENT,
+                         .keyd_event = {.grant = msg->keyd_grant.grant, .what = GRANT_EVENT_CUT, .pid = 1}});
+    }
+    if (msg->kind == MSG_STATUS_QUERY && strcmp(script, "dies") == 0) abort();
+    if (msg->kind == MSG_STATUS_QUERY) say((struct msg){.kind = MSG_KEYD_STATUS, .id = msg->id});
+}
+
+static void be_web(const struct msg *msg)
+{
+    if (msg->kind == MSG_WEB_SETUP && strcmp(script, "exits") == 0) exit(3);
+    if (msg->kind == MSG_WEB_IDENTITY) {
+        log_line("identity");
+        say((struct msg){.kind = MSG_READY, .id = msg->id});
+        if (strcmp(script, "babbles") == 0 && send(3, "junk", 4, 0) != 4) exit(1);
+    }
+    if (msg->kind == MSG_WEB_LISTEN) log_line("listener %s", msg->web_listen.address);
+    if (msg->kind == MSG_STATUS_QUERY && strcmp(script, "mute") != 0) {
+        say((struct msg){.kind = MSG_WEB_STATUS, .id = msg->id, .web_status = {.handshakes = 5}});
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 0 ? argv[0] : "";
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    bool keyd = strcmp(name, "keyd") == 0;
+    link_up.role = keyd ? LINK_BROKER_KEYD : LINK_BROKER_WEB;
+    log_open(name);
+    read_script(name);
+    for (;;) {
+        struct msg msg;
+        struct packet_extra extra;
+        enum err err = link_recv(&link_up, &msg, &extra, arena);
+        if (err == ERR_AGAIN) err = channel_wait(3, 60000);
+        if (err != ERR_OK) return 0;
+        if (msg.kind == MSG_NONE) continue;
+        if (msg.kind == MSG_STOP && strcmp(script, "deaf") != 0) return 0;
+        if (keyd) be_keyd(&msg);
+        if (!keyd) be_web(&msg);
+        packet_extra_close(&extra);
+    }
+}
