@@ -173,7 +173,8 @@ class System:
 
     def pids(self):
         """All living processes of the system: every descendant of the test that is nobody else's, orphans included."""
-        return processes.descendants(os.getpid(), without=bystanders - {self.process.pid})
+        own = {self.process.pid} if self.process else set()
+        return processes.descendants(os.getpid(), without=bystanders - own)
 
     def describe_left(self):
         return [f"{pid} {processes.name(pid)}" for pid in self.pids()]

@@ -76,8 +76,12 @@ def status(pid):
 
 
 def name(pid):
-    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
-        return comm.read().rstrip("\n")
+    """Returns the process's short name, "" if it has just ended."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+            return comm.read().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def arguments(pid):
