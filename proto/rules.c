@@ -10,8 +10,7 @@ static const struct {
 } roles[LINK_NUM_ROLES] = {
     [LINK_BROKER_KEYD] =
         {
-            .accepted[LINK_UPPER] =
-                KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_UPPER] = KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(FAILED),
             .accepted[LINK_LOWER] =
                 KIND(KEYD_SETUP) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) | KIND(STATUS_QUERY) | KIND(STOP),
         },

@@ -41,6 +41,12 @@ Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
                  MSG_BIT(MSG_SIGN_BROWSER_DIGEST) | MSG_BIT(MSG_PIN_HANDLE) | MSG_BIT(MSG_DESCRIBE_HANDLE));
 }
 
+Test(rules, keyd_says_nothing_but_what_the_broker_asked_for)
+{
+    cr_expect_eq(rules_accepted(LINK_BROKER_KEYD, LINK_UPPER),
+                 MSG_BIT(MSG_KEYD_IDENTITY) | MSG_BIT(MSG_KEYD_EVENT) | MSG_BIT(MSG_KEYD_STATUS) | MSG_BIT(MSG_FAILED));
+}
+
 Test(rules, only_the_broker_grants)
 {
     for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
