@@ -167,6 +167,23 @@ bool rig_wait_requests(struct rig *rig, unsigned count)
     return rig->keyd.num_requests >= count;
 }
 
+static void on_idle_over(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)watcher;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+unsigned rig_idle_turns(struct rig *rig, unsigned ms)
+{
+    ev_timer over;
+    unsigned before = ev_iteration(rig->shared.loop);
+    ev_timer_init(&over, on_idle_over, ms / 1e3, 0);
+    ev_timer_start(rig->shared.loop, &over);
+    ev_run(rig->shared.loop, 0);
+    return ev_iteration(rig->shared.loop) - before;
+}
+
 bool rig_wait_client(struct rig *rig)
 {
     uint64_t begin = clock_monotonic_ms();

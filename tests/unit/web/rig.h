@@ -45,6 +45,9 @@ bool rig_wait_closed(struct rig *rig, unsigned count);
 bool rig_wait_handshakes(struct rig *rig, unsigned count);
 bool rig_wait_requests(struct rig *rig, unsigned count);
 
+/* rig_idle_turns lets the server's loop run alone for ms, and returns how often it woke up. */
+unsigned rig_idle_turns(struct rig *rig, unsigned ms);
+
 /* rig_wait_client pumps until the client's handshake has ended; says whether it succeeded. */
 bool rig_wait_client(struct rig *rig);
 

@@ -166,6 +166,16 @@ Test(signer, an_open_connection_outlives_its_key)
     cr_assert(rig_read(&rig, out, sizeof out, "still here\n"), "%s", out);
 }
 
+/* What the client sends meanwhile stays where it is, and does not keep the loop awake. */
+Test(signer, sleeps_while_it_waits)
+{
+    rig.keyd.mood = KEYD_SILENT;
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_requests(&rig, 1));
+    cr_assert_eq(write(rig.fd, "early", 5), 5);
+    cr_assert_lt(rig_idle_turns(&rig, 50), 6u);
+}
+
 /* Many handshakes while keyd does not read: the channel fills, the rest queues, and all come through. */
 Test(signer, queues_when_the_channel_is_full)
 {
