@@ -42,7 +42,6 @@ static int on_head_complete(http_parser *parser)
     }
     if (parser->http_minor == 0) message->exchange->request.version = VERSION_HTTP10;
     message->head_complete = true;
-    parser->upgrade = 0; /* there is nothing to upgrade to */
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -15,6 +16,27 @@
 #define MAX_UPLOAD 1000
 
 static struct rig rig;
+
+/* What the committer makes durable, and when: fsync is replaced for this program. */
+static _Atomic int synced_files;
+static _Atomic int synced_dirs;
+static _Atomic int named_before_sync;
+
+int fsync(int fd)
+{
+    struct stat stat;
+    char path[256];
+    if (fstat(fd, &stat) != 0) return -1;
+    snprintf(path, sizeof(path), "%s/durable", rig.uploads_dir);
+    bool named = access(path, F_OK) == 0;
+    if (S_ISDIR(stat.st_mode)) {
+        synced_dirs += named;
+    } else {
+        synced_files++;
+        named_before_sync += named;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void start(void)
 {
@@ -66,6 +88,15 @@ Test(upload, makes_and_replaces)
     expect_file("empty", "");
     cr_expect_eq(rig_num_files(rig.uploads_dir), 2);
     cr_expect_eq(rig.wakes, 3);
+}
+
+/* First the content, then the name, then the directory that has the name; only then the answer. */
+Test(upload, is_on_the_disk_before_it_is_answered)
+{
+    put("durable", "abc", 1000, "201");
+    cr_expect_eq(synced_files, 1);
+    cr_expect_eq(named_before_sync, 0);
+    cr_expect_eq(synced_dirs, 1);
 }
 
 Test(upload, takes_chunks)
