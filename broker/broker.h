@@ -102,8 +102,10 @@ void process_send(struct broker *broker, struct process *process, const struct m
 void process_give_up(struct broker *broker, struct process *process, const char *why);
 void process_kill(struct broker *broker, struct process *process);
 
-/* process_hear takes every message that is there. */
-void process_hear(struct broker *broker, struct process *process);
+/* process_hear takes up to max of the messages that are there. At one turn of the loop a few, so that nobody can keep the
+ * broker from the others by talking; of one that has ended, all that its channel can hold. */
+enum { PROCESS_AT_ONCE = 16, PROCESS_LAST_WORDS = 1024 };
+void process_hear(struct broker *broker, struct process *process, unsigned max);
 
 /* process_note_dead says that its pidfd tells its end: nothing is sent to it any more. The cause comes from the spawner. */
 void process_note_dead(struct process *process);

@@ -134,31 +134,36 @@ static void dispatch(struct broker *broker, struct process *process, const struc
     }
 }
 
-/* Everything that is there: a process that ends may have said why just before. */
-void process_hear(struct broker *broker, struct process *process)
+/* One message; whether there may be more. */
+static bool hear_one(struct broker *broker, struct process *process)
 {
-    while (process->link.fd >= 0) {
-        struct msg msg;
-        struct packet_extra extra;
-        enum err err = link_recv(&process->link, &msg, &extra, broker->arena);
-        if (err == ERR_AGAIN) return;
-        if (err == ERR_CLOSED) {
-            /* It ends, or it has closed its channel and is of no use any more. The spawner knows which. */
-            close_channel(process);
-            if (process->pid != 0 && process->life.state != LIFE_STOPPING) process_kill(broker, process);
-            return;
-        }
-        if (err != ERR_OK) {
-            process_give_up(broker, process, "it sent what is no message of its channel");
-            return;
-        }
-        if (msg.kind == MSG_FAILED) {
-            process_note_failed(process, &msg.failed);
-        } else {
-            dispatch(broker, process, &msg, &extra);
-        }
-        packet_extra_close(&extra);
+    struct msg msg;
+    struct packet_extra extra;
+    if (process->link.fd < 0) return false;
+    enum err err = link_recv(&process->link, &msg, &extra, broker->arena);
+    if (err == ERR_AGAIN) return false;
+    if (err == ERR_CLOSED) {
+        /* It ends, or it has closed its channel and is of no use any more. The spawner knows which. */
+        close_channel(process);
+        if (process->pid != 0 && process->life.state != LIFE_STOPPING) process_kill(broker, process);
+        return false;
     }
+    if (err != ERR_OK) {
+        process_give_up(broker, process, "it sent what is no message of its channel");
+        return false;
+    }
+    if (msg.kind == MSG_FAILED) {
+        process_note_failed(process, &msg.failed);
+    } else {
+        dispatch(broker, process, &msg, &extra);
+    }
+    packet_extra_close(&extra);
+    return true;
+}
+
+void process_hear(struct broker *broker, struct process *process, unsigned max)
+{
+    while (max > 0 && hear_one(broker, process)) max--;
 }
 
 void process_note_dead(struct process *process)
@@ -199,7 +204,7 @@ static void fail_start(struct broker *broker, const struct process *process, con
 static void process_ended(struct broker *broker, struct process *process, uint32_t status)
 {
     char cause[64];
-    process_hear(broker, process);
+    process_hear(broker, process, PROCESS_LAST_WORDS);
     close_channel(process);
     describe_end(cause, sizeof cause, status);
     bool expected = broker->stopping || process->life.state == LIFE_STOPPING;

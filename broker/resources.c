@@ -165,16 +165,17 @@ static void find_users(struct resources *out)
     }
 }
 
-enum err resources_open(struct resources *out, struct config *config, enum resources_use use, struct diag *diag)
+enum err resources_open(struct resources *out, struct config *config, enum resources_use use, const char *programs_dir,
+                        struct diag *diag)
 {
     *out = (struct resources){.listener = -1, .echo = -1, .root = -1, .uploads = -1, .screenshot = -1};
     find_users(out);
     read_display(&out->display);
     enum err err = decide_browser(out, config, diag);
-    if (err == ERR_OK) err = programs_open(&out->programs, NULL, out->with_browser, diag);
+    if (err == ERR_OK) err = programs_open(&out->programs, programs_dir, out->with_browser, diag);
     if (err != ERR_OK) return err;
-    err = open_files(out, config, use, diag);
-    if (err == ERR_OK) err = bind_listeners(out, config, diag);
+    err = bind_listeners(out, config, diag);
+    if (err == ERR_OK) err = open_files(out, config, use, diag);
     if (err != ERR_OK) resources_close(out);
     return err;
 }

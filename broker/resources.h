@@ -38,10 +38,10 @@ struct resources {
 enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };
 
 /* resources_open opens all that config names. For RESOURCES_CHECK nothing is made or cut short. Without a screen or a
- * Chromium it says so in a log line and leaves the browser out, if config allows that.
+ * Chromium it says so in a log line and leaves the browser out, if config allows that. programs_dir as for programs_open.
  * ERR_INPUT and ERR_SYSTEM with a diagnostic. */
 MUST_CHECK enum err resources_open(struct resources *out, struct config *config, enum resources_use use,
-                                   struct diag *diag);
+                                   const char *programs_dir, struct diag *diag);
 
 void resources_close(struct resources *resources);
 

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/runtime.h"
 #include "broker/broker.h"
 #include "broker/listener.h"
@@ -87,6 +88,14 @@ static enum err prepare(const struct config *config, const struct resources *res
     return spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
 }
 
+/* Where the kernel picked the port, this is how one learns it. */
+static void tell_listeners(const struct resources *resources)
+{
+    const char *const https = resources->listener_address, *const echo = resources->echo_address;
+    if (resources->listener >= 0) log_line("listening service='https' address=%s", log_quote(https));
+    if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
+}
+
 static enum err run_in(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
                        struct diag *diag)
 {
@@ -94,7 +103,9 @@ static enum err run_in(const struct config *config, const struct resources *reso
     if (err == ERR_OK) err = become_broker_user(&resources->broker, diag);
     if (err == ERR_OK) err = procfs_open(&broker.procfs, runtime_dir->control, diag);
     if (err == ERR_OK) err = enter_sandbox(diag);
-    return err == ERR_OK ? supervise_run(&broker) : err;
+    if (err != ERR_OK) return err;
+    tell_listeners(resources);
+    return supervise_run(&broker);
 }
 
 enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
@@ -110,7 +121,7 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     }
     if (err == ERR_OK) err = runtime_dir_take(&runtime_dir, config->runtime_dir, &owner, diag);
     if (err != ERR_OK) return err;
-    err = resources_open(&resources, config, RESOURCES_RUN, diag);
+    err = resources_open(&resources, config, RESOURCES_RUN, NULL, diag);
     if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, diag);
     runtime_dir_leave(&runtime_dir);
     return err;
@@ -119,7 +130,7 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
 enum err run_check(struct config *config, struct diag *diag)
 {
     struct resources resources;
-    enum err err = resources_open(&resources, config, RESOURCES_CHECK, diag);
+    enum err err = resources_open(&resources, config, RESOURCES_CHECK, NULL, diag);
     if (err == ERR_OK) resources_close(&resources);
     return err;
 }

@@ -169,7 +169,8 @@ static void serve_processes(struct broker *broker, const struct polls *polls)
         const struct pollfd *channel = &polls->rows[POLL_PROCESSES + 2 * i];
         bool ended = polls->rows[POLL_PROCESSES + 2 * i + 1].revents != 0;
         /* Closed and given to somebody else meanwhile, perhaps: then it will be said again. */
-        if ((channel->revents || ended) && channel->fd == process->link.fd) process_hear(broker, process);
+        unsigned max = ended ? PROCESS_LAST_WORDS : PROCESS_AT_ONCE;
+        if ((channel->revents || ended) && channel->fd == process->link.fd) process_hear(broker, process, max);
         if (ended) process_note_dead(process);
     }
 }

@@ -1,0 +1,139 @@
+/* A status in words and in JSON. */
+#include "broker/print.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct process_status processes[] = {
+    {.name = "keyd",
+     .pid = 12,
+     .uid = 61101,
+     .seccomp_mode = 2,
+     .no_new_privs = true,
+     .landlock_abi = 7,
+     .namespaces = "user,net",
+     .restarts = 1,
+     .resident_bytes = 2048 * 1024},
+    {.name = "web[0]", .namespaces = "", .restarts = 3},
+    {.name = "strange", .pid = 13, .uid = 7, .seccomp_mode = 0, .no_new_privs = false, .namespaces = ""},
+};
+static struct handle_status handles[] = {
+    {.handle = 4,
+     .label = "a \"quoted\" label",
+     .purpose = PURPOSE_TLS_CLIENT,
+     .expires_in_s = 9,
+     .signatures = 1,
+     .max_signatures = 5},
+    {.handle = 3,
+     .label = "browser",
+     .purpose = PURPOSE_BROWSER_DIGEST,
+     .signatures = 2,
+     .refusals = 6,
+     .pinned_pid = 99},
+};
+static struct certificate_info certificates[] = {
+    {.role = "server",
+     .subject = "CN=localhost",
+     .names = {"localhost", "127.0.0.1"},
+     .num_names = 2,
+     .serial = "0a",
+     .fingerprint = "ff00",
+     .not_before = 1,
+     .not_after = 1700000000},
+};
+static const struct system_status status = {
+    .url = "https://localhost:9000",
+    .ready_ms = 8,
+    .browser_digest_unbound = true,
+    .secret_memory = true,
+    .processes = processes,
+    .num_processes = 3,
+    .handles = handles,
+    .num_handles = 2,
+    .certificates = certificates,
+    .num_certificates = 1,
+    .handshakes = 10,
+    .handshakes_failed = 11,
+    .requests = 12,
+    .requests_refused = 13,
+    .signatures = 14,
+    .refusals = 15,
+};
+
+static char *text;
+static size_t text_len;
+
+static json_t *parse(enum err (*print)(FILE *out, const struct system_status *status))
+{
+    json_error_t error;
+    FILE *out = open_memstream(&text, &text_len);
+    cr_assert_eq(print(out, &status), ERR_OK);
+    fclose(out);
+    json_t *value = json_loads(text, 0, &error);
+    cr_assert_not_null(value, "%s in %s", error.text, text);
+    return value;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+    cr_assert(json_is_integer(json_object_get(object, key)), "%s", key);
+    return json_integer_value(json_object_get(object, key));
+}
+
+Test(print, writes_json_with_every_field)
+{
+    json_t *value = parse(print_status_json);
+    cr_assert_str_eq(json_string_value(json_object_get(value, "url")), "https://localhost:9000");
+    cr_assert(json_is_true(json_object_get(value, "browser_digest_unbound")));
+    cr_assert(json_is_true(json_object_get(value, "secret_memory")));
+    static const char *const counters[] = {"handshakes",       "handshakes_failed", "requests",
+                                           "requests_refused", "signatures",        "refusals"};
+    for (size_t i = 0; i < 6; i++) cr_assert_eq(number(value, counters[i]), (json_int_t)(10 + i));
+    cr_assert_eq(number(value, "ready_ms"), 8);
+    json_t *keyd = json_array_get(json_object_get(value, "processes"), 0);
+    cr_assert_eq(number(keyd, "pid"), 12);
+    cr_assert_eq(number(keyd, "uid"), 61101);
+    cr_assert_eq(number(keyd, "seccomp_mode"), 2);
+    cr_assert_eq(number(keyd, "landlock_abi"), 7);
+    cr_assert_eq(number(keyd, "restarts"), 1);
+    cr_assert_eq(number(keyd, "resident_bytes"), 2048 * 1024);
+    cr_assert(json_is_true(json_object_get(keyd, "no_new_privs")));
+    json_t *namespaces = json_object_get(keyd, "namespaces");
+    cr_assert_eq(json_array_size(namespaces), 2);
+    cr_assert_str_eq(json_string_value(json_array_get(namespaces, 1)), "net");
+    json_t *certificate = json_array_get(json_object_get(value, "certificates"), 0);
+    cr_assert_eq(number(certificate, "not_after"), 1700000000);
+    cr_assert_eq(json_array_size(json_object_get(certificate, "names")), 2);
+    json_decref(value);
+}
+
+Test(print, writes_handles_in_json)
+{
+    json_t *value = parse(print_handles_json);
+    cr_assert_eq(json_array_size(value), 2);
+    json_t *first = json_array_get(value, 0), *second = json_array_get(value, 1);
+    cr_assert_str_eq(json_string_value(json_object_get(first, "label")), "a \"quoted\" label");
+    cr_assert_str_eq(json_string_value(json_object_get(first, "purpose")), "tls-client");
+    cr_assert_eq(number(first, "expires_in_s"), 9);
+    cr_assert_eq(number(first, "max_signatures"), 5);
+    cr_assert_eq(number(second, "handle"), 3);
+    cr_assert_eq(number(second, "pinned_pid"), 99);
+    cr_assert_eq(number(second, "refusals"), 6);
+    json_decref(value);
+}
+
+Test(print, shows_people_what_is_wrong)
+{
+    FILE *out = open_memstream(&text, &text_len);
+    print_status(out, &status);
+    fclose(out);
+    cr_assert_not_null(strstr(text, "https://localhost:9000, ready after 8 ms"));
+    cr_assert_not_null(strstr(text, "down"), "%s", text);
+    cr_assert_not_null(strstr(text, "NONE"), "no filter is shown: %s", text);
+    cr_assert_not_null(strstr(text, "NEW PRIVILEGES POSSIBLE"));
+    cr_assert_not_null(strstr(text, "1/5"), "signatures of a maximum");
+    cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
+    cr_assert_not_null(strstr(text, "not bound to their handshakes"));
+}
