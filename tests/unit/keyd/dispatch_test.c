@@ -78,8 +78,7 @@ Test(dispatch, each_purpose_gets_its_own_requests_and_no_others)
 {
     static const enum msg_kind answers[PURPOSE_NUM][MSG_NUM_KINDS] = {
         [PURPOSE_TLS_SERVER] = {[MSG_SIGN_TLS13_SERVER] = MSG_SIGNATURE, [MSG_SIGN_TLS12_SERVER] = MSG_SIGNATURE},
-        [PURPOSE_TLS_CLIENT] =
-            {[MSG_SIGN_TLS13_CLIENT] = MSG_SIGNATURE, [MSG_DESCRIBE_HANDLE] = MSG_HANDLE_DESCRIPTION},
+        [PURPOSE_TLS_CLIENT] = {[MSG_SIGN_TLS13_CLIENT] = MSG_SIGNATURE},
         [PURPOSE_BROWSER_DIGEST] =
             {[MSG_SIGN_BROWSER_DIGEST] = MSG_SIGNATURE, [MSG_DESCRIBE_HANDLE] = MSG_HANDLE_DESCRIPTION},
     };
@@ -165,7 +164,7 @@ Test(dispatch, counts_signatures_up_to_the_last_one)
     struct grant grant = make_grant(PURPOSE_TLS_CLIENT);
     grant.max_signatures = 3;
     const struct dispatch_scene scene = make_scene(NULL);
-    const struct msg request = make_request(MSG_SIGN_TLS13_CLIENT), describe = make_request(MSG_DESCRIBE_HANDLE);
+    const struct msg request = make_request(MSG_SIGN_TLS13_CLIENT);
     struct msg bad = request;
     bad.sign_tls13_client.scheme = 0x0804;
     struct answer answer;
@@ -177,8 +176,22 @@ Test(dispatch, counts_signatures_up_to_the_last_one)
     }
     dispatch(&answer, &grant, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_EXHAUSTED);
+}
+
+Test(dispatch, an_exhausted_handle_can_still_be_described)
+{
+    struct grant grant = make_grant(PURPOSE_BROWSER_DIGEST);
+    grant.max_signatures = grant.signatures = 1;
+    const struct dispatch_scene scene = make_scene(&browser), other = make_scene(&stranger);
+    const struct msg sign = make_request(MSG_SIGN_BROWSER_DIGEST), describe = make_request(MSG_DESCRIBE_HANDLE);
+    struct answer answer;
+    dispatch(&answer, &grant, &sign, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_EXHAUSTED);
     dispatch(&answer, &grant, &describe, &scene);
     cr_assert_eq(answer.msg.kind, MSG_HANDLE_DESCRIPTION);
+    cr_assert_str_eq(answer.msg.handle_description.label, "label");
+    dispatch(&answer, &grant, &describe, &other);
+    cr_assert_eq(answer.refusal, REFUSAL_WRONG_PROCESS);
 }
 
 Test(dispatch, refuses_what_has_expired)
