@@ -2,8 +2,8 @@
  * OPENSSL_memory_alloc, OPENSSL_memory_free and OPENSSL_memory_get_size), and a stack on which keyd computes, since a
  * signature leaves its nonce and pieces of the key in the frames of its functions.
  *
- * Without room an allocation gives NULL; BoringSSL then fails the one operation. (It stops the process in two places
- * only, when its random generator or a group's tables cannot be made: both are made before the first request.) */
+ * Without room an allocation gives NULL, and BoringSSL fails the one operation. What it makes lazily and could not do
+ * without later is made before the first request (keyd_new). */
 #ifndef KEYWARD_KEYD_SECRET_MEMORY_H
 #define KEYWARD_KEYD_SECRET_MEMORY_H
 

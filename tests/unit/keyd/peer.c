@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/keyd/verify.h"
+
 static void exec_keyd(const char *program, int channel)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -138,6 +140,7 @@ enum err peer_ask(struct peer *peer, const struct link *link, struct msg *out, c
 static const uint8_t hash[32] = {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
+const struct bytes peer_hash = {hash, sizeof(hash)};
 
 struct msg peer_sign_tls13(enum msg_kind kind, uint64_t id)
 {
@@ -155,4 +158,29 @@ struct msg peer_sign_digest(uint64_t id)
     struct msg msg = {.kind = MSG_SIGN_BROWSER_DIGEST, .id = id};
     memcpy(msg.sign_browser_digest.digest, hash, sizeof(hash));
     return msg;
+}
+
+void peer_assert_refused(const struct msg *answer, enum refusal refusal)
+{
+    cr_assert_eq(answer->kind, MSG_REFUSAL, "%s", msg_kind_name(answer->kind));
+    cr_assert_eq(answer->refusal, refusal, "refused: %s", refusal_text(answer->refusal));
+}
+
+void peer_assert_signed(const struct peer *peer, enum purpose_role role, const struct msg *answer)
+{
+    cr_assert_eq(answer->kind, MSG_SIGNATURE, "%s", msg_kind_name(answer->kind));
+    uint8_t content[PURPOSE_TLS13_CONTENT];
+    size_t len;
+    purpose_tls13_content(content, &len, role, peer_hash);
+    const struct keyd_identity *identity = &peer->identity.keyd_identity;
+    const struct bytes leaf = role == PURPOSE_ROLE_SERVER ? identity->server : identity->client;
+    cr_assert(verify_signature(leaf, (struct bytes){content, len}, answer->signature));
+}
+
+void peer_assert_signs(struct peer *peer, const struct link *link)
+{
+    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 500);
+    struct msg answer;
+    cr_assert_eq(peer_ask(peer, link, &answer, &request), ERR_OK);
+    peer_assert_signed(peer, PURPOSE_ROLE_SERVER, &answer);
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "keyd/purpose.h"
 #include "proto/link.h"
 
 #define PEER_TIMEOUT_MS 5000u
@@ -43,8 +44,16 @@ struct keyd_status peer_status(struct peer *peer);
  * channel. */
 MUST_CHECK enum err peer_ask(struct peer *peer, const struct link *link, struct msg *out, const struct msg *request);
 
-/* Requests with a hash of 0x11s. */
+/* What the requests below carry as hash or digest: 32 bytes of 0x11. */
+extern const struct bytes peer_hash;
+
 struct msg peer_sign_tls13(enum msg_kind kind, uint64_t id);
 struct msg peer_sign_digest(uint64_t id);
+
+/* Assertions: an answer refuses for this reason; it is a signature of the request's CertificateVerify by the role's key;
+ * the channel signs a request for the server. */
+void peer_assert_refused(const struct msg *answer, enum refusal refusal);
+void peer_assert_signed(const struct peer *peer, enum purpose_role role, const struct msg *answer);
+void peer_assert_signs(struct peer *peer, const struct link *link);
 
 #endif
