@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "web/peer_address.h"
 #include "web/service.h"
 #include "web/session.h"
@@ -54,7 +53,7 @@ struct conn {
     struct session_peer peer;
 };
 
-enum { STEPS_PER_WAKE = 32, REFUSED_LINES_PER_S = 50, ABORTED_LINES_PER_S = 2 };
+enum { STEPS_PER_WAKE = 32 };
 
 struct conn_deadlines conn_deadlines_default(void)
 {
@@ -112,28 +111,12 @@ static enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
     return WAIT_NOTHING;
 }
 
-static void log_outcome(struct conn *conn, enum tls_outcome outcome, const char *reason)
-{
-    struct conn_shared *shared = conn->shared;
-    bool refused = outcome == TLS_OUTCOME_REFUSED;
-    uint64_t withheld;
-    if (!log_rate_admit(refused ? &shared->refused_log : &shared->aborted_log, &withheld, clock_monotonic_ms(),
-                        refused ? REFUSED_LINES_PER_S : ABORTED_LINES_PER_S))
-        return;
-    const char *event = refused ? "handshake refused" : "handshake aborted";
-    if (withheld > 0)
-        log_line("%s peer=%s reason=%s withheld=%llu", event, log_quote(conn->peer.address), log_quote(reason),
-                 (unsigned long long)withheld);
-    else
-        log_line("%s peer=%s reason=%s", event, log_quote(conn->peer.address), log_quote(reason));
-}
-
 static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
 {
     char reason[2 * LIMIT_TEXT];
     enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
     if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
-    if (outcome != TLS_OUTCOME_UNUSED) log_outcome(conn, outcome, reason);
+    handshake_log_write(&conn->shared->log, outcome, conn->peer.address, reason);
     handshake_free(conn);
     return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
 }
@@ -349,7 +332,8 @@ static void conn_expire(struct conn *conn)
     switch (conn->state) {
     case CONN_HANDSHAKE:
         if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
-            log_outcome(conn, TLS_OUTCOME_ABORTED, "the handshake was not finished in time");
+            handshake_log_write(&conn->shared->log, TLS_OUTCOME_ABORTED, conn->peer.address,
+                                "the handshake was not finished in time");
         conn_enter(conn, CONN_CLOSED);
         break;
     case CONN_OPEN: open_expire(conn); break;

@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 #include "proto/message.h"
+#include "web/handshake_log.h"
 #include "web/http/site.h"
-#include "web/log_rate.h"
 #include "web/signer.h"
 
 struct conn;
@@ -44,7 +44,7 @@ struct conn_shared {
     struct conn *first;
     size_t num_conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
-    struct log_rate refused_log, aborted_log;
+    struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };
 

@@ -210,3 +210,32 @@ Test(signer, queues_when_the_channel_is_full)
         close(fds[i]);
     }
 }
+
+static void ignore(void *context)
+{
+    (void)context;
+}
+
+Test(signer, keeps_no_more_requests_than_the_limit)
+{
+    static struct signer_wait waits[LIMIT_SIGN_PENDING + 1];
+    uint8_t input[32 + 32 + 4 + 32] = {[64] = 3, [66] = GROUP_X25519, [67] = 32}; /* RFC 8422, 5.4 */
+    uint8_t out[128];
+    size_t out_len;
+    rig.keyd.mood = KEYD_ASLEEP; /* most of them queue */
+    for (size_t i = 0; i <= LIMIT_SIGN_PENDING; i++) {
+        SSL *ssl = SSL_new(rig.shared.tls); /* left to the end of the process, like its wait */
+        waits[i].ready = ignore;
+        signer_attach(rig.shared.signer, &waits[i], ssl);
+        enum ssl_private_key_result_t result =
+            signer_method()->sign(ssl, out, &out_len, sizeof out, SSL_SIGN_ECDSA_SECP256R1_SHA256, input, sizeof input);
+        cr_assert_eq(result, i < LIMIT_SIGN_PENDING ? ssl_private_key_retry : ssl_private_key_failure, "%zu", i);
+    }
+    cr_assert_str_eq(waits[LIMIT_SIGN_PENDING].failure, "too many signatures are pending");
+    /* One that is given up while it is queued is never sent, and makes room for another. */
+    signer_detach(&waits[LIMIT_SIGN_PENDING - 1]);
+    rig.keyd.mood = KEYD_SIGNS;
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_client(&rig), "%s", rig.log);
+    cr_assert_eq(rig.keyd.num_requests, LIMIT_SIGN_PENDING);
+}

@@ -1,0 +1,17 @@
+/* Log lines for handshakes that did not end well. */
+#ifndef KEYWARD_WEB_HANDSHAKE_LOG_H
+#define KEYWARD_WEB_HANDSHAKE_LOG_H
+
+#include "web/log_rate.h"
+#include "web/tls_refusal.h"
+
+/* Zero state: nothing logged yet. */
+struct handshake_log {
+    struct log_rate refused, aborted;
+};
+
+/* handshake_log_write writes one line, unless the outcome is TLS_OUTCOME_UNUSED or there have been too many; browsers
+ * abort handshakes as a matter of course, so fewer of those are let through. */
+void handshake_log_write(struct handshake_log *log, enum tls_outcome outcome, const char *peer, const char *reason);
+
+#endif
