@@ -95,9 +95,11 @@ Test(resources, run_without_a_browser_where_there_is_no_screen)
     config.browser = CONFIG_BROWSER_CHROMIUM;
     cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK);
     cr_assert_not(resources.with_browser);
+    resources_close(&resources);
     config.headless = true;
     cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK);
     cr_assert(resources.with_browser);
+    resources_close(&resources);
     config.headless = false;
     setenv("DISPLAY", ":7", 1);
     setenv("WAYLAND_DISPLAY", "wayland-1", 1);
