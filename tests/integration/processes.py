@@ -118,10 +118,12 @@ def cpu_seconds(pid):
 MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (....) \S+ \S+ \S+\s*(.*)")
 
 
-def search_memory(pid, needles):
+def search_memory(pid, needles, published_in=()):
     """Searches everything readable in a process's memory.
 
     needles: {name: bytes}. Returns {name: [address and mapping]} of what was found, and how many bytes were searched.
+    What stands in a mapped file beneath one of the directories published_in, and in that file on the disk as well, does
+    not count: libgcrypt, for one, carries test vectors.
     """
     with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
         mappings = [MAPPING.match(line).groups() for line in maps]
@@ -135,9 +137,16 @@ def search_memory(pid, needles):
                 searched += len(chunk)
                 for needle_name, needle in needles.items():
                     place = chunk.find(needle)
-                    if place >= 0:
+                    if place >= 0 and not is_published(label, needle, published_in):
                         found.setdefault(needle_name, []).append(f"{address + place:#x} in {label or 'anonymous'}")
     return found, searched
+
+
+def is_published(label, needle, directories):
+    if not label.startswith(tuple(directories)):
+        return False
+    with open(label, "rb") as file:
+        return needle in file.read()
 
 
 def read_mapping(memory, start, end, overlap):

@@ -42,6 +42,17 @@ def send_all(connection, data):
         pass
 
 
+def close_half(connection):
+    """Sends close_notify (RFC 8446, 6.1) and leaves the other direction open."""
+    connection.setblocking(False)
+    try:
+        connection.unwrap()
+    except ssl.SSLWantReadError:
+        pass  # the peer's close_notify is not there yet
+    finally:
+        connection.settimeout(TIMEOUT_S)
+
+
 def exchange(port, ca, client, data):
     """Sends data and returns all that the server answers until it closes the connection."""
     with connect(port, ca, client) as connection:
