@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,7 +167,9 @@ Test(spawner, kills_its_children_and_nobody_else)
     cr_assert_eq(link_send(&spawner.link, &right, NULL, 0), ERR_OK);
     int status = exit_status(&child);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    cr_assert_eq(waitpid(stranger, NULL, WNOHANG), 0, "the other one lives");
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, stranger, 0), .events = POLLIN};
+    cr_assert_geq(ended.fd, 0);
+    cr_assert_eq(poll(&ended, 1, 300), 0, "the other one lives");
     kill(stranger, SIGKILL);
 }
 
