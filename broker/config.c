@@ -159,7 +159,7 @@ static const struct {
     {"web", "max_upload", NULL, NULL, set_max_upload, NULL, NULL},
     {"web", "idle_timeout", NULL, NULL, set_idle_timeout, NULL, NULL},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
-    {"browser", "browser", "--browser", NULL, set_browser, "chromium", "start this browser, or fail"},
+    {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
     {"browser", "headless", "--headless", "yes", set_headless, NULL, "start the browser without a screen"},
     {"browser", "screenshot", "--screenshot", NULL, set_screenshot, "FILE",

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "base/log.h"
 #include "broker/listener.h"
 #include "broker/pem.h"
 
@@ -38,11 +37,11 @@ static enum err decide_browser(struct resources *out, const struct config *confi
             return diag_set(diag, ERR_INPUT, "--browser chromium: '" PROGRAMS_CHROMIUM "': %s; install chromium",
                             strerror(errno));
         }
-        log_line("no Chromium: running without a browser; install chromium, or say --no-browser");
+        out->browserless = "no Chromium: running without a browser; install chromium, or say --no-browser";
         return ERR_OK;
     }
     if (!config->headless && !out->display.x11[0] && !out->display.wayland[0]) {
-        log_line("no display: running without a browser; set DISPLAY or WAYLAND_DISPLAY, or add --headless");
+        out->browserless = "no display: running without a browser; set DISPLAY or WAYLAND_DISPLAY, or add --headless";
         return ERR_OK;
     }
     out->with_browser = true;

@@ -20,6 +20,7 @@ struct resources {
     struct user broker;
     struct user users[PROGRAM_NUM];
     bool with_browser;
+    const char *browserless; /* why there is none although one was wanted, in words for people; or NULL */
     struct display display;
     int listener; /* these five: -1 where not wanted */
     int echo;

@@ -88,10 +88,11 @@ static enum err prepare(const struct config *config, const struct resources *res
     return spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
 }
 
-/* Where the kernel picked the port, this is how one learns it. */
-static void tell_listeners(const struct resources *resources)
+/* What a person wants to know before anything runs; where the kernel picked a port, this is how one learns it. */
+static void tell_outset(const struct resources *resources)
 {
     const char *const https = resources->listener_address, *const echo = resources->echo_address;
+    if (resources->browserless) log_line("%s", resources->browserless);
     if (resources->listener >= 0) log_line("listening service='https' address=%s", log_quote(https));
     if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
 }
@@ -104,7 +105,7 @@ static enum err run_in(const struct config *config, const struct resources *reso
     if (err == ERR_OK) err = procfs_open(&broker.procfs, runtime_dir->control, diag);
     if (err == ERR_OK) err = enter_sandbox(diag);
     if (err != ERR_OK) return err;
-    tell_listeners(resources);
+    tell_outset(resources);
     return supervise_run(&broker);
 }
 
