@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/sandbox_rules.h"
@@ -29,6 +30,10 @@ static const struct sandbox_rule rules[] = {
                    SANDBOX_IS_INT(2, TCP_NODELAY)),
     SANDBOX_ROW_IF(fcntl, "makes a new listener non-blocking", SANDBOX_IS_INT(1, F_SETFL),
                    SANDBOX_IS_INT(2, O_RDWR | O_NONBLOCK)),
+    SANDBOX_ROW_IF(epoll_create1,
+                   "a listener that was closed here is open elsewhere, so its connections still wake our epoll "
+                   "descriptor: libev then begins with a new one",
+                   SANDBOX_IS_INT(0, EPOLL_CLOEXEC)),
     SANDBOX_ROW_IF(fcntl, "libev asks whether a descriptor is open, if epoll calls it bad", SANDBOX_IS_INT(1, F_GETFD)),
 
     /* Files. */

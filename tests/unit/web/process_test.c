@@ -142,17 +142,25 @@ static void expect_ready(uint64_t id)
     cr_assert_eq(msg.id, id);
 }
 
-static uint16_t send_listener(uint32_t slot, enum service service)
+/* *out_fd is the broker's own descriptor of the same socket. */
+static uint16_t send_kept_listener(int *out_fd, uint32_t slot, enum service service)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
-    AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert(bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 16) == 0 &&
               getsockname(fd, (struct sockaddr *)&address, &len) == 0);
     struct msg msg = {.kind = MSG_WEB_LISTEN};
     msg.web_listen = (struct web_listen){.slot = slot, .service = service, .address = "127.0.0.1"};
     tell(&msg, (int[]){fd}, 1);
+    *out_fd = fd;
     return ntohs(address.sin_port);
+}
+
+static uint16_t send_listener(uint32_t slot, enum service service)
+{
+    AUTO_FD fd = -1;
+    return send_kept_listener(&fd, slot, service);
 }
 
 static int connect_to(uint16_t port)
@@ -379,6 +387,38 @@ Test(process, replaces_a_listener)
     uint16_t two = send_listener(2, SERVICE_ECHO);
     close_client(open_client(two, &client));
     cr_assert_eq(connect_to(one), -1, "nobody listens there any more");
+}
+
+/* The broker and the other workers still have the socket, so the kernel goes on telling of its connections. */
+Test(process, survives_connections_to_a_listener_that_it_has_closed)
+{
+    begin();
+    AUTO_FD kept = -1;
+    uint16_t old = send_kept_listener(&kept, 2, SERVICE_ECHO);
+    close_client(open_client(old, &client));
+    uint16_t port = send_listener(2, SERVICE_ECHO);
+    close_client(open_client(port, &client));
+    AUTO_FD early = connect_to(old);
+    cr_assert_geq(early, 0);
+    cr_assert_eq(exit_code(50), -1);
+    SSL *ssl = open_client(port, &client);
+    expect_answer(ssl, "here\n", "here\n");
+    close_client(ssl);
+    cr_assert_eq(status().connections, 0);
+}
+
+Test(process, drains_while_others_still_connect)
+{
+    begin();
+    AUTO_FD kept = -1;
+    uint16_t port = send_kept_listener(&kept, 2, SERVICE_ECHO);
+    SSL *ssl = open_client(port, &client);
+    expect_answer(ssl, "x\n", "x\n");
+    tell(&(struct msg){.kind = MSG_STOP}, NULL, 0);
+    const char *end = ask(ssl, "y\n", "stopping\n");
+    cr_assert(strstr(end, "stopping") != NULL, "got '%s'", end);
+    AUTO_FD late = connect_to(port);
+    cr_assert_eq(exit_code(3000), 0);
 }
 
 Test(process, says_why_the_first_identity_is_not_usable)
