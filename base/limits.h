@@ -3,9 +3,9 @@
 #define KEYWARD_BASE_LIMITS_H
 
 /* Channels. */
-#define LIMIT_PACKET 65536u     /* bytes in one packet, any channel */
-#define LIMIT_SIGN_PACKET 1024u /* bytes in one packet, a signing channel */
-#define LIMIT_PACKET_FDS 4u     /* descriptors with one packet */
+#define LIMIT_PACKET 65536u               /* bytes in one packet, any channel */
+#define LIMIT_SIGN_PACKET 1024u           /* bytes in one packet, a signing channel */
+#define LIMIT_PACKET_FDS 4u               /* descriptors with one packet */
 #define LIMIT_DECODE_ARENA (512u * 1024u) /* the fullest valid packet, decoded */
 
 /* Fields. */
@@ -28,7 +28,7 @@
 /* keyd. */
 #define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
 #define LIMIT_CA_LIFETIME_S (398u * 86400u)
-#define LIMIT_HANDLE_LIFETIME_S 3600u /* a command-line client's handle */
+#define LIMIT_HANDLE_LIFETIME_S 3600u     /* a command-line client's handle */
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
 #define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
@@ -38,6 +38,7 @@
 #define LIMIT_WORKERS 64u
 #define LIMIT_LISTENERS 8u
 #define LIMIT_CONNECTIONS 16384u /* for each worker */
+#define LIMIT_HANDSHAKES 2048u   /* of them, those whose client is not known yet; beyond: the oldest is cut */
 #define LIMIT_SIGN_PENDING 4096u /* signatures a worker waits for */
 #define LIMIT_CLIENT_CHAIN 10u   /* certificates a client may send */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)

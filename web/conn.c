@@ -34,6 +34,7 @@ enum conn_wait {
 struct conn {
     struct conn_shared *shared;
     struct conn *prev, *next;
+    struct conn *elder, *younger; /* while there is a handshake: the list of those */
     int fd;
     enum conn_state state;
     enum conn_wait wait;
@@ -66,9 +67,22 @@ struct conn_deadlines conn_deadlines_default(void)
     };
 }
 
+static void handshake_link(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    conn->elder = shared->youngest_handshake;
+    *(conn->elder != NULL ? &conn->elder->younger : &shared->oldest_handshake) = conn;
+    shared->youngest_handshake = conn;
+    shared->num_handshakes++;
+}
+
 static void handshake_free(struct conn *conn)
 {
+    struct conn_shared *shared = conn->shared;
     if (conn->handshake == NULL) return;
+    *(conn->elder != NULL ? &conn->elder->younger : &shared->oldest_handshake) = conn->younger;
+    *(conn->younger != NULL ? &conn->younger->elder : &shared->youngest_handshake) = conn->elder;
+    shared->num_handshakes--;
     tls_handshake_end(conn->ssl, conn->handshake);
     free(conn->handshake);
     conn->handshake = NULL;
@@ -379,11 +393,24 @@ static enum err conn_init_tls(struct conn *conn)
         return ERR_MEMORY;
     }
     conn->handshake = handshake;
+    handshake_link(conn);
     return ERR_OK;
+}
+
+/* Whoever opens connections and says nothing must not keep out those who would speak: they go first, and a client that
+ * is at work has its handshake done long before its turn comes. */
+static void make_room(struct conn_shared *shared)
+{
+    struct conn *oldest = shared->oldest_handshake;
+    if (shared->num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
+    handshake_log_write(&shared->log, TLS_OUTCOME_ABORTED, oldest->peer.address,
+                        "too many handshakes are waited for; this was the oldest");
+    conn_free(oldest);
 }
 
 enum err conn_open(struct conn_shared *shared, int fd, enum service service, const struct sockaddr_storage *peer)
 {
+    make_room(shared);
     struct conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
         close(fd);

@@ -43,13 +43,15 @@ struct conn_shared {
     bool draining;
     struct conn *first;
     size_t num_conns;
+    struct conn *oldest_handshake, *youngest_handshake;
+    size_t num_handshakes; /* those that are not done */
     uint64_t handshakes, handshakes_failed, echo_lines;
     struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };
 
 /* conn_open begins a connection on an accepted, non-blocking socket, which is the connection's from here on, also
- * when it fails. ERR_MEMORY. */
+ * when it fails. Beyond LIMIT_HANDSHAKES it costs the oldest unfinished handshake its connection. ERR_MEMORY. */
 MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service,
                               const struct sockaddr_storage *peer);
 

@@ -313,6 +313,32 @@ Test(conn, cuts_a_slow_handshake)
     cr_assert(rig_logged(&rig, "the handshake was not finished in time"), "%s", rig.log);
 }
 
+/* A crowd that says nothing does not keep out who has something to say. */
+Test(conn, cuts_the_oldest_handshake_when_there_are_too_many)
+{
+    int kept[3];
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_client(&rig) && rig_wait_handshakes(&rig, 1));
+    kept[0] = dup(rig.fd); /* the rig leaves one connection when it opens the next */
+    rig_socket(&rig, SERVICE_ECHO);
+    kept[1] = dup(rig.fd);
+    rig.shared.num_handshakes += LIMIT_HANDSHAKES - 2;
+    rig_socket(&rig, SERVICE_ECHO);
+    kept[2] = dup(rig.fd);
+    cr_assert_eq(rig.num_closed, 0);
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert_eq(rig.num_closed, 1);
+    cr_assert_eq(read(kept[1], &(char){0}, 1), 0, "the oldest of those that are not done");
+    cr_assert(rig_wait_client(&rig), "the last to come is served");
+    expect_echo("me");
+    cr_assert_eq(rig.num_closed, 1);
+    cr_assert_eq(rig.shared.num_conns, 3);
+    cr_assert(rig_logged(&rig, "too many handshakes are waited for"), "%s", rig.log);
+    rig.shared.num_handshakes -= LIMIT_HANDSHAKES - 2;
+    cr_assert_eq(rig.shared.num_handshakes, 1);
+    for (int i = 0; i < 3; i++) close(kept[i]);
+}
+
 Test(conn, cuts_a_silent_peer_without_a_word)
 {
     rig.shared.deadlines.handshake_ms = 30;
