@@ -62,9 +62,13 @@
 /* A browser that leaves a page resets what it still waits for, at most a connection's streams at once. */
 #define LIMIT_H2_RESET_BURST 200u
 #define LIMIT_H2_RESETS_PER_SECOND 20u
-/* PING, SETTINGS, PRIORITY and empty DATA frames: they make work and carry nothing. */
+/* PING, SETTINGS and empty DATA frames: they make work and carry nothing. */
 #define LIMIT_H2_CONTROL_BURST 200u
 #define LIMIT_H2_CONTROLS_PER_SECOND 20u
+/* All other frames: of what a peer sends, one byte in so many belongs to requests and answers, after a start. */
+#define LIMIT_H2_OVERHEAD_FACTOR 8u
+#define LIMIT_H2_OVERHEAD (1024u * 1024u)
+#define LIMIT_H2_HEADER_BOMB (4u * LIMIT_HTTP_HEADER) /* beyond: not even a 431 */
 #define LIMIT_OUTPUT_BUFFER (256u * 1024u)
 
 /* echo. */

@@ -20,11 +20,6 @@ static const struct http2 *http2_of_const(const struct session *session)
     return (const struct http2 *)session;
 }
 
-void http2_progress(struct http2 *http2)
-{
-    http2->progress_ms = clock_monotonic_ms();
-}
-
 void http2_cut(struct http2 *http2, const char *reason)
 {
     if (http2->flood != NULL) return;
@@ -41,6 +36,15 @@ static void fail(struct http2 *http2, int error)
              log_quote(nghttp2_strerror(error)));
 }
 
+/* Every kind of frame that carries nothing makes work, and some must not be counted one by one, since honest clients
+ * send many (WINDOW_UPDATE). So they are weighed against what the connection is for. */
+static void weigh(struct http2 *http2, size_t len)
+{
+    http2->received_len += len;
+    if (http2->received_len / LIMIT_H2_OVERHEAD_FACTOR > http2->useful_len + LIMIT_H2_OVERHEAD)
+        http2_cut(http2, "frames that carry nothing");
+}
+
 static enum err http2_receive(struct session *session, const uint8_t *data, size_t len)
 {
     struct http2 *http2 = http2_of(session);
@@ -48,6 +52,7 @@ static enum err http2_receive(struct session *session, const uint8_t *data, size
     if (http2->closing || http2->ended) return ERR_OK;
     ssize_t used = nghttp2_session_mem_recv(http2->nghttp2, data, len);
     if (used < 0) fail(http2, (int)used);
+    weigh(http2, len);
     return http2->failed ? ERR_MALFORMED : ERR_OK;
 }
 
@@ -99,19 +104,17 @@ static uint64_t http2_deadline(const struct session *session)
     const struct http2 *http2 = http2_of_const(session);
     if (http2->failed || http2->closing) return 0;
     if (http2->num_streams == 0) return http2->progress_ms + http2->site->config.idle_timeout_ms;
-    if (http2->num_streams == http2->num_committing) return 0;
-    return http2->progress_ms + DEADLINE_BODY_MS;
+    return http2_stream_deadline(http2);
 }
 
 static void http2_expire(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
-    http2->closing = true;
-    for (struct http2_stream *stream = http2->streams; stream != NULL; stream = stream->next) {
-        if (!stream->committing && !stream->request_ended)
-            exchange_refuse(&stream->exchange,
-                            (struct fault){HTTP_STATUS_REQUEST_TIMEOUT, "the body did not come in time"});
+    if (http2->num_streams > 0) {
+        if (http2_stream_expire(http2) != 0) http2->failed = true;
+        return;
     }
+    http2->closing = true;
     if (nghttp2_session_terminate_session(http2->nghttp2, NGHTTP2_NO_ERROR) != 0) http2->failed = true;
 }
 

@@ -14,8 +14,10 @@ struct http2_stream {
     struct http2_stream **link; /* what points to this one */
     int32_t id;
     bool request_ended;
-    bool submitted;  /* the response is nghttp2's */
-    bool committing; /* the answer waits for the disk */
+    bool submitted;       /* the response is nghttp2's */
+    bool committing;      /* the answer waits for the disk */
+    uint64_t progress_ms; /* when content last moved, either way */
+    size_t headers_len;   /* of all fields, as in RFC 9113, 6.5.2 */
     struct exchange exchange;
 };
 
@@ -31,20 +33,26 @@ struct http2 {
     struct meter resets;   /* streams that ended by an error, whoever said so */
     struct meter controls; /* frames that make work and carry nothing */
     const char *flood;     /* why the connection was cut, if for a flood */
-    uint64_t progress_ms;  /* when content or a request last moved, either way */
+    uint64_t progress_ms;  /* when a request last came or ended */
+    uint64_t received_len; /* bytes */
+    uint64_t useful_len;   /* of them and of what was sent: requests, answers, content */
     struct bytes pending;  /* of nghttp2's output; its memory */
     bool failed;           /* nghttp2 is in no state to go on */
     bool closing;          /* a last GOAWAY is on its way, and nothing more is read */
     bool ended;            /* the peer sends no more */
 };
 
-void http2_progress(struct http2 *http2);
-
 /* http2_cut ends the connection for a flood. */
 void http2_cut(struct http2 *http2, const char *reason);
 
 /* http2_stream_callbacks sets nghttp2's callbacks; their user data is the struct http2. */
 void http2_stream_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* http2_stream_deadline returns when the first stream that waits for the peer has waited too long; 0: none waits. */
+uint64_t http2_stream_deadline(const struct http2 *http2);
+
+/* http2_stream_expire ends the streams that have waited longest. Nonzero: nghttp2's error. */
+int http2_stream_expire(struct http2 *http2);
 
 /* http2_stream_free frees the stream and takes it out of its session's list. */
 void http2_stream_free(struct http2_stream *stream);

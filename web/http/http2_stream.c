@@ -10,6 +10,11 @@
 
 static void stream_ready(void *context);
 
+static void note_progress(struct http2_stream *stream)
+{
+    stream->progress_ms = clock_monotonic_ms();
+}
+
 static struct http2_stream *stream_new(struct http2 *http2, int32_t id)
 {
     struct http2_stream *stream = calloc(1, sizeof(*stream));
@@ -21,6 +26,7 @@ static struct http2_stream *stream_new(struct http2 *http2, int32_t id)
     if (stream->next != NULL) stream->next->link = &stream->next;
     http2->streams = stream;
     http2->num_streams++;
+    note_progress(stream);
     exchange_init(&stream->exchange, http2->site, http2->peer, VERSION_HTTP2, stream_ready, stream);
     exchange_start(&stream->exchange);
     return stream;
@@ -42,6 +48,7 @@ void http2_stream_free(struct http2_stream *stream)
     *stream->link = stream->next;
     if (stream->next != NULL) stream->next->link = stream->link;
     stream->http2->num_streams--;
+    stream->http2->progress_ms = clock_monotonic_ms();
     exchange_cleanup(&stream->exchange);
     free(stream);
 }
@@ -56,13 +63,13 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, siz
 {
     (void)session;
     (void)id;
+    (void)context;
     struct http2_stream *stream = source->ptr;
-    struct http2 *http2 = context;
     struct response *response = &stream->exchange.response;
     size_t len;
     if (response_read(response, out, &len, cap) != ERR_OK) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (response->given == response->length) *flags |= NGHTTP2_DATA_FLAG_EOF;
-    http2_progress(http2);
+    note_progress(stream);
     return (ssize_t)len;
 }
 
@@ -91,7 +98,7 @@ static int submit(struct http2_stream *stream)
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
     stream->submitted = true;
     set_committing(stream, false);
-    http2_progress(stream->http2);
+    note_progress(stream);
     return nghttp2_submit_response(stream->http2->nghttp2, stream->id, fields, num_fields,
                                    response_has_body(response) ? &body : NULL);
 }
@@ -104,11 +111,45 @@ static void stream_ready(void *context)
     http2->host.wake(http2->host.context);
 }
 
+static uint64_t oldest_progress(const struct http2 *http2)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (const struct http2_stream *stream = http2->streams; stream != NULL; stream = stream->next)
+        if (!stream->committing && stream->progress_ms < oldest) oldest = stream->progress_ms;
+    return oldest;
+}
+
+uint64_t http2_stream_deadline(const struct http2 *http2)
+{
+    uint64_t oldest = oldest_progress(http2);
+    return oldest != UINT64_MAX ? oldest + DEADLINE_BODY_MS : 0;
+}
+
+/* Where the request is what is missing, there is still an answer to give. */
+static int expire(struct http2_stream *stream)
+{
+    static const struct fault late = {HTTP_STATUS_REQUEST_TIMEOUT, "the body did not come in time"};
+    bool answered = stream->submitted || stream->request_ended;
+    note_progress(stream);
+    if (answered)
+        return nghttp2_submit_rst_stream(stream->http2->nghttp2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+    exchange_refuse(&stream->exchange, late);
+    return submit(stream);
+}
+
+int http2_stream_expire(struct http2 *http2)
+{
+    uint64_t oldest = oldest_progress(http2);
+    int error = 0;
+    for (struct http2_stream *stream = http2->streams; stream != NULL && error == 0; stream = stream->next)
+        if (!stream->committing && stream->progress_ms == oldest) error = expire(stream);
+    return error;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct http2 *http2 = context;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-    http2_progress(http2);
     struct http2_stream *stream = stream_new(http2, frame->hd.stream_id);
     if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
@@ -128,13 +169,25 @@ static struct fault add_header(struct request *request, struct bytes name, struc
     return (struct fault){0, NULL};
 }
 
+/* HPACK makes kilobytes of one byte. A header section that is a little too long is answered, and read to its end for
+ * that; one that goes on and on is not. */
+static bool is_bomb(struct http2_stream *stream, size_t field_len)
+{
+    stream->headers_len += field_len + 32;
+    if (stream->headers_len <= LIMIT_H2_HEADER_BOMB) return false;
+    http2_cut(stream->http2, "header section far too long");
+    return true;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
                      const uint8_t *value, size_t value_len, uint8_t flags, void *context)
 {
     (void)session;
     (void)flags;
     struct http2_stream *stream = stream_of(context, frame->hd.stream_id);
-    if (stream == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; /* trailers: nobody here wants any */
+    if (stream == NULL) return 0;
+    if (is_bomb(stream, name_len + value_len)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; /* trailers: nobody here wants any */
     if (exchange_has_response(&stream->exchange)) return 0;
     struct fault fault =
         add_header(&stream->exchange.request, (struct bytes){name, name_len}, (struct bytes){value, value_len});
@@ -182,6 +235,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct http2_stream *stream = stream_of(http2, frame->hd.stream_id);
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
+        http2->useful_len += frame->hd.length;
         if (stream == NULL) return 0;
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) return on_request(stream, end_stream);
         return end_stream ? end_request(stream) : 0;
@@ -190,7 +244,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return stream != NULL && end_stream ? end_request(stream) : 0;
     case NGHTTP2_PING: count_control(http2, "PING frames"); return 0;
     case NGHTTP2_SETTINGS: count_control(http2, "SETTINGS frames"); return 0;
-    case NGHTTP2_PRIORITY: count_control(http2, "PRIORITY frames"); return 0;
+    case NGHTTP2_RST_STREAM:
+        /* One without an error cancels as well as any other. */
+        if (frame->rst_stream.error_code == NGHTTP2_NO_ERROR) count_reset(http2);
+        return 0;
     default: return 0;
     }
 }
@@ -202,7 +259,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct http2 *http2 = context;
     struct http2_stream *stream = stream_of(http2, id);
     if (stream == NULL) return 0;
-    if (len > 0) http2_progress(http2);
+    if (len > 0) note_progress(stream);
+    http2->useful_len += len;
     exchange_body(&stream->exchange, (struct bytes){data, len});
     return submit(stream) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -220,6 +278,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     struct http2 *http2 = context;
     if (frame->hd.type == NGHTTP2_GOAWAY) log_goaway(http2, frame->goaway.error_code);
     bool content = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (content) http2->useful_len += frame->hd.length;
     if (!content || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
     /* The whole answer is out while the question still comes: the rest of it is not wanted (RFC 9113, 8.1). */
     const struct http2_stream *stream = stream_of(http2, frame->hd.stream_id);

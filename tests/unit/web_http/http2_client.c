@@ -86,6 +86,7 @@ static void start_client(enum window window)
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_option_set_no_auto_window_update(option, window == WINDOW_MANUAL);
     nghttp2_option_set_no_http_messaging(option, 1); /* it may send nonsense */
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
     nghttp2_option_set_peer_max_concurrent_streams(option, 100000);
     cr_assert_eq(nghttp2_session_client_new2(&client->session, callbacks, NULL, option), 0);
     nghttp2_option_del(option);
