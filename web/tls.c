@@ -74,6 +74,13 @@ static int verify_client(X509_STORE_CTX *store, void *unused)
     return 1;
 }
 
+/* BoringSSL's defaults would also take SHA-1, which a TLS 1.2 client may still sign with, and which has collisions. */
+static const uint16_t client_schemes[] = {
+    SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PKCS1_SHA256,
+    SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PKCS1_SHA384,
+    SSL_SIGN_RSA_PSS_RSAE_SHA512,    SSL_SIGN_RSA_PKCS1_SHA512,
+};
+
 static void require_client_certificate(SSL_CTX *context)
 {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -113,7 +120,8 @@ static enum err set_protocol(SSL_CTX *context, bool tls12, struct diag *diag)
 {
     if (!SSL_CTX_set_min_proto_version(context, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
         !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) || !SSL_CTX_set_strict_cipher_list(context, CIPHERS) ||
-        !SSL_CTX_set1_curves_list(context, GROUPS))
+        !SSL_CTX_set1_curves_list(context, GROUPS) ||
+        !SSL_CTX_set_verify_algorithm_prefs(context, client_schemes, sizeof client_schemes / sizeof *client_schemes))
         return complain(diag, "TLS parameters");
     /* No resumption, by ticket or by cache: a resumed handshake asks neither keyd nor the client's key for anything,
      * so a revoked handle would go on being served. */

@@ -139,10 +139,11 @@ static int expire(struct http2_stream *stream)
 
 int http2_stream_expire(struct http2 *http2)
 {
-    uint64_t oldest = oldest_progress(http2);
+    uint64_t now = clock_monotonic_ms(), limit = oldest_progress(http2);
+    if (now >= DEADLINE_BODY_MS && now - DEADLINE_BODY_MS > limit) limit = now - DEADLINE_BODY_MS;
     int error = 0;
     for (struct http2_stream *stream = http2->streams; stream != NULL && error == 0; stream = stream->next)
-        if (!stream->committing && stream->progress_ms == oldest) error = expire(stream);
+        if (!stream->committing && stream->progress_ms <= limit) error = expire(stream);
     return error;
 }
 

@@ -211,6 +211,29 @@ Test(conn, refuses_a_certificate_without_its_key)
     CRYPTO_BUFFER_free(leaf);
 }
 
+static unsigned num_schemes, num_sha1;
+
+static int on_certificate_request(SSL *ssl, void *unused)
+{
+    (void)unused;
+    const uint16_t *schemes;
+    num_schemes = (unsigned)SSL_get0_peer_verify_algorithms(ssl, &schemes);
+    for (unsigned i = 0; i < num_schemes; i++)
+        num_sha1 += schemes[i] == SSL_SIGN_RSA_PKCS1_SHA1 || schemes[i] == SSL_SIGN_ECDSA_SHA1;
+    return 1;
+}
+
+/* What the server takes is what it asks for. */
+Test(conn, takes_no_sha1_from_clients)
+{
+    SSL_CTX_set_max_proto_version(rig.client_context, TLS1_2_VERSION);
+    SSL_CTX_set_cert_cb(rig.client_context, on_certificate_request, NULL);
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_client(&rig));
+    cr_assert_geq(num_schemes, 8u);
+    cr_assert_eq(num_sha1, 0);
+}
+
 Test(conn, refuses_tls11)
 {
     SSL_CTX_set_min_proto_version(rig.client_context, TLS1_VERSION);
