@@ -52,6 +52,10 @@
 #define LIMIT_HTTP_EMPTY_LINES 2u         /* before a request (RFC 9112, 2.2) */
 #define LIMIT_HTTP_CHUNK_LINE 96u         /* a chunk's size and extensions */
 #define LIMIT_HTTP_PENDING (256u * 1024u) /* bytes that came while a response is being given */
+/* Log lines about requests, for each worker: a client that is let in must not fill the disk with them. */
+#define LIMIT_HTTP_LOG_BURST 2000u
+#define LIMIT_HTTP_LOG_PER_SECOND 200u
+#define LIMIT_UPLOADS 512u /* open at once, for each worker; beyond: 503 */
 #define LIMIT_UPLOAD_NAME 128u
 #define LIMIT_H2_STREAMS 100u                      /* concurrent streams of a connection */
 #define LIMIT_H2_STREAM_WINDOW (256u * 1024u)      /* bytes of a body that may be under way */

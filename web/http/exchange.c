@@ -67,8 +67,9 @@ void exchange_refuse(struct exchange *exchange, struct fault fault)
     if (exchange_has_response(exchange)) return;
     if (fault.reason != NULL) {
         exchange->site->counters.requests_refused++;
-        log_line("request refused peer=%s status=%u reason=%s", log_quote(exchange->peer->address), fault.status,
-                 log_quote(fault.reason));
+        if (http_site_may_log(exchange->site))
+            log_line("request refused peer=%s status=%u reason=%s", log_quote(exchange->peer->address), fault.status,
+                     log_quote(fault.reason));
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;
@@ -159,7 +160,7 @@ void exchange_cleanup(struct exchange *exchange)
 {
     if (exchange->started_ms != 0) {
         exchange->site->counters.requests++;
-        log_access(exchange);
+        if (http_site_may_log(exchange->site)) log_access(exchange);
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;

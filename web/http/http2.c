@@ -32,6 +32,7 @@ static void fail(struct http2 *http2, int error)
 {
     http2->failed = true;
     http2->site->counters.requests_refused++;
+    if (!http_site_may_log(http2->site)) return;
     log_line("connection refused peer=%s error=%d reason=%s", log_quote(http2->peer->address), error,
              log_quote(nghttp2_strerror(error)));
 }

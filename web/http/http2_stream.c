@@ -270,6 +270,7 @@ static void log_goaway(const struct http2 *http2, uint32_t error)
 {
     if (error == NGHTTP2_NO_ERROR) return;
     http2->site->counters.requests_refused++;
+    if (!http_site_may_log(http2->site)) return;
     log_line("connection refused peer=%s error=%s reason=%s", log_quote(http2->peer->address),
              nghttp2_http2_strerror(error), log_quote(http2->flood != NULL ? http2->flood : "not HTTP/2"));
 }
@@ -292,6 +293,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     struct http2 *http2 = context;
     http2->site->counters.requests_refused++;
+    if (!http_site_may_log(http2->site)) return 0;
     log_line("request refused peer=%s status=%u reason=%s stream=%d", log_quote(http2->peer->address),
              (unsigned)HTTP_STATUS_BAD_REQUEST, log_quote(nghttp2_strerror(error)), frame->hd.stream_id);
     return 0;

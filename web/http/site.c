@@ -7,7 +7,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "web/http/site_internal.h"
 #include "web/http/upload.h"
 
@@ -39,6 +41,7 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     }
     site->config = *config;
     if (site->config.idle_timeout_ms == 0) site->config.idle_timeout_ms = DEADLINE_IDLE_MS;
+    meter_init(&site->log_lines, LIMIT_HTTP_LOG_BURST, LIMIT_HTTP_LOG_PER_SECOND, clock_monotonic_ms());
     enum err err = seed_json(diag);
     if (err == ERR_OK) err = start_uploads(site, diag);
     if (err != ERR_OK) {
@@ -62,6 +65,18 @@ void http_site_complete(struct http_site *site)
 struct http_site_counters http_site_counters(const struct http_site *site)
 {
     return site->counters;
+}
+
+bool http_site_may_log(struct http_site *site)
+{
+    if (meter_count(&site->log_lines, clock_monotonic_ms()) == METER_FLOOD) {
+        site->unlogged++;
+        return false;
+    }
+    if (site->unlogged > 0)
+        log_line("too many requests to log them all withheld=%llu", (unsigned long long)site->unlogged);
+    site->unlogged = 0;
+    return true;
 }
 
 void http_site_free(struct http_site *site)

@@ -2,13 +2,23 @@
 #ifndef KEYWARD_WEB_HTTP_SITE_INTERNAL_H
 #define KEYWARD_WEB_HTTP_SITE_INTERNAL_H
 
+#include <stdbool.h>
+
 #include "web/http/commit.h"
+#include "web/http/meter.h"
 #include "web/http/site.h"
 
 struct http_site {
     struct http_site_config config;
     struct http_site_counters counters;
     struct committer *committer; /* NULL: no uploads */
+    size_t num_uploads;          /* those that have a file open, the committer's included */
+    struct meter log_lines;
+    uint64_t unlogged; /* lines since the last that was written */
 };
+
+/* http_site_may_log says whether a peer may cause one more log line. Of those that it may not, the next line that is
+ * written tells the number. */
+bool http_site_may_log(struct http_site *site);
 
 #endif

@@ -87,9 +87,10 @@ static unsigned status_of(int error)
     return HTTP_STATUS_INTERNAL_SERVER_ERROR;
 }
 
-static struct fault file_fault(const char *name, const char *what, int error)
+static struct fault file_fault(struct http_site *site, const char *name, const char *what, int error)
 {
-    log_line("upload failed name=%s what=%s error=%s", log_quote(name), what, log_quote(strerror(error)));
+    if (http_site_may_log(site))
+        log_line("upload failed name=%s what=%s error=%s", log_quote(name), what, log_quote(strerror(error)));
     return (struct fault){status_of(error), "the upload cannot be stored"};
 }
 
@@ -100,13 +101,16 @@ struct fault upload_fault(const struct commit *result)
 
 struct fault upload_begin(struct upload **out, struct http_site *site, const char *name)
 {
+    if (site->num_uploads >= LIMIT_UPLOADS)
+        return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "too many uploads at once"};
     AUTO_FREE struct upload *upload = calloc(1, sizeof(*upload));
     AUTO_FREE struct commit *commit = calloc(1, sizeof(*commit));
     if (upload == NULL || commit == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
-    if (open_temporary(site->config.uploads_fd, commit) != ERR_OK) return file_fault(name, "open", errno);
+    if (open_temporary(site->config.uploads_fd, commit) != ERR_OK) return file_fault(site, name, "open", errno);
     snprintf(commit->name, sizeof(commit->name), "%s", name);
     upload->site = site;
     upload->commit = commit;
+    site->num_uploads++;
     *out = upload;
     upload = NULL;
     commit = NULL;
@@ -118,7 +122,7 @@ struct fault upload_write(struct upload *upload, struct bytes data)
     while (data.len > 0) {
         ssize_t written = write(upload->commit->fd, data.data, data.len);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return file_fault(upload->commit->name, "write", written < 0 ? errno : EIO);
+        if (written <= 0) return file_fault(upload->site, upload->commit->name, "write", written < 0 ? errno : EIO);
         data.data += written;
         data.len -= (size_t)written;
     }
@@ -128,11 +132,13 @@ struct fault upload_write(struct upload *upload, struct bytes data)
 static void commit_done(struct commit *commit)
 {
     struct upload *upload = commit->context;
-    if (commit->result == COMMIT_FAILED) (void)file_fault(commit->name, "commit", commit->error);
-    if (upload != NULL) {
-        upload->commit = NULL;
+    upload->site->num_uploads--;
+    if (commit->result == COMMIT_FAILED) (void)file_fault(upload->site, commit->name, "commit", commit->error);
+    upload->commit = NULL;
+    if (upload->done != NULL)
         upload->done(upload->context, commit);
-    }
+    else
+        free(upload); /* given up meanwhile */
     free(commit);
 }
 
@@ -151,8 +157,11 @@ void upload_abort(struct upload *upload)
     if (upload == NULL) return;
     struct commit *commit = upload->commit;
     if (commit != NULL && upload->submitted) {
-        commit->context = NULL; /* only this thread looks at it */
-    } else if (commit != NULL) {
+        upload->done = NULL; /* commit_done frees it */
+        return;
+    }
+    if (commit != NULL) {
+        upload->site->num_uploads--;
         unlinkat(upload->site->config.uploads_fd, commit->temporary, 0);
         close(commit->fd);
         free(commit);

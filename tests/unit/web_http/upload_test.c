@@ -21,12 +21,14 @@ static struct rig rig;
 static _Atomic int synced_files;
 static _Atomic int synced_dirs;
 static _Atomic int named_before_sync;
+static _Atomic int slow_disk;
 
 int fsync(int fd)
 {
     struct stat stat;
     char path[256];
     if (fstat(fd, &stat) != 0) return -1;
+    while (slow_disk) usleep(1000);
     snprintf(path, sizeof(path), "%s/durable", rig.uploads_dir);
     bool named = access(path, F_OK) == 0;
     if (S_ISDIR(stat.st_mode)) {
@@ -241,6 +243,25 @@ Test(upload, outlives_its_connection_in_the_commit)
     cr_expect_eq(rig.wakes, 0);
     expect_file("orphan", "abc");
     cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+}
+
+/* A client that leaves does not take its commit along, and each has a file open. */
+Test(upload, limits_how_many_wait_for_the_disk)
+{
+    static const char request[] = "PUT /upload/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx";
+    slow_disk = 1;
+    for (unsigned i = 0; i < LIMIT_UPLOADS; i++) {
+        rig.session->ops->receive(rig.session, (const uint8_t *)request, sizeof(request) - 1);
+        cr_assert_eq(rig.session->ops->wants(rig.session), 0, "%u waits", i);
+        rig_start_http1(&rig);
+    }
+    put("y", "y", 1000, "503");
+    slow_disk = 0;
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    while (poll(&done, 1, 200) == 1 || synced_files < (int)LIMIT_UPLOADS) http_site_complete(rig.site);
+    rig_start_http1(&rig);
+    put("y", "y", 1000, "201");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 2);
 }
 
 Test(upload, says_when_the_directory_refuses)
