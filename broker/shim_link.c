@@ -34,16 +34,20 @@ void shim_begin(struct broker *broker, struct process *shim)
     process_send(broker, shim, &msg, fds, pictures ? 2 : 1);
 }
 
+/* Once in the shim's life: each one is work for every web worker. */
 static void take_listener(struct broker *broker, struct process *shim, struct packet_extra *extra)
 {
     struct diag why = {0};
     AUTO_FD fd = packet_extra_take(extra, 0);
+    if (broker->page_listener >= 0) {
+        process_give_up(broker, shim, "it brings a second listener");
+        return;
+    }
     if (listener_check(fd, broker->resources->page_port, broker->host_cookie, &why) != ERR_OK) {
         log_line("%s brings a listener that is refused: %s", shim->name, why.text);
         process_give_up(broker, shim, "its listener is not what it has to be");
         return;
     }
-    if (broker->page_listener >= 0) close(broker->page_listener);
     broker->page_listener = auto_keep_fd(&fd);
     web_offer(broker, SLOT_BROWSER);
 }
@@ -82,14 +86,19 @@ static void take_end(struct broker *broker, uint32_t status)
              WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code), (unsigned)wait);
 }
 
+/* News of a browser that nobody has asked for changes nothing and is not worth a line. */
 static void take_browser(struct broker *broker, const struct shim_browser *news)
 {
+    const struct browser *browser = &broker->browser;
+    if (browser->life.state != LIFE_STARTING && browser->life.state != LIFE_RUNNING) return;
     switch (news->state) {
     case BROWSER_STARTED:
+        if (browser->life.state == LIFE_RUNNING) break;
         life_ready(&broker->browser.life, clock_monotonic_ms());
         log_line("browser started pid_inside=%u", (unsigned)news->pid);
         break;
     case BROWSER_SCREENSHOT:
+        if (browser->pictured || broker->resources->screenshot < 0) break;
         broker->browser.pictured = true;
         log_line("screenshot complete file=%s", log_quote(broker->config->screenshot));
         break;
@@ -99,17 +108,24 @@ static void take_browser(struct broker *broker, const struct shim_browser *news)
     }
 }
 
+/* Once as well: each one would be a new handle, which is work for keyd. */
+static void take_ready(struct broker *broker, struct process *shim)
+{
+    if (broker->page_listener < 0) {
+        process_give_up(broker, shim, "it is ready without a listener");
+    } else if (shim->life.state == LIFE_RUNNING) {
+        process_give_up(broker, shim, "it is ready twice");
+    } else {
+        process_ready(broker, shim);
+        shim_launch(broker);
+    }
+}
+
 void shim_answer(struct broker *broker, struct process *shim, const struct msg *msg, struct packet_extra *extra)
 {
     if (msg->kind == MSG_SHIM_LISTENER) take_listener(broker, shim, extra);
     if (msg->kind == MSG_SHIM_BROWSER) take_browser(broker, &msg->shim_browser);
-    if (msg->kind != MSG_READY) return;
-    if (broker->page_listener < 0) {
-        process_give_up(broker, shim, "it is ready without a listener");
-        return;
-    }
-    process_ready(broker, shim);
-    shim_launch(broker);
+    if (msg->kind == MSG_READY) take_ready(broker, shim);
 }
 
 void shim_ended(struct broker *broker)

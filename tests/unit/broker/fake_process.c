@@ -1,5 +1,7 @@
-/* Stands in for keyd and for a web worker, by the name it is started under. A file beside it, NAME.script, holds one
+/* Stands in for keyd, a web worker or the browser's shim, by the name it is started under. A file beside it, NAME.script, holds one
  * word: how it misbehaves. */
+#include <arpa/inet.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +71,46 @@ static void be_web(const struct msg *msg)
     }
 }
 
+static int listen_inside(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) exit(1);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1) != 0) exit(1);
+    return fd;
+}
+
+/* Says it again and again, until the broker has had enough. */
+static void insist(const struct msg *msg, const int *fds, size_t num_fds)
+{
+    for (;;) {
+        enum err err = link_send(&link_up, msg, fds, num_fds);
+        if (err != ERR_OK && err != ERR_AGAIN) exit(1);
+    }
+}
+
+static void be_shim(const struct msg *msg)
+{
+    const struct msg brings = {.kind = MSG_SHIM_LISTENER}, ready = {.kind = MSG_READY};
+    if (msg->kind == MSG_SHIM_LAUNCH) {
+        say((struct msg){.kind = MSG_SHIM_BROWSER, .shim_browser = {.state = BROWSER_STARTED, .pid = 2}});
+    }
+    if (msg->kind != MSG_SHIM_SETUP) return;
+    int fd = listen_inside(msg->shim_setup.port);
+    if (link_send(&link_up, &brings, &fd, 1) != ERR_OK) exit(1);
+    say(ready);
+    if (strcmp(script, "listens-twice") == 0) insist(&brings, &fd, 1);
+    if (strcmp(script, "ready-twice") == 0) insist(&ready, NULL, 0);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 0 ? argv[0] : "";
     struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
-    bool keyd = strcmp(name, "keyd") == 0;
-    link_up.role = keyd ? LINK_BROKER_KEYD : LINK_BROKER_WEB;
+    bool keyd = strcmp(name, "keyd") == 0, shim = strcmp(name, "browser-shim") == 0;
+    link_up.role = keyd ? LINK_BROKER_KEYD : shim ? LINK_BROKER_SHIM : LINK_BROKER_WEB;
     log_open(name);
     read_script(name);
     for (;;) {
@@ -86,7 +122,8 @@ int main(int argc, char **argv)
         if (msg.kind == MSG_NONE) continue;
         if (msg.kind == MSG_STOP && strcmp(script, "deaf") != 0) return 0;
         if (keyd) be_keyd(&msg);
-        if (!keyd) be_web(&msg);
+        if (shim) be_shim(&msg);
+        if (!keyd && !shim) be_web(&msg);
         packet_extra_close(&extra);
     }
 }

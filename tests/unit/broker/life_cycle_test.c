@@ -1,4 +1,4 @@
-/* The real broker with processes that stand in for keyd and web: starting, stopping, replacing. */
+/* The real broker with processes that stand in for keyd, web and the browser's shim: starting, stopping, replacing. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <poll.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "broker/programs.h"
 
 #define BROKER "broker/broker"
 #define FAKE "tests/unit/broker/fake_process"
@@ -42,6 +43,8 @@ static void setup(void)
     install(BROKER, "broker");
     install(FAKE, "keyd");
     install(FAKE, "web");
+    install(FAKE, "browser-shim");
+    install(FAKE, "module.so");
 }
 
 static void teardown(void)
@@ -64,7 +67,7 @@ static void direct(const char *name, const char *word)
     fclose(file);
 }
 
-static void start(void)
+static void start_with(const char *browser)
 {
     int ends[2];
     char program[64];
@@ -76,12 +79,17 @@ static void start(void)
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
         close(ends[1]);
-        execl(program, "broker", "--no-browser", "--listen", "127.0.0.1:0", "--workers", "1", "--runtime-dir", runtime,
+        execl(program, "broker", browser, "--listen", "127.0.0.1:0", "--workers", "1", "--runtime-dir", runtime,
               (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
     lines = ends[0];
+}
+
+static void start(void)
+{
+    start_with("--no-browser");
 }
 
 /* Reads lines until one has the text in it; what was read before is lost. */
@@ -247,4 +255,40 @@ Test(life_cycle, takes_all_with_it_when_it_is_killed)
     while (poll(&end, 1, PATIENCE_MS) == 1 && read(lines, &byte, 1) > 0) {
     }
     cr_assert(end.revents & POLLHUP, "somebody still has its standard error");
+}
+
+static long restarts_of(const char *name)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "\"name\": \"%s\"", name);
+    const char *row = strstr(ask("status --json"), quoted);
+    const char *restarts = row ? strstr(row, "\"restarts\": ") : NULL;
+    cr_assert_not_null(restarts);
+    return strtol(restarts + strlen("\"restarts\": "), NULL, 10);
+}
+
+/* What a shim that was taken over says too often costs it its own place, not keyd or web theirs. */
+static void expect_shim_given_up(const char *script, const char *why)
+{
+    char line[128];
+    if (access(PROGRAMS_CHROMIUM, X_OK) != 0) cr_skip_test("no Chromium here");
+    direct("browser-shim", script);
+    start_with("--headless");
+    expect_line("ready url=");
+    snprintf(line, sizeof line, "reason='%s'", why);
+    expect_line(line);
+    expect_line("broker: browser-shim ready");
+    cr_assert_eq(restarts_of("keyd"), 0);
+    cr_assert_eq(restarts_of("web[0]"), 0);
+    stop();
+}
+
+Test(life_cycle, takes_one_listener_from_the_shim)
+{
+    expect_shim_given_up("listens-twice", "it brings a second listener");
+}
+
+Test(life_cycle, takes_one_ready_from_the_shim)
+{
+    expect_shim_given_up("ready-twice", "it is ready twice");
 }
