@@ -42,17 +42,18 @@ static enum err open_one(int *out, const char *path, int flags, int want_mode, s
     return ERR_OK;
 }
 
+/* Beside the broker comes first: there nobody can put a file who could not change the broker itself. Bazel's layout has
+ * nothing there but the broker. */
 static enum err find_one(int *out, const char *dir, const char *package, const char *file, int flags, int want_mode,
                          struct diag *diag)
 {
-    char path[2 * LIMIT_PATH];
-    snprintf(path, sizeof path, "%s/../%s/%s", dir, package, file);
-    enum err err = open_one(out, path, flags, want_mode, diag);
+    char beside[2 * LIMIT_PATH], built[2 * LIMIT_PATH];
+    snprintf(beside, sizeof beside, "%s/%s", dir, file);
+    snprintf(built, sizeof built, "%s/../%s/%s", dir, package, file);
+    enum err err = open_one(out, beside, flags, want_mode, diag);
+    if (err == ERR_NOT_FOUND) err = open_one(out, built, flags, want_mode, diag);
     if (err != ERR_NOT_FOUND) return err;
-    snprintf(path, sizeof path, "%s/%s", dir, file);
-    err = open_one(out, path, flags, want_mode, diag);
-    if (err != ERR_NOT_FOUND) return err;
-    return diag_set(diag, ERR_SYSTEM, "'%s': no such file, nor in ../%s; install it there, or build //broker", path,
+    return diag_set(diag, ERR_SYSTEM, "'%s': no such file, nor in ../%s; install it there, or build //broker", beside,
                     package);
 }
 

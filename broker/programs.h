@@ -14,7 +14,7 @@ struct programs {
     int module;           /* the PKCS#11 module, readable; -1: not opened */
 };
 
-/* programs_open finds the files in dir/../PACKAGE/FILE (a build tree) or dir/FILE (an installation). A NULL dir is the
+/* programs_open finds the files in dir/FILE (an installation) or dir/../PACKAGE/FILE (a build tree). A NULL dir is the
  * folder of the running executable. with_browser: the shim and the module too.
  * ERR_SYSTEM with the file that is missing. */
 MUST_CHECK enum err programs_open(struct programs *out, const char *dir, bool with_browser, struct diag *diag);

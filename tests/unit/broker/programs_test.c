@@ -79,6 +79,22 @@ Test(programs, are_found_in_a_build_tree)
     programs_close(&programs);
 }
 
+Test(programs, beside_the_broker_go_before_those_of_its_parents_neighbours)
+{
+    struct programs programs;
+    struct stat found, beside;
+    make_dir("bin");
+    make_dir("keyd");
+    make_file("keyd/keyd", 0555);
+    make_file("bin/keyd", 0555);
+    make_file("bin/web", 0555);
+    cr_assert_eq(programs_open(&programs, at("bin"), false, NULL), ERR_OK);
+    cr_assert_eq(fstat(programs.fds[PROGRAM_KEYD], &found), 0);
+    cr_assert_eq(stat(at("bin/keyd"), &beside), 0);
+    cr_assert_eq(found.st_ino, beside.st_ino);
+    programs_close(&programs);
+}
+
 Test(programs, that_are_missing_are_named)
 {
     struct programs programs;
