@@ -1,5 +1,7 @@
 /* broker: starts, watches and connects the processes of Keyward, and answers its operators. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -31,13 +33,27 @@ static enum err obey(struct command *command, uint64_t begun, struct diag *diag)
     return ERR_INPUT;
 }
 
+/* Started with a standard stream closed, the next descriptor to be made would take its number, and log lines of every
+ * process would be written into a channel. */
+static enum err occupy_standard_streams(struct diag *diag)
+{
+    int fd = -1;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd < 0) return diag_set(diag, ERR_SYSTEM, "/dev/null cannot be opened");
+    } while (fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) == 0);
+    close(fd);
+    return ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
     static struct command command;
     struct diag diag = {0};
     uint64_t begun = clock_monotonic_ms();
     log_open("broker");
-    enum err err = command_parse(&command, argc, argv, &diag);
+    enum err err = occupy_standard_streams(&diag);
+    if (err == ERR_OK) err = command_parse(&command, argc, argv, &diag);
     if (err == ERR_OK) err = obey(&command, begun, &diag);
     if (err != ERR_OK && diag.text[0]) fprintf(stderr, "broker: %s\n", diag.text);
     return err_exit_code(err);

@@ -81,9 +81,10 @@ static int listen_inside(uint16_t port)
     return fd;
 }
 
-/* Says it again and again, until the broker has had enough. */
+/* Says it again and again once the broker is ready, until it has had enough. */
 static void insist(const struct msg *msg, const int *fds, size_t num_fds)
 {
+    sleep(1);
     for (;;) {
         enum err err = link_send(&link_up, msg, fds, num_fds);
         if (err != ERR_OK && err != ERR_AGAIN) exit(1);

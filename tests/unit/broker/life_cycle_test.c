@@ -257,6 +257,37 @@ Test(life_cycle, takes_all_with_it_when_it_is_killed)
     cr_assert(end.revents & POLLHUP, "somebody still has its standard error");
 }
 
+static void read_link(char out[64], const char *process, int fd)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/fd/%d", process, fd);
+    ssize_t len = readlink(path, out, 63);
+    cr_assert_gt(len, 0, "%s", path);
+    out[len] = '\0';
+}
+
+/* Or the next descriptors take their places, and log lines go into a channel. */
+Test(life_cycle, fills_the_places_of_closed_standard_streams)
+{
+    char command[256], pid[16], name[64];
+    snprintf(command, sizeof command,
+             "%s/broker --no-browser --listen 127.0.0.1:0 --workers 1 --runtime-dir %s <&- >&- 2>&- & echo $! >%s/pid",
+             base, runtime, base);
+    run(command);
+    snprintf(command, sizeof command, "%s/pid", base);
+    FILE *file = fopen(command, "r");
+    cr_assert(file && fscanf(file, "%15s", pid) == 1);
+    fclose(file);
+    uint64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+    while (!strstr(ask("status"), "keyd")) cr_assert_lt(clock_monotonic_ms(), deadline);
+    for (int fd = 0; fd <= 2; fd++) {
+        read_link(name, pid, fd);
+        cr_assert_str_eq(name, "/dev/null", "%d: %s", fd, name);
+    }
+    kill(atoi(pid), SIGTERM);
+    while (kill(atoi(pid), 0) == 0 && clock_monotonic_ms() < deadline) usleep(10000);
+}
+
 static long restarts_of(const char *name)
 {
     char quoted[64];
