@@ -5,6 +5,7 @@
 
 #include "base/auto.h"
 #include "broker/value.h"
+#include "proto/field.h"
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -105,7 +106,9 @@ static enum err set_leaf_lifetime(struct config *config, const char *value, stru
 
 static enum err set_client_name(struct config *config, const char *value, struct diag *diag)
 {
-    return value_text(config->client_name, sizeof config->client_name, value, diag);
+    enum err err = value_text(config->client_name, sizeof config->client_name, value, diag);
+    if (err != ERR_OK || field_text(value, 1, LIMIT_LABEL)) return err;
+    return diag_set(diag, ERR_INPUT, "the value is not UTF-8, which names in certificates are");
 }
 
 static enum err add_name(struct config *config, const char *text, struct diag *diag)

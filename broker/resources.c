@@ -11,21 +11,33 @@
 #include "base/auto.h"
 #include "broker/listener.h"
 #include "broker/pem.h"
+#include "proto/field.h"
 
-static void read_display(struct display *out)
+/* They travel in a message, which takes text only. */
+static enum err take_variable(char out[LIMIT_PATH + 1], const char *name, const char *value, struct diag *diag)
 {
-    const char *x11 = getenv("DISPLAY");
+    if (!field_text(value, 0, LIMIT_PATH)) {
+        return diag_set(diag, ERR_INPUT, "%s: longer than %u bytes or not UTF-8; set it right, or add --headless", name,
+                        LIMIT_PATH);
+    }
+    snprintf(out, LIMIT_PATH + 1, "%s", value ? value : "");
+    return ERR_OK;
+}
+
+static enum err read_display(struct display *out, struct diag *diag)
+{
+    char path[2 * LIMIT_PATH];
     const char *wayland = getenv("WAYLAND_DISPLAY");
-    const char *xauthority = getenv("XAUTHORITY");
     const char *session = getenv("XDG_RUNTIME_DIR");
     *out = (struct display){0};
-    if (x11) snprintf(out->x11, sizeof out->x11, "%s", x11);
-    if (xauthority) snprintf(out->xauthority, sizeof out->xauthority, "%s", xauthority);
-    if (wayland && wayland[0] == '/') {
-        snprintf(out->wayland, sizeof out->wayland, "%s", wayland);
-    } else if (wayland && wayland[0] && session) {
-        snprintf(out->wayland, sizeof out->wayland, "%s/%s", session, wayland);
+    if (wayland && wayland[0] && wayland[0] != '/') {
+        snprintf(path, sizeof path, "%s/%s", session ? session : "", wayland);
+        wayland = session ? path : NULL;
     }
+    enum err err = take_variable(out->x11, "DISPLAY", getenv("DISPLAY"), diag);
+    if (err == ERR_OK) err = take_variable(out->xauthority, "XAUTHORITY", getenv("XAUTHORITY"), diag);
+    if (err == ERR_OK) err = take_variable(out->wayland, "WAYLAND_DISPLAY", wayland, diag);
+    return err;
 }
 
 static enum err decide_browser(struct resources *out, const struct config *config, struct diag *diag)
@@ -40,6 +52,8 @@ static enum err decide_browser(struct resources *out, const struct config *confi
         out->browserless = "no Chromium: running without a browser; install chromium, or say --no-browser";
         return ERR_OK;
     }
+    enum err err = config->headless ? ERR_OK : read_display(&out->display, diag);
+    if (err != ERR_OK) return err;
     if (!config->headless && !out->display.x11[0] && !out->display.wayland[0]) {
         out->browserless = "no display: running without a browser; set DISPLAY or WAYLAND_DISPLAY, or add --headless";
         return ERR_OK;
@@ -169,7 +183,6 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
 {
     *out = (struct resources){.listener = -1, .echo = -1, .root = -1, .uploads = -1, .screenshot = -1};
     find_users(out);
-    read_display(&out->display);
     enum err err = decide_browser(out, config, diag);
     if (err == ERR_OK) err = programs_open(&out->programs, programs_dir, out->with_browser, diag);
     if (err != ERR_OK) return err;

@@ -8,7 +8,7 @@
 #include "broker/programs.h"
 #include "broker/user.h"
 
-/* Where the browser shows itself; empty strings where there is none. */
+/* Where the browser shows itself, unless it is headless; empty strings where there is none. */
 struct display {
     char x11[LIMIT_PATH + 1];        /* DISPLAY */
     char wayland[LIMIT_PATH + 1];    /* WAYLAND_DISPLAY as an absolute path */

@@ -14,7 +14,6 @@ void shim_begin(struct broker *broker, struct process *shim)
 {
     const struct resources *resources = broker->resources;
     const struct display *display = &resources->display;
-    bool headless = broker->config->headless;
     bool pictures = resources->screenshot >= 0 && !broker->browser.pictured;
     const int fds[2] = {resources->programs.module, resources->screenshot};
     const struct msg msg = {
@@ -24,11 +23,11 @@ void shim_begin(struct broker *broker, struct process *shim)
                 .browser = BROWSER,
                 .url = resources->page,
                 .port = resources->page_port,
-                .headless = headless,
+                .headless = broker->config->headless,
                 .has_screenshot = pictures,
-                .display = headless ? "" : display->x11,
-                .wayland_display = headless ? "" : display->wayland,
-                .xauthority = headless ? "" : display->xauthority,
+                .display = display->x11,
+                .wayland_display = display->wayland,
+                .xauthority = display->xauthority,
             },
     };
     process_send(broker, shim, &msg, fds, pictures ? 2 : 1);

@@ -114,6 +114,8 @@ Test(config, says_in_which_line_what_is_wrong)
          "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
         {"[keyd]\nnames = a..b\n", "2: [keyd] names: 'a..b' is neither a DNS name nor an IP address"},
         {"[keyd]\nnames = , ,\n", "2: [keyd] names: the value is empty"},
+        {"[keyd]\nclient_name = kiosk \xff\n",
+         "2: [keyd] client_name: the value is not UTF-8, which names in certificates are"},
         {"[browser]\nbrowser = firefox\n",
          "2: [browser] browser: 'firefox' is not a browser that Keyward starts; want chromium or none"},
         {"[web]\nthis is no line\n", "2: neither '[section]' nor 'key = value' nor a '#' comment"},

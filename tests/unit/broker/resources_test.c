@@ -43,6 +43,7 @@ static void setup(void)
     config.browser = CONFIG_BROWSER_NONE;
     unsetenv("DISPLAY");
     unsetenv("WAYLAND_DISPLAY");
+    unsetenv("XAUTHORITY");
 }
 
 static void teardown(void)
@@ -108,6 +109,30 @@ Test(resources, run_without_a_browser_where_there_is_no_screen)
     cr_assert(resources.with_browser);
     cr_assert_str_eq(resources.display.x11, ":7");
     cr_assert_str_eq(resources.display.wayland, "/run/user/7/wayland-1");
+}
+
+/* What cannot be put into the message for the shim is found before anything starts. */
+Test(resources, refuse_a_display_that_is_no_text)
+{
+    if (access(PROGRAMS_CHROMIUM, X_OK) != 0) cr_skip_test("no Chromium here");
+    static const char *const variables[] = {"DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY"};
+    char wanted[128], long_value[LIMIT_PATH + 2];
+    memset(long_value, '/', sizeof long_value - 1);
+    long_value[sizeof long_value - 1] = '\0';
+    config.browser = CONFIG_BROWSER_CHROMIUM;
+    for (size_t i = 0; i < 2 * 3; i++) {
+        const char *name = variables[i / 2];
+        snprintf(wanted, sizeof wanted, "%s: longer than %u bytes or not UTF-8; set it right, or add --headless", name,
+                 LIMIT_PATH);
+        setenv(name, i % 2 == 0 ? "/\xff" : long_value, 1);
+        cr_assert_eq(open_them(RESOURCES_RUN), ERR_INPUT, "%s", name);
+        cr_assert_str_eq(diag.text, wanted);
+        config.headless = true;
+        cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "nobody asks for it: %s", diag.text);
+        resources_close(&resources);
+        config.headless = false;
+        unsetenv(name);
+    }
 }
 
 Test(resources, name_a_directory_that_is_not_there)
