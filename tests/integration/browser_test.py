@@ -106,11 +106,14 @@ class Page(BrowserCase):
 
 class NoHandle(BrowserCase):
     def test_listen_none_serves_the_browser_alone(self):
+        """On the host nobody listens who did not before; with the page's listener on the host, somebody does."""
+        before = processes.tcp_listeners()
         system = self.start_browser("--listen", "none")
         system.wait_line(FETCHED, BROWSER_S)
-        listening = subprocess.run(["ss", "-Hltnp"], stdout=subprocess.PIPE, text=True, check=False).stdout
-        for pid in system.pids():
-            self.assertNotIn(f"pid={pid},", listening)
+        self.assertEqual(processes.tcp_listeners() - before, set())
+        system.stop()
+        self.start("--listen", "127.0.0.1:0", "--no-browser")
+        self.assertEqual(len(processes.tcp_listeners() - before), 1)
 
     def run_bare_chromium(self, url):
         """A Chromium that is given no handle. It trusts any server, so that what fails can only be its own proof."""
@@ -128,8 +131,9 @@ class NoHandle(BrowserCase):
     def test_a_browser_without_a_handle_does_not_get_the_page(self):
         system = self.start("--listen", "127.0.0.1:0", "--no-browser")
         done = self.run_bare_chromium(system.url)
-        self.assertNotIn("<script", done.stdout)
-        self.assertIn("net::ERR_BAD_SSL_CLIENT_AUTH_CERT", done.stderr)
+        self.assertNotIn("keyward.js", done.stdout)
+        # Which error it is, and where it is said, differs between versions.
+        self.assertRegex(done.stdout + done.stderr, "ERR_(BAD_SSL_CLIENT_AUTH_CERT|SOCKET_NOT_CONNECTED|SSL_[A-Z_]+)")
         system.wait_line(r"^web\[\d+\]: handshake refused .*reason='client sent no certificate'")
         self.assertIsNone(re.search(r"^web\[\d+\]: request ", system.log(), re.MULTILINE), "no request was answered")
 

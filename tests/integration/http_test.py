@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import socket
 import ssl
 
@@ -69,7 +70,11 @@ class Api(HttpCase):
         status, headers, body = self.request("GET", "/")
         self.assertEqual(status, 200)
         self.assertTrue(headers["content-type"].startswith("text/html"), headers)
-        self.assertIn(b"/api/get", body + self.request("GET", "/app.js")[2])
+        [script] = re.findall(r'<script src="([^"]+)"', body.decode())
+        status, headers, body = self.request("GET", script)
+        self.assertEqual(status, 200)
+        self.assertTrue(headers["content-type"].startswith("text/javascript"), headers)
+        self.assertIn(b"/api/get", body)
 
 
 class Http1(HttpCase):

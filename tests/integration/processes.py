@@ -104,6 +104,16 @@ def descriptors(pid):
     return found
 
 
+def tcp_listeners():
+    """Returns {socket's inode} of all TCP sockets that listen in this network namespace."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table, encoding="ascii") as lines:
+            rows = [line.split() for line in lines.readlines()[1:]]
+        found |= {row[9] for row in rows if row[3] == "0A"}  # TCP_LISTEN
+    return found
+
+
 def kill(pid, number=signal.SIGKILL):
     os.kill(pid, number)
 
