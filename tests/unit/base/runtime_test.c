@@ -36,11 +36,10 @@ static void remove_top(void)
     rmdir(top);
 }
 
-/* Criterion does not call .fini after a skipped test. */
-static void skip(const char *why)
+/* What cannot be tried has not been shown. */
+static void lack(const char *what)
 {
-    remove_top();
-    cr_skip_test("%s", why);
+    cr_assert_fail("%s; run the tests as root", what);
 }
 
 TestSuite(runtime, .init = make_top, .fini = remove_top);
@@ -113,7 +112,7 @@ static int as_ordinary_user(int (*act)(void))
     int status = 0;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status), "status %x", (unsigned)status);
-    if (WEXITSTATUS(status) == 99) skip("not root: cannot become another user");
+    if (WEXITSTATUS(status) == 99) lack("needs root: cannot become another user");
     return WEXITSTATUS(status);
 }
 
@@ -127,7 +126,7 @@ Test(runtime, refuses_a_directory_of_another_owner)
 {
     cr_assert_eq(chmod(top, 0755), 0);
     cr_assert_eq(mkdir(dir, 0700), 0);
-    if (getuid() != 0) skip("not root: cannot make a directory of another owner");
+    if (getuid() != 0) lack("needs root: cannot make a directory of another owner");
     cr_expect_eq(as_ordinary_user(make_dir_of_another), 0);
     cr_assert_eq(chown(dir, ORDINARY_USER, ORDINARY_USER), 0);
     expect_refused(dir, "owned by uid 1000, want 0");
@@ -153,7 +152,7 @@ Test(runtime, default_directory_of_a_user)
 Test(runtime, default_directory_of_root)
 {
     char out[64];
-    if (getuid() != 0) skip("not root");
+    if (getuid() != 0) lack("needs root");
     setenv("XDG_RUNTIME_DIR", "/elsewhere", 1);
     cr_assert_eq(runtime_default_dir(out, sizeof(out), NULL), ERR_OK);
     cr_expect_str_eq(out, "/run/keyward");
@@ -211,7 +210,7 @@ static int serve_as_another(void)
 
 Test(runtime, refuses_a_server_of_another_user)
 {
-    if (getuid() != 0) skip("not root: cannot run a server as another user");
+    if (getuid() != 0) lack("needs root: cannot run a server as another user");
     int fd = -1;
     char byte;
     cr_assert_eq(chmod(top, 0755), 0);
@@ -228,7 +227,7 @@ Test(runtime, refuses_a_server_of_another_user)
     const enum err err = ready == 1 ? runtime_connect(&fd, dir, &diag) : ERR_OK;
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
-    if (ready != 1) skip("cannot become another user here");
+    if (ready != 1) lack("needs a root that can become another user");
     cr_expect_eq(err, ERR_DENIED, "%s", diag.text);
     cr_expect_eq(fd, -1);
 }

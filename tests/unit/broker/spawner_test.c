@@ -225,7 +225,7 @@ Test(spawner, keeps_three_capabilities_of_root)
 {
     char path[64], line[128];
     unsigned long long effective = 1, bounding = 1;
-    if (geteuid() != 0) cr_skip_test("root only");
+    cr_assert_eq(geteuid(), 0, "needs root: changes users; run the tests as root");
     snprintf(path, sizeof path, "/proc/%d/status", (int)spawner.pid);
     FILE *status = fopen(path, "r");
     while (status && fgets(line, sizeof line, status)) {
