@@ -314,12 +314,16 @@ static void conn_run(struct conn *conn)
 
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    (void)events;
     struct conn *conn = watcher->data;
-    if (conn->wait == WAIT_CALL)
-        ev_io_stop(loop, watcher);
-    else
+    if ((events & EV_ERROR) != 0) {
+        /* epoll does not take it (no memory, fs.epoll.max_user_watches): trying again would be all we do. */
+        conn_enter(conn, CONN_CLOSED);
         conn_run(conn);
+    } else if (conn->wait == WAIT_CALL) {
+        ev_io_stop(loop, watcher);
+    } else {
+        conn_run(conn);
+    }
 }
 
 /* signer_wait.ready */

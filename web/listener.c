@@ -64,7 +64,16 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
         switch (error) {
         case 0:
         case EINTR:
-        case ECONNABORTED: break; /* it left while it was waiting: the next one */
+        case ECONNABORTED: /* it left while it was waiting: the next one */
+        case EPERM:        /* a firewall's word, about this one alone */
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EOPNOTSUPP:
+        case ENONET:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case EHOSTUNREACH: break; /* Linux passes a connection's own network errors on (accept(2), "Error handling") */
         case EAGAIN: return;
         case EMFILE:
         case ENFILE:

@@ -1,10 +1,13 @@
 /* Accepting at the edges: no descriptors left, too many connections, a slot that changes hands. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +17,27 @@
 static struct rig rig;
 static struct listeners listeners;
 static uint16_t port;
+
+/* What the kernel says instead of taking the call; 0: nothing. Both functions stand for libc's in this program. */
+static int accept_error, watch_error;
+static unsigned num_watch_errors;
+
+int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict len, int flags)
+{
+    int error = accept_error;
+    accept_error = 0;
+    if (error == 0) return (int)syscall(SYS_accept4, fd, address, len, flags);
+    errno = error;
+    return -1;
+}
+
+__attribute__((visibility("default"))) int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    if (watch_error == 0) return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
+    num_watch_errors++;
+    errno = watch_error;
+    return -1;
+}
 
 static int make_listener(void)
 {
@@ -150,6 +174,37 @@ Test(listener, waits_for_descriptors_and_says_so_once)
     cr_assert(rig_logged(&rig, "accept failed listener='127.0.0.1:1' reason='Too many open files'"), "%s", rig.log);
     const char *first = strstr(rig.log, "accept failed");
     cr_assert_null(strstr(first + 1, "accept failed"), "%s", rig.log);
+    close(fd);
+}
+
+/* accept(2): "Linux accept() passes already-pending network errors on the new socket as an error code". */
+Test(listener, is_not_lost_for_the_error_of_one_connection)
+{
+    static const int errors[] = {EPERM,    EPROTO,      ENOPROTOOPT, EOPNOTSUPP,   ENONET,
+                                 ENETDOWN, ENETUNREACH, EHOSTDOWN,   EHOSTUNREACH, ECONNABORTED};
+    set_slot(0);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        accept_error = errors[i];
+        int fd = dial();
+        pump(5);
+        cr_assert_eq(rig.shared.num_conns, 1, "%s", strerror(errors[i]));
+        close(fd);
+        pump(5);
+        cr_assert_eq(rig.shared.num_conns, 0);
+    }
+    cr_assert_not(rig_logged(&rig, "listener lost"), "%s", rig.log);
+}
+
+Test(listener, closes_what_the_kernel_does_not_watch)
+{
+    set_slot(0);
+    pump(5);
+    int fd = dial();
+    watch_error = ENOSPC;
+    pump(20);
+    watch_error = 0;
+    cr_assert_eq(rig.shared.num_conns, 0);
+    cr_assert_eq(num_watch_errors, 1);
     close(fd);
 }
 
