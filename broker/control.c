@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/broker.h"
+#include "broker/listener.h"
 #include "broker/status.h"
 
 void control_init(struct control *control, int listener, uid_t owner)
@@ -15,12 +16,17 @@ void control_init(struct control *control, int listener, uid_t owner)
     for (size_t i = 0; i < CONTROL_CLIENTS; i++) control->clients[i].link.fd = -1;
 }
 
-bool control_peer_allowed(int fd, uid_t owner)
+const char *control_peer_fault(int fd, uid_t owner, uint64_t host_cookie)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return false;
-    return peer.uid == 0 || peer.uid == owner;
+    uint64_t cookie;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer)
+        return "nobody knows who it is";
+    if (peer.uid != 0 && peer.uid != owner) return "neither root nor the user who started the broker";
+    /* The accepted end is made in the namespace of the socket that connected. */
+    if (listener_cookie(&cookie, fd) != ERR_OK || cookie != host_cookie) return "it is in another network namespace";
+    return NULL;
 }
 
 static void drop(struct control_client *client)
@@ -175,8 +181,9 @@ static void accept_client(struct broker *broker)
     if (!client) return;
     AUTO_FD fd = accept4(broker->control.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    if (!control_peer_allowed(fd, broker->control.owner)) {
-        log_line("control client refused reason='neither root nor the user who started the broker'");
+    const char *fault = control_peer_fault(fd, broker->control.owner, broker->host_cookie);
+    if (fault) {
+        log_line("control client refused reason='%s'", fault);
         return;
     }
     client->link = (struct link){.fd = auto_keep_fd(&fd), .role = LINK_CONTROL, .end = LINK_UPPER};

@@ -34,8 +34,10 @@ struct broker;
 
 void control_init(struct control *control, int listener, uid_t owner);
 
-/* control_peer_allowed says whether a connection comes from owner or root (SO_PEERCRED, unix(7)). */
-bool control_peer_allowed(int fd, uid_t owner);
+/* control_peer_fault says what is wrong with who connected, or NULL: it has to be owner or root (SO_PEERCRED, unix(7)),
+ * and in the network namespace of host_cookie (broker/listener.h). The browser is in another one, and where owner is an
+ * ordinary user it has that uid; a socket's file it reaches wherever its mount namespace covers nothing. */
+const char *control_peer_fault(int fd, uid_t owner, uint64_t host_cookie);
 
 /* control_polls adds what the server waits for and returns how many that are, at most 1 + CONTROL_CLIENTS;
  * control_serve takes the same rows back when they were polled. */

@@ -2,12 +2,15 @@
 #include "broker/control.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "broker/broker.h"
+#include "broker/listener.h"
 #include "broker/status.h"
 
 static struct broker broker;
@@ -29,6 +32,7 @@ static void setup(void)
     process_init(&broker.processes[broker.num_processes++], PROGRAM_KEYD, 0);
     cr_assert_eq(procfs_open(&broker.procfs, fd, NULL), ERR_OK);
     control_init(&broker.control, fd, geteuid());
+    cr_assert_eq(listener_cookie(&broker.host_cookie, fd), ERR_OK);
     arena = codec_arena_new(LIMIT_DECODE_ARENA);
 }
 
@@ -211,7 +215,7 @@ static bool allowed_as(uid_t uid, uid_t owner)
     struct pollfd client = {.fd = broker.control.listener, .events = POLLIN};
     cr_assert_eq(poll(&client, 1, 10000), 1);
     int fd = accept(broker.control.listener, NULL, NULL);
-    bool allowed = control_peer_allowed(fd, owner);
+    bool allowed = control_peer_fault(fd, owner, broker.host_cookie) == NULL;
     int status;
     cr_assert_eq(write(ends[0], "x", 1), 1);
     cr_assert_eq(waitpid(pid, &status, 0), pid);
@@ -232,4 +236,37 @@ Test(control, lets_in_root_and_whoever_started_the_broker)
     } else {
         cr_assert_not(allowed_as(me, me + 1));
     }
+}
+
+/* A socket's file, unlike a name, is reached from every network namespace that sees the file: the browser's too. */
+static const char *fault_of_peer_in(int namespaces)
+{
+    char dir[] = "/tmp/keyward-control-XXXXXX";
+    struct sockaddr_un file = {.sun_family = AF_UNIX};
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(file.sun_path, sizeof file.sun_path, "%s/control", dir);
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0), status;
+    cr_assert_eq(bind(listener, (struct sockaddr *)&file, sizeof file), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (unshare(namespaces) != 0) _exit(2);
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+        _exit(connect(fd, (struct sockaddr *)&file, sizeof file) == 0 ? 0 : 3);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    int fd = accept(listener, NULL, NULL);
+    const char *fault = control_peer_fault(fd, geteuid(), broker.host_cookie);
+    close(fd);
+    close(listener);
+    unlink(file.sun_path);
+    rmdir(dir);
+    return fault;
+}
+
+Test(control, lets_nobody_in_from_the_browsers_network_namespace)
+{
+    cr_assert_null(fault_of_peer_in(0));
+    cr_assert_str_eq(fault_of_peer_in(CLONE_NEWUSER | CLONE_NEWNET), "it is in another network namespace");
 }
