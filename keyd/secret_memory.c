@@ -6,6 +6,9 @@
 #include <ucontext.h>
 
 #include <openssl/mem.h>
+#ifdef SANITIZER
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -68,9 +71,32 @@ static struct {
     ucontext_t callee;
 } run;
 
+/* A sanitizer keeps the bounds of the stack. */
+static void run_leave(void **out_old, const void *bottom, size_t size)
+{
+#ifdef SANITIZER
+    __sanitizer_start_switch_fiber(out_old, bottom, size);
+#else
+    (void)out_old, (void)bottom, (void)size;
+#endif
+}
+
+static void run_arrive(void *old, const void **out_bottom, size_t *out_size)
+{
+#ifdef SANITIZER
+    __sanitizer_finish_switch_fiber(old, out_bottom, out_size);
+#else
+    (void)old, (void)out_bottom, (void)out_size;
+#endif
+}
+
 static void run_start(void)
 {
+    const void *bottom = NULL;
+    size_t size = 0;
+    run_arrive(NULL, &bottom, &size);
     run.function(run.context);
+    run_leave(NULL, bottom, size);
 }
 
 void secret_memory_run(void (*function)(void *context), void *context)
@@ -83,7 +109,10 @@ void secret_memory_run(void (*function)(void *context), void *context)
     run.callee.uc_stack.ss_size = stack_region.len;
     run.callee.uc_link = &run.caller;
     makecontext(&run.callee, run_start, 0);
+    void *old = NULL;
+    run_leave(&old, stack_region.data, stack_region.len);
     CHECK(swapcontext(&run.caller, &run.callee) == 0);
+    run_arrive(old, NULL, NULL);
     run.function = NULL;
 }
 

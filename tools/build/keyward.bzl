@@ -28,7 +28,7 @@ _HARDENING = [
 
 COPTS = ["-std=c17", "-D_GNU_SOURCE"] + _WARNINGS + _HARDENING + select({
     # The sanitizers see what _FORTIFY_SOURCE would hide from them.
-    "//tools/build:sanitize": ["-U_FORTIFY_SOURCE"],
+    "//tools/build:sanitize": ["-U_FORTIFY_SOURCE", "-DSANITIZER"],
     "//conditions:default": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=3"],
 })
 
