@@ -15,6 +15,7 @@
 
 static EVP_PKEY *key;
 static X509 *certificate;
+static X509 *parsed;
 
 static void begin_certificate(void)
 {
@@ -26,7 +27,14 @@ static void begin_certificate(void)
     cr_assert(X509_set_version(certificate, X509_VERSION_3) && X509_set_pubkey(certificate, key));
 }
 
-TestSuite(certificate, .init = begin_certificate);
+static void end_certificate(void)
+{
+    X509_free(certificate);
+    X509_free(parsed);
+    EVP_PKEY_free(key);
+}
+
+TestSuite(certificate, .init = begin_certificate, .fini = end_certificate);
 
 static void add_name(X509_NAME *name, const char *field, const char *value)
 {
@@ -58,7 +66,9 @@ static const X509 *finish_certificate(char fingerprint[65])
     SHA256(der, (size_t)len, digest);
     for (size_t i = 0; i < sizeof(digest); i++) snprintf(fingerprint + 2 * i, 3, "%02x", digest[i]);
     const uint8_t *at = der;
-    const X509 *parsed = d2i_X509(NULL, &at, len);
+    X509_free(parsed);
+    parsed = d2i_X509(NULL, &at, len);
+    OPENSSL_free(der);
     cr_assert_not_null(parsed);
     return parsed;
 }
@@ -73,8 +83,7 @@ Test(certificate, tells_names_serial_times_and_fingerprint)
     add_name(X509_get_issuer_name(certificate), "CN", "the CA");
     set_serial(serial, sizeof(serial));
     set_times(1700000000, 4102444800); /* UTCTime and GeneralizedTime: 2023 and 2100 */
-    const X509 *parsed = finish_certificate(fingerprint);
-    cr_assert_eq(certificate_describe(&text, parsed), ERR_OK);
+    cr_assert_eq(certificate_describe(&text, finish_certificate(fingerprint)), ERR_OK);
     cr_expect_str_eq(text.subject, "CN=a kiosk,O=Keyward");
     cr_expect_str_eq(text.issuer, "CN=the CA");
     cr_expect_str_eq(text.serial, "7f00ab");

@@ -61,4 +61,5 @@ Test(events, are_sent_in_order_and_wait_for_the_reader)
     close(ends[1]);
     add(GRANT_EVENT_CLOSED, 1);
     cr_assert_eq(events_send(&events, &keyd), ERR_CLOSED);
+    codec_arena_free(arena);
 }

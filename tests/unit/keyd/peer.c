@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/keep.h"
 #include "tests/unit/keyd/verify.h"
 
 static void exec_keyd(const char *program, int channel)
@@ -30,8 +31,8 @@ void peer_spawn(struct peer *peer, const char *program)
     if (peer->pid == 0) exec_keyd(program, ends[1]);
     close(ends[1]);
     peer->broker = (struct link){.fd = ends[0], .role = LINK_BROKER_KEYD, .end = LINK_UPPER};
-    peer->arena = codec_arena_new(LIMIT_DECODE_ARENA);
-    peer->identity_arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    peer->arena = keep(codec_arena_new(LIMIT_DECODE_ARENA));
+    peer->identity_arena = keep(codec_arena_new(LIMIT_DECODE_ARENA));
 }
 
 void peer_setup(struct peer *peer)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "tests/unit/keep.h"
 
 int fake_keyd_open(struct fake_keyd *keyd, EVP_PKEY *key)
 {
@@ -13,7 +14,7 @@ int fake_keyd_open(struct fake_keyd *keyd, EVP_PKEY *key)
     memset(keyd, 0, sizeof *keyd);
     CHECK(channel_pair(ends) == ERR_OK);
     keyd->link = (struct link){.fd = ends[0], .role = LINK_SIGN_SERVER, .end = LINK_UPPER};
-    keyd->arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    keyd->arena = keep(codec_arena_new(LIMIT_DECODE_ARENA));
     keyd->key = key;
     CHECK(keyd->arena != NULL);
     return ends[1];

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "tests/unit/keep.h"
 
 static EVP_PKEY *make_key(int curve)
 {
@@ -45,7 +46,7 @@ static void set_serial(X509 *x509)
 
 struct pki_cert pki_make(const struct pki_request *request)
 {
-    struct pki_cert cert = {.key = make_key(request->curve), .x509 = X509_new()};
+    struct pki_cert cert = {.key = keep(make_key(request->curve)), .x509 = keep(X509_new())};
     const struct pki_cert *issuer = request->issuer != NULL ? request->issuer : &cert;
     CHECK(cert.x509 != NULL && X509_set_version(cert.x509, 2) && X509_set_pubkey(cert.x509, cert.key));
     set_serial(cert.x509);
@@ -62,7 +63,7 @@ struct pki_cert pki_make(const struct pki_request *request)
     uint8_t *der = NULL;
     int len = i2d_X509(cert.x509, &der);
     CHECK(len > 0);
-    cert.der = (struct bytes){der, (size_t)len};
+    cert.der = (struct bytes){keep(der), (size_t)len};
     return cert;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "tests/unit/keep.h"
 #include "tests/unit/web/fake_keyd.h"
 #include "tests/unit/web/pki.h"
 
@@ -189,7 +190,7 @@ static void client_wait(int fd)
 
 static SSL *open_client(uint16_t port, const struct pki_cert *cert)
 {
-    SSL *ssl = SSL_new(client_context);
+    SSL *ssl = keep(SSL_new(client_context));
     int fd = connect_to(port);
     cr_assert_geq(fd, 0);
     SSL_set_fd(ssl, fd);

@@ -19,7 +19,9 @@ enum { PATIENCE_MS = 3000 };
 static void catch_log(struct rig *rig)
 {
     int ends[2];
-    CHECK(pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 && dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    rig->stderr_fd = dup(STDERR_FILENO);
+    CHECK(rig->stderr_fd >= 0 && pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 &&
+          dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
     close(ends[1]);
     rig->log_fd = ends[0];
 }
@@ -89,6 +91,8 @@ void rig_close(struct rig *rig)
     pki_free(&rig->server_ca);
     pki_free(&rig->client);
     pki_free(&rig->client_ca);
+    dup2(rig->stderr_fd, STDERR_FILENO); /* a sanitizer may have something to say */
+    close(rig->stderr_fd);
     close(rig->log_fd);
 }
 

@@ -19,6 +19,7 @@ struct rig {
     int client_error; /* of SSL_get_error, once the client's handshake has failed */
     unsigned num_closed;
     int log_fd;
+    int stderr_fd; /* where the log went before */
     char log[65536];
     size_t log_len;
 };

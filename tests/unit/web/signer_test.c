@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/unit/keep.h"
 #include "tests/unit/web/rig.h"
 
 static struct rig rig;
@@ -224,7 +225,7 @@ Test(signer, keeps_no_more_requests_than_the_limit)
     size_t out_len;
     rig.keyd.mood = KEYD_ASLEEP; /* most of them queue */
     for (size_t i = 0; i <= LIMIT_SIGN_PENDING; i++) {
-        SSL *ssl = SSL_new(rig.shared.tls); /* left to the end of the process, like its wait */
+        SSL *ssl = keep(SSL_new(rig.shared.tls)); /* left to the end of the process, like its wait */
         waits[i].ready = ignore;
         signer_attach(rig.shared.signer, &waits[i], ssl);
         enum ssl_private_key_result_t result =

@@ -17,12 +17,14 @@
 
 void text_add(struct text *text, const void *data, size_t len)
 {
-    char *grown = realloc(text->data, text->len + len + 1);
-    cr_assert_not_null(grown);
-    if (len > 0) memcpy(grown + text->len, data, len);
-    text->data = grown;
+    if (text->len + len >= text->room) {
+        text->room = 2 * (text->len + len + 1);
+        text->data = realloc(text->data, text->room);
+        cr_assert_not_null(text->data);
+    }
+    if (len > 0) memcpy(text->data + text->len, data, len);
     text->len += len;
-    grown[text->len] = '\0';
+    text->data[text->len] = '\0';
 }
 
 void text_print(struct text *text, const char *format, ...)
@@ -73,7 +75,8 @@ static int make_dir(char *out, size_t out_len)
 static void catch_log(struct rig *rig)
 {
     rig->log_fd = memfd_create("log", MFD_CLOEXEC);
-    cr_assert_geq(rig->log_fd, 0);
+    rig->stderr_fd = dup(STDERR_FILENO);
+    cr_assert(rig->log_fd >= 0 && rig->stderr_fd >= 0);
     cr_assert_geq(dup2(rig->log_fd, STDERR_FILENO), 0);
 }
 
@@ -134,6 +137,8 @@ void rig_cleanup(struct rig *rig)
     http_site_free(rig->site);
     remove_dir(rig->root_dir);
     remove_dir(rig->uploads_dir);
+    dup2(rig->stderr_fd, STDERR_FILENO); /* a sanitizer may have something to say */
+    close(rig->stderr_fd);
     close(rig->log_fd);
 }
 

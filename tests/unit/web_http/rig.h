@@ -21,7 +21,8 @@ struct rig {
     char root_dir[64];
     char uploads_dir[64];
     int wakes;
-    int log_fd; /* what the session wrote to the log */
+    int log_fd;    /* what the session wrote to the log */
+    int stderr_fd; /* where the log went before */
     size_t out_step;
 };
 
@@ -29,6 +30,7 @@ struct rig {
 struct text {
     char *data;
     size_t len;
+    size_t room;
 };
 
 void text_add(struct text *text, const void *data, size_t len);

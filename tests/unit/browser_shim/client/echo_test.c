@@ -26,6 +26,7 @@ static enum err say(const struct peer_server *server, char *const *messages, siz
     cr_assert_eq(client_tls_new(&tls, fd, &handle, &address, CLIENT_TLS_LINES, &diag), ERR_OK);
     cr_assert_eq(client_tls_handshake(tls, &diag), ERR_OK, "%s", diag.text);
     enum err err = client_echo(tls, &output, messages, num, &diag);
+    client_tls_free(tls);
     close(ends[1]);
     size_t len = 0;
     for (ssize_t part; (part = read(ends[0], heard + len, sizeof heard - 1 - len)) > 0;) len += (size_t)part;

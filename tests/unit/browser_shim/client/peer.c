@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "proto/link.h"
+#include "tests/unit/keep.h"
 
 /* ---- Keys and certificates, made once a test --------------------------------------------------------------------- */
 
@@ -224,7 +225,7 @@ static struct bytes der_of(X509 *certificate)
     uint8_t *der = NULL;
     int len = i2d_X509(certificate, &der);
     cr_assert_gt(len, 0);
-    return (struct bytes){der, (size_t)len};
+    return (struct bytes){keep(der), (size_t)len};
 }
 
 void peer_start_keyd(struct client_handle *out, enum peer_keyd behaviour)
@@ -238,10 +239,13 @@ void peer_start_keyd(struct client_handle *out, enum peer_keyd behaviour)
         run_keyd(ends[1], behaviour, key);
         _exit(0);
     }
+    X509 *certificate = new_certificate(key, &subject, authority);
     *out = (struct client_handle){
         .fd = ends[0],
         .id = 1,
-        .certificate = der_of(new_certificate(key, &subject, authority)),
+        .certificate = der_of(certificate),
         .ca = der_of(authority->certificate),
     };
+    X509_free(certificate);
+    EVP_PKEY_free(key);
 }

@@ -18,13 +18,20 @@ static void set_up(void)
     signal(SIGPIPE, SIG_IGN); /* as client_main does */
 }
 
-TestSuite(client_tls, .init = set_up);
+static void tear_down(void)
+{
+    client_tls_free(tls);
+    tls = NULL;
+}
+
+TestSuite(client_tls, .init = set_up, .fini = tear_down);
 
 /* Shakes hands with a server under a name, with a handle of a keyd. */
 static enum err shake_as(const char *host, const struct peer_server *server, enum peer_keyd keyd)
 {
     struct client_address address = {.is_ip = strchr("0123456789:", host[0]) != NULL};
     strcpy(address.host, host);
+    tear_down();
     peer_start_keyd(&handle, keyd);
     int fd = peer_start_server(server);
     diag.text[0] = '\0';
