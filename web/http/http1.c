@@ -263,6 +263,7 @@ static void end_response(struct http1 *http1)
     size_t used = consume(http1, buffer_left(&http1->input));
     if (http1->state == HTTP1_CLOSED) return; /* and the input is freed */
     buffer_drop(&http1->input, used);
+    if (buffer_left(&http1->input).len == 0) buffer_free(&http1->input); /* waiting costs little memory */
     if (http1->ended && takes_input(http1)) end_input(http1);
 }
 

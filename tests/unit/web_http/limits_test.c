@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "http1_client.h"
 
@@ -163,4 +164,30 @@ Test(limits, host)
         check(&request, over ? "400" : "200", "host");
         text_free(&request);
     }
+}
+
+Test(limits, log_lines)
+{
+    enum { MANY = 2 * LIMIT_HTTP_LOG_BURST };
+    static const char request[] = "GET /../x HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct rig rig;
+    rig_init(&rig, &(struct rig_config){0});
+    uint64_t begin = clock_monotonic_ms();
+    for (int i = 0; i < MANY; i++) {
+        struct text out = {0};
+        rig_start_http1(&rig);
+        rig_talk(&rig, &out, request, sizeof(request) - 1, sizeof(request));
+        text_free(&out);
+    }
+    rig_end_session(&rig);
+    uint64_t seconds = (clock_monotonic_ms() - begin) / 1000 + 1;
+    char *log = rig_log(&rig);
+    uint64_t lines = 0;
+    for (const char *at = log; (at = strchr(at, '\n')) != NULL; at++) lines++;
+    cr_expect_geq(lines, LIMIT_HTTP_LOG_BURST);
+    cr_expect_leq(lines, LIMIT_HTTP_LOG_BURST + 2 * seconds * LIMIT_HTTP_LOG_PER_SECOND, "%lu", (unsigned long)lines);
+    cr_expect_not_null(strstr(log, "too many requests to log them all withheld="));
+    cr_expect_eq(http_site_counters(rig.site).requests, MANY);
+    free(log);
+    rig_cleanup(&rig);
 }
