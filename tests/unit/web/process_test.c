@@ -419,6 +419,7 @@ Test(process, drains_while_others_still_connect)
     const char *end = ask(ssl, "y\n", "stopping\n");
     cr_assert(strstr(end, "stopping") != NULL, "got '%s'", end);
     AUTO_FD late = connect_to(port);
+    cr_assert_geq(late, 0);
     cr_assert_eq(exit_code(3000), 0);
 }
 
