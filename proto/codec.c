@@ -155,6 +155,35 @@ static enum err check_canonical(struct codec_arena *arena, const Keyward__Wire__
     return memcmp(again, packet, len) == 0 ? ERR_OK : ERR_MALFORMED;
 }
 
+/* Reads one number of at most ten bytes (protobuf's encoding document, "Base 128 Varints"). Returns how many it took, 0
+ * if that is none. */
+static size_t read_varint(uint64_t *out, const uint8_t *data, size_t len)
+{
+    *out = 0;
+    for (size_t i = 0; i < len && i < 10; i++) {
+        *out |= (uint64_t)(data[i] & 0x7f) << (7 * i);
+        if ((data[i] & 0x80) == 0) return i + 1;
+    }
+    return 0;
+}
+
+/* Reads the id and the kind off the front of a packet, which in its one form begins with them: what a channel does not
+ * take is not looked into any further. */
+static enum msg_kind peek(uint64_t *out_id, const uint8_t *packet, size_t len)
+{
+    enum { TAG_ID = 1 << 3, TYPE_BITS = 3, TYPE_BYTES = 2 };
+    size_t at = 0;
+    uint64_t tag;
+    if (packet[0] == TAG_ID) {
+        size_t taken = read_varint(out_id, packet + 1, len - 1);
+        if (taken == 0) return MSG_NONE;
+        at = 1 + taken;
+    }
+    if (read_varint(&tag, packet + at, len - at) == 0) return MSG_NONE;
+    if ((tag & 7) != TYPE_BYTES || tag >> TYPE_BITS > UINT16_MAX) return MSG_NONE;
+    return kind_of_case((Keyward__Wire__Envelope__BodyCase)(tag >> TYPE_BITS));
+}
+
 enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t *packet, size_t len, msg_kinds allowed)
 {
     arena->used = 0;
@@ -162,11 +191,16 @@ enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t 
     memset(out, 0, sizeof *out);
     if (len == 0) return ERR_MALFORMED;
     if (len > LIMIT_PACKET) return ERR_TOO_LARGE;
+    enum msg_kind kind = peek(&out->id, packet, len);
+    if (kind == MSG_NONE) return ERR_MALFORMED;
+    if ((allowed & MSG_BIT(kind)) == 0) {
+        out->kind = kind;
+        return ERR_DENIED;
+    }
 
     Keyward__Wire__Envelope *envelope = keyward__wire__envelope__unpack(&arena->allocator, len, packet);
     if (envelope == NULL) return arena->exhausted ? ERR_TOO_LARGE : ERR_MALFORMED;
-    enum msg_kind kind = kind_of_case(envelope->body_case);
-    if (kind == MSG_NONE) return ERR_MALFORMED;
+    if (kind_of_case(envelope->body_case) != kind) return ERR_MALFORMED;
     const ProtobufCMessage *body = envelope_body(envelope);
     if (envelope->base.n_unknown_fields > 0 || has_unknown_field(body)) return ERR_MALFORMED;
     enum err err = check_canonical(arena, envelope, packet, len);
@@ -176,8 +210,7 @@ enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t 
     out->id = envelope->id;
     err = kinds[kind].decode(arena, out, body);
     if (err != ERR_OK) return err;
-    if (!kinds[kind].check(out)) return ERR_MALFORMED;
-    return (allowed & MSG_BIT(kind)) != 0 ? ERR_OK : ERR_DENIED;
+    return kinds[kind].check(out) ? ERR_OK : ERR_MALFORMED;
 }
 
 /* ---- Encoding --------------------------------------------------------------------------------------------------- */

@@ -26,8 +26,8 @@ void codec_arena_free(struct codec_arena *arena);
 
 /* codec_decode reads one packet. out's spans point into the arena, never into packet. A message has one form on the wire,
  * the one that codec_encode writes: fields in order and once, no default spelled out, no number longer than it has to be.
- * ERR_MALFORMED: not an envelope, an unknown field, another form, a value out of bounds. ERR_DENIED: a well-formed message of a kind
- * that is not in allowed; out->kind and out->id are set. ERR_TOO_LARGE: does not fit the arena. */
+ * ERR_DENIED: a kind that is not in allowed, which is not looked into; out->kind and out->id are set. ERR_MALFORMED: not
+ * an envelope, an unknown field, another form, a value out of bounds. ERR_TOO_LARGE: does not fit the arena. */
 MUST_CHECK enum err codec_decode(struct codec_arena *arena, struct msg *out, const uint8_t *packet, size_t len,
                                  msg_kinds allowed);
 

@@ -292,6 +292,20 @@ Test(codec, kinds_that_are_not_allowed_are_denied)
     }
 }
 
+/* A peer cannot have protobuf-c work on a kind that its channel does not take, whatever is in it. */
+Test(codec, does_not_look_into_a_kind_that_is_not_allowed)
+{
+    static const uint8_t unknown[] = {0x08, 0x05, 0xda, 0x01, 0x03, 0xff, 0xff, 0xff}; /* id 5, field 27 */
+    static const uint8_t kill[] = {0x08, 0x05, 0x9a, 0x05, 0x03, 0xff, 0xff, 0xff};    /* id 5, field 83 */
+    struct codec_arena *none = codec_arena_new(0);
+    cr_expect_eq(codec_decode(none, &out, unknown, sizeof unknown, 0), ERR_MALFORMED);
+    cr_expect_eq(codec_decode(none, &out, kill, sizeof kill, ALL_KINDS & ~MSG_BIT(MSG_KILL)), ERR_DENIED);
+    cr_expect_eq(out.kind, MSG_KILL);
+    cr_expect_eq(out.id, 5);
+    cr_expect_eq(codec_decode(none, &out, kill, sizeof kill, MSG_BIT(MSG_KILL)), ERR_TOO_LARGE, "that needs memory");
+    codec_arena_free(none);
+}
+
 Test(codec, an_arena_that_is_too_small_says_so)
 {
     for (unsigned kind = MSG_NONE + 1; kind < MSG_NUM_KINDS; kind++) {
