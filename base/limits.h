@@ -33,6 +33,7 @@
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
 #define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
 #define LIMIT_KEYD_EVENTS 2048u           /* reports to the broker that wait for it */
+#define LIMIT_KEYD_EVENTS_EACH 64u        /* of them about uses and refusals of one channel */
 
 /* web. */
 #define LIMIT_WORKERS 64u

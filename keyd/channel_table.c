@@ -100,7 +100,7 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
         .keystore = table->keystore,
         .sender = sender,
         .now_ms = clock_monotonic_ms(),
-        .can_report = events_have_room(table->events),
+        .can_report = events_have_room(table->events, channel->grant.id),
     };
     struct answer *answer = &channel->answer;
     dispatch_request(answer, &channel->grant, request, &scene);

@@ -5,9 +5,18 @@
 #define ROOM_REFUSALS (LIMIT_KEYD_EVENTS / 4)
 #define ROOM_USES (LIMIT_KEYD_EVENTS / 2)
 
-bool events_have_room(const struct events *events)
+/* Whether the channel has as many events in the queue as one may have. */
+static bool events_are_many(const struct events *events, uint64_t grant)
 {
-    return events->num < ROOM_USES;
+    size_t num = 0;
+    for (size_t i = 0; i < events->num; i++)
+        num += events->queue[(events->first + i) % LIMIT_KEYD_EVENTS].grant == grant;
+    return num >= LIMIT_KEYD_EVENTS_EACH;
+}
+
+bool events_have_room(const struct events *events, uint64_t grant)
+{
+    return events->num < ROOM_USES && !events_are_many(events, grant);
 }
 
 static size_t events_room(enum grant_event what)
@@ -26,7 +35,8 @@ static size_t events_room(enum grant_event what)
 
 void events_add(struct events *events, const struct keyd_event *event)
 {
-    if (events->num >= events_room(event->what)) {
+    const bool is_end = event->what == GRANT_EVENT_CLOSED || event->what == GRANT_EVENT_CUT;
+    if (events->num >= events_room(event->what) || (!is_end && events_are_many(events, event->grant))) {
         events->lost++;
         return;
     }

@@ -3,7 +3,8 @@
  *
  * Room is kept for what matters more: refusals, which a peer can cause at will, may fill a quarter of it; uses of a
  * handle half of it (beyond, a handle is not served at all, because each of its uses has to be on record); the rest is
- * for channels that end. What does not fit is counted. */
+ * for channels that end. Of uses and refusals of one channel no more than LIMIT_KEYD_EVENTS_EACH wait, so that whoever
+ * uses a handle faster than the broker can hear of it has only that handle refused. What does not fit is counted. */
 #ifndef KEYWARD_KEYD_EVENTS_H
 #define KEYWARD_KEYD_EVENTS_H
 
@@ -20,8 +21,8 @@ struct events {
     uint64_t lost;
 };
 
-/* events_have_room says whether the use of a handle could be reported now. */
-bool events_have_room(const struct events *events);
+/* events_have_room says whether the use of the grant's handle could be reported now. */
+bool events_have_room(const struct events *events, uint64_t grant);
 
 /* events_add queues an event, or counts it as lost. */
 void events_add(struct events *events, const struct keyd_event *event);

@@ -16,8 +16,9 @@ Test(events, keeps_room_for_what_matters_more)
     for (unsigned i = 0; i < 2 * LIMIT_KEYD_EVENTS; i++) add(GRANT_EVENT_REFUSED, i);
     cr_assert_eq(events.num, LIMIT_KEYD_EVENTS / 4, "a flood of refusals took it all");
     cr_assert_eq(events.lost, 2 * LIMIT_KEYD_EVENTS - LIMIT_KEYD_EVENTS / 4);
-    cr_assert(events_have_room(&events));
-    while (events_have_room(&events)) add(GRANT_EVENT_SIGNED, 1);
+    uint64_t handle = 2 * LIMIT_KEYD_EVENTS;
+    cr_assert(events_have_room(&events, handle));
+    while (events_have_room(&events, handle)) add(GRANT_EVENT_SIGNED, handle++);
     cr_assert_eq(events.num, LIMIT_KEYD_EVENTS / 2);
     const uint64_t lost = events.lost;
     for (unsigned i = 0; i < LIMIT_KEYD_EVENTS / 2; i++) add(GRANT_EVENT_CLOSED, i);
@@ -25,6 +26,18 @@ Test(events, keeps_room_for_what_matters_more)
     add(GRANT_EVENT_CUT, 1);
     cr_assert_eq(events.lost, lost + 1);
     cr_assert_eq(events.num, LIMIT_KEYD_EVENTS);
+}
+
+Test(events, of_one_channel_leave_room_for_the_others)
+{
+    for (unsigned i = 0; i < 2 * LIMIT_KEYD_EVENTS_EACH; i++)
+        add(i % 2 == 0 ? GRANT_EVENT_SIGNED : GRANT_EVENT_REFUSED, 1);
+    cr_assert_eq(events.num, LIMIT_KEYD_EVENTS_EACH);
+    cr_assert_eq(events.lost, LIMIT_KEYD_EVENTS_EACH);
+    cr_assert_not(events_have_room(&events, 1));
+    cr_assert(events_have_room(&events, 2), "another handle is not served");
+    add(GRANT_EVENT_CUT, 1);
+    cr_assert_eq(events.num, LIMIT_KEYD_EVENTS_EACH + 1, "its end was not reported");
 }
 
 /* There is room for the end of every channel, whatever handles did before. */
