@@ -86,6 +86,20 @@ static enum err listen_control(int *out_fd, int dir, const char *path, struct di
     return ERR_OK;
 }
 
+static enum err give_to(const struct runtime_dir *runtime_dir, const char *path, const struct user *owner,
+                        struct diag *diag)
+{
+    if (!owner->change) return ERR_OK;
+    if (fchownat(runtime_dir->dir, RUNTIME_CONTROL_SOCKET, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fchown(runtime_dir->dir, owner->uid, owner->gid) == 0) {
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_SYSTEM,
+                    "runtime directory '%s': cannot give it to %s (uid %u): %s; that user has to exist in this user "
+                    "namespace",
+                    path, owner->name, (unsigned)owner->uid, strerror(errno));
+}
+
 enum err runtime_dir_take(struct runtime_dir *out, const char *path, const struct user *owner, struct diag *diag)
 {
     AUTO_FD dir = -1;
@@ -93,15 +107,10 @@ enum err runtime_dir_take(struct runtime_dir *out, const char *path, const struc
     enum err err = lock_dir(&dir, path, owner, diag);
     if (err == ERR_OK) err = listen_control(&out->control, dir, path, diag);
     if (err != ERR_OK) return err;
-    if (owner->change && (fchownat(dir, RUNTIME_CONTROL_SOCKET, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW) != 0 ||
-                          fchown(dir, owner->uid, owner->gid) != 0)) {
-        return diag_set(diag, ERR_SYSTEM,
-                        "runtime directory '%s': cannot give it to %s (uid %u): %s; that user has to "
-                        "exist in this user namespace",
-                        path, owner->name, (unsigned)owner->uid, strerror(errno));
-    }
     out->dir = auto_keep_fd(&dir);
-    return ERR_OK;
+    err = give_to(out, path, owner, diag);
+    if (err != ERR_OK) runtime_dir_leave(out);
+    return err;
 }
 
 void runtime_dir_leave(struct runtime_dir *runtime_dir)

@@ -103,6 +103,25 @@ Test(runtime_dir, is_taken_over_from_a_broker_that_was_killed)
     runtime_dir_leave(&runtime_dir);
 }
 
+/* As where root of a user namespace starts the broker and the namespace does not have the broker's user. */
+Test(runtime_dir, is_left_empty_when_it_cannot_be_given_away)
+{
+    const struct user stranger = {.name = "stranger", .change = true, .uid = 61201, .gid = 61201};
+    struct runtime_dir runtime_dir;
+    struct diag diag = {0};
+    int status;
+    cr_assert_eq(chmod(base, 0777), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (geteuid() == 0 && setuid(61200) != 0) _exit(1);
+        if (runtime_dir_take(&runtime_dir, dir, &stranger, &diag) != ERR_SYSTEM) _exit(2);
+        if (!strstr(diag.text, "cannot give it to stranger (uid 61201): Operation not permitted")) _exit(3);
+        _exit(rmdir(dir) == 0 ? 0 : 4);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+}
+
 Test(runtime_dir, is_refused_when_others_may_enter)
 {
     struct runtime_dir runtime_dir;
