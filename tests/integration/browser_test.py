@@ -46,11 +46,11 @@ class Page(BrowserCase):
             with contextlib.suppress(FileNotFoundError):  # browsers start and end helpers at any time
                 self.assertNotIn("0", processes.status(pid)["Uid"].split(), f"pid {pid} runs as root")
                 self.assertEqual(processes.status(pid)["Seccomp"], "2")
-        [browser] = system.processes("browser")[-1:]
+        [browser] = [process for process in system.processes("browser") if process["name"] == "browser"]
         for namespace in ("net", "mnt", "pid"):
             self.assertIn(namespace, browser["namespaces"])
         if is_root():
-            self.assertNotEqual(os.readlink(f"/proc/{self.browser_pid(system)}/ns/net"), os.readlink("/proc/self/ns/net"))
+            self.assertNotEqual(os.readlink(f"/proc/{system.pid_of('browser')}/ns/net"), os.readlink("/proc/self/ns/net"))
 
     def test_a_screenshot(self):
         directory = tempfile.mkdtemp(dir=self.base)
@@ -69,9 +69,8 @@ class Page(BrowserCase):
     def test_keyd_dies_and_the_browser_comes_back(self):
         system = self.start_browser()
         system.wait_line(FETCHED, BROWSER_S)
-        [keyd] = system.processes("keyd")
         mark = system.mark()
-        processes.kill(keyd["pid"])
+        processes.kill(system.pid_of("keyd"))
         system.wait_line(FETCHED, BROWSER_S, since=mark)
 
     def test_the_browser_dies_and_comes_back_with_another_handle(self):
@@ -79,7 +78,7 @@ class Page(BrowserCase):
         system.wait_line(FETCHED, BROWSER_S)
         [before] = self.browser_handles(system)
         mark = system.mark()
-        processes.kill(self.browser_pid(system))
+        processes.kill(system.pid_of("browser"))
         system.wait_line(FETCHED, BROWSER_S, since=mark)
         [after] = self.browser_handles(system)
         self.assertNotEqual(before["handle"], after["handle"])
@@ -87,19 +86,12 @@ class Page(BrowserCase):
     def browser_pids(self, system):
         return [pid for pid in system.pids() if processes.name(pid).startswith("chromium")]
 
-    def browser_pid(self, system):
-        """Chromium's first process: the one whose parent is no Chromium."""
-        browsers, table = self.browser_pids(system), processes.parents()
-        [first] = [pid for pid in browsers if table[pid][0] not in browsers]
-        return first
-
     def test_the_shim_dies_and_all_of_it_comes_back(self):
         system = self.start_browser()
         system.wait_line(FETCHED, BROWSER_S)
         old = self.browser_pids(system)
-        [shim] = system.processes("browser-shim")
         mark = system.mark()
-        processes.kill(shim["pid"])
+        processes.kill(system.pid_of("browser-shim"))
         system.wait_line(FETCHED, BROWSER_S, since=mark)
         self.assertEqual(set(old) & set(self.browser_pids(system)), set(), "the old browser is still there")
 

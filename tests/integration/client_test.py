@@ -4,6 +4,7 @@ import json
 import os
 
 import certificates
+import processes
 import wire
 from keyward import ORDINARY, SharedSystemCase, System, for_each_user, is_root
 
@@ -71,8 +72,8 @@ class Client(SharedSystemCase):
 
     def test_no_handle_stays_behind(self):
         self.shim("get", self.system.url + "/hello")
-        left = [handle for handle in self.system.status()["handles"] if handle["purpose"] == "tls-client"]
-        self.assertEqual(left, [])
+        left = lambda: [handle for handle in self.system.status()["handles"] if handle["purpose"] == "tls-client"]
+        processes.wait_until(lambda: left() == [], 10, lambda: f"still there: {left()}")
 
 
 if is_root():

@@ -240,6 +240,11 @@ class System:
         """The status of those processes whose name starts with prefix."""
         return [process for process in self.status()["processes"] if process["name"].startswith(prefix)]
 
+    def pid_of(self, name):
+        """The pid of the one process that status calls so: "keyd", "web[0]", "browser"."""
+        [process] = [process for process in self.status()["processes"] if process["name"] == name]
+        return process["pid"]
+
 
 class SystemCase(unittest.TestCase):
     """A test case with a temporary directory and the programs in it. Systems started by start() are stopped after it."""

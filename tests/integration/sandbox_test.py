@@ -123,10 +123,10 @@ if is_root():
                         self.assertEqual(odd, set())
 
         def test_keyds_sockets_are_channels(self):
-            [keyd] = self.system.processes("keyd")
+            keyd = self.system.pid_of("keyd")
             with open("/proc/net/unix", encoding="ascii", errors="replace") as table:
                 local = {line.split()[6] for line in table.readlines()[1:]}
-            sockets = [what[len("socket:["):-1] for what in processes.descriptors(keyd["pid"]).values()
+            sockets = [what[len("socket:["):-1] for what in processes.descriptors(keyd).values()
                        if what.startswith("socket:")]
             self.assertGreaterEqual(len(sockets), 2)
             for inode in sockets:

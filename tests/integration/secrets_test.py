@@ -96,20 +96,20 @@ def memory_tests(uid_of_system):
                 self.assertTrue([seen for seen in looked_at if seen.startswith(name)], f"no {name} in {looked_at}")
 
             # The same search finds what web has to have: the public key.
-            web = self.system.processes("web")[0]["pid"]
+            web = self.system.pid_of("web[0]")
             self.assertIn("public", processes.search_memory(web, {"public": PUBLIC_X})[0])
 
             self.check_arguments_and_environments()
             self.check_log()
-            [browser] = [process["pid"] for process in self.system.processes("browser") if process["name"] == "browser"]
-            self.assertGreater(self.check_files(self.system.runtime, f"/proc/{browser}/root/home"), 5)
+            profile = f"/proc/{self.system.pid_of('browser')}/root/home"
+            self.assertGreater(self.check_files(self.system.runtime, profile), 5)
 
         def test_keyds_secret_memory_is_closed_even_to_root(self):
             self.assertTrue(self.system.status()["secret_memory"], "this kernel offers memfd_secret")
-            [keyd] = self.system.processes("keyd")
-            with open(f"/proc/{keyd['pid']}/maps", encoding="ascii") as maps:
+            keyd = self.system.pid_of("keyd")
+            with open(f"/proc/{keyd}/maps", encoding="ascii") as maps:
                 self.assertIn("secretmem", maps.read())
-            found, searched = processes.search_memory(keyd["pid"], FORMS)
+            found, searched = processes.search_memory(keyd, FORMS)
             self.assertGreater(searched, 100_000)
             # The published key is a constant of the test's keyd: in its program file, and nowhere else.
             left = {form: [place for place in places if not place.endswith("/keyd")] for form, places in found.items()}
