@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "web/chain_strength.h"
 #include "web/tls_refusal.h"
 #include "web/trust.h"
 
@@ -66,6 +67,10 @@ static int verify_client(X509_STORE_CTX *store, void *unused)
         return 0;
     }
     const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
+    if (!chain_strength_check(handshake->refused, sizeof handshake->refused, chain)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+        return 0;
+    }
     if (certificate_describe(handshake->certificate, sk_X509_value(chain, 0)) != ERR_OK) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);

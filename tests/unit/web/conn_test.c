@@ -151,6 +151,27 @@ Test(conn, refuses_a_server_certificate_as_client)
     pki_free(&client);
 }
 
+Test(conn, refuses_weak_certificates)
+{
+    struct pki_request request = {.name = "weak", .issuer = &rig.client_ca, .rsa_bits = 1024};
+    struct pki_cert small = pki_make(&request);
+    rig_connect(&rig, SERVICE_ECHO, &small);
+    cr_assert(rig_refused(&rig, "certificate too weak: RSA key of less than 2048 bits (subject CN=weak)"), "%s",
+              rig.log);
+    request = (struct pki_request){.name = "old", .issuer = &rig.client_ca, .sha1 = true};
+    struct pki_cert old = pki_make(&request);
+    rig_connect(&rig, SERVICE_ECHO, &old);
+    cr_assert(rig_refused(&rig, "certificate too weak: signed with SHA-1 (subject CN=old)"), "%s", rig.log);
+    request = (struct pki_request){.name = "good", .issuer = &rig.client_ca, .rsa_bits = 2048};
+    struct pki_cert good = pki_make(&request);
+    rig_connect(&rig, SERVICE_ECHO, &good);
+    cr_assert(rig_wait_client(&rig));
+    expect_echo("rsa");
+    pki_free(&small);
+    pki_free(&old);
+    pki_free(&good);
+}
+
 /* A chain of so many certificates, of which the first alone matters. */
 static void connect_with_chain(unsigned num_certificates)
 {

@@ -1,6 +1,7 @@
 #include "tests/unit/web/pki.h"
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
 #include <openssl/evp.h>
@@ -8,6 +9,7 @@
 #include <openssl/nid.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -21,6 +23,17 @@ static EVP_PKEY *make_key(int curve)
     EC_KEY *ec = EC_KEY_new_by_curve_name(curve != 0 ? curve : NID_X9_62_prime256v1);
     EVP_PKEY *key = EVP_PKEY_new();
     CHECK(ec != NULL && key != NULL && EC_KEY_generate_key(ec) && EVP_PKEY_assign_EC_KEY(key, ec));
+    return key;
+}
+
+static EVP_PKEY *make_rsa_key(int bits)
+{
+    RSA *rsa = RSA_new();
+    BIGNUM *e = BN_new();
+    EVP_PKEY *key = EVP_PKEY_new();
+    CHECK(rsa != NULL && e != NULL && key != NULL && BN_set_word(e, RSA_F4) &&
+          RSA_generate_key_ex(rsa, bits, e, NULL) && EVP_PKEY_assign_RSA(key, rsa));
+    BN_free(e);
     return key;
 }
 
@@ -46,7 +59,8 @@ static void set_serial(X509 *x509)
 
 struct pki_cert pki_make(const struct pki_request *request)
 {
-    struct pki_cert cert = {.key = keep(make_key(request->curve)), .x509 = keep(X509_new())};
+    struct pki_cert cert = {.x509 = keep(X509_new())};
+    cert.key = keep(request->rsa_bits != 0 ? make_rsa_key(request->rsa_bits) : make_key(request->curve));
     const struct pki_cert *issuer = request->issuer != NULL ? request->issuer : &cert;
     CHECK(cert.x509 != NULL && X509_set_version(cert.x509, 2) && X509_set_pubkey(cert.x509, cert.key));
     set_serial(cert.x509);
@@ -59,7 +73,7 @@ struct pki_cert pki_make(const struct pki_request *request)
     add_extension(cert.x509, NID_key_usage, request->is_ca ? "critical,keyCertSign" : "critical,digitalSignature");
     if (!request->is_ca && request->eku >= 0)
         add_extension(cert.x509, NID_ext_key_usage, OBJ_nid2sn(request->eku != 0 ? request->eku : NID_client_auth));
-    CHECK(X509_sign(cert.x509, issuer->key, EVP_sha256()));
+    CHECK(X509_sign(cert.x509, issuer->key, request->sha1 ? EVP_sha1() : EVP_sha256()));
     uint8_t *der = NULL;
     int len = i2d_X509(cert.x509, &der);
     CHECK(len > 0);

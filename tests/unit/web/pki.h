@@ -19,6 +19,8 @@ struct pki_request {
     bool is_ca;
     int eku;           /* a NID; 0: NID_client_auth; -1: no such extension */
     int curve;         /* a NID; 0: NID_X9_62_prime256v1 */
+    int rsa_bits;      /* 0: a curve */
+    bool sha1;         /* instead of SHA-256 */
     long not_before_s; /* from now */
     long not_after_s;  /* from now; 0: an hour */
 };
