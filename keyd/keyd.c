@@ -51,8 +51,8 @@ static enum err send_status(struct keyd *keyd)
 static void keyd_tell_broker(void *context)
 {
     struct keyd *keyd = context;
-    enum err err = events_send(&keyd->events, &keyd->broker);
-    if (err == ERR_OK) err = send_status(keyd);
+    enum err err = send_status(keyd); /* first: a flood of events would never let it through */
+    if (err == ERR_OK) err = events_send(&keyd->events, &keyd->broker);
     if (err == ERR_AGAIN)
         ev_io_start(keyd->loop, &keyd->writable);
     else

@@ -189,6 +189,31 @@ Test(hostile, a_deaf_broker_stops_handles_only)
     peer_stop(&peer);
 }
 
+/* Or whoever floods a handle would keep the status from the operator. */
+Test(hostile, a_flood_of_events_does_not_hold_up_the_status)
+{
+    struct peer peer;
+    peer_start(&peer);
+    struct link handles[8];
+    for (size_t i = 0; i < 8; i++) handles[i] = peer_grant(&peer, i + 1, PURPOSE_TLS_CLIENT, 0, 1);
+    struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 1), answer;
+    for (unsigned i = 0; i < 8 * 100; i++) cr_assert_eq(peer_ask(&peer, &handles[i % 8], &answer, &request), ERR_OK);
+    const struct msg query = {.kind = MSG_STATUS_QUERY, .id = 9};
+    cr_assert_eq(link_send(&peer.broker, &query, NULL, 0), ERR_OK);
+
+    unsigned events_after = 0;
+    bool told = false;
+    struct msg msg;
+    struct packet_extra extra;
+    while (channel_wait(peer.broker.fd, 500) == ERR_OK && link_recv(&peer.broker, &msg, &extra, peer.arena) == ERR_OK) {
+        told = told || msg.kind == MSG_KEYD_STATUS;
+        events_after += told && msg.kind == MSG_KEYD_EVENT;
+    }
+    cr_assert(told);
+    cr_assert_gt(events_after, 0, "every event went before the status");
+    cr_assert_eq(peer_stop(&peer), 0);
+}
+
 static void pause_keyd(const struct peer *peer)
 {
     int status;
