@@ -2,6 +2,7 @@
 
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
+#include <linux/netlink.h>
 #include <sys/socket.h>
 
 #include "base/sandbox_rules.h"
@@ -24,6 +25,8 @@ const struct sandbox_policy shim_policy = {
 
 #define DENY(call, why) SANDBOX_ROW_EPERM(call, why)
 #define DENY_SOCKET(family, why) SANDBOX_ROW_EPERM_IF(socket, why, SANDBOX_IS_INT(0, family))
+#define DENY_NETLINK(protocol, why) \
+    SANDBOX_ROW_EPERM_IF(socket, why, SANDBOX_IS_INT(0, AF_NETLINK), SANDBOX_IS_INT(2, protocol))
 
 /* A browser is a foreign program that changes with every version: what it may do cannot be listed, what it has no
  * business with can. Its own sandbox, which is much narrower, goes on top of this in its renderers: it needs clone and
@@ -62,6 +65,9 @@ static const struct sandbox_rule launcher_rules[] = {
     DENY_SOCKET(AF_TIPC, "not spoken by any browser"),
     DENY_SOCKET(AF_CAN, "not spoken by any browser"),
     DENY_SOCKET(AF_BLUETOOTH, "radio; nothing in a kiosk asks for it"),
+    /* In a user namespace of its own, which it may make, it would have the rights for these. */
+    DENY_NETLINK(NETLINK_NETFILTER, "packet filters: a large part of the kernel that no browser has to do with"),
+    DENY_NETLINK(NETLINK_XFRM, "IPsec"),
 
     /* The kernel's own workings. */
     DENY(bpf, "programs for the kernel"),

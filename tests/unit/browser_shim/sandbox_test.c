@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -68,6 +69,24 @@ Test(sandbox, a_browser_gets_no_socket_that_leaves_its_network)
     }
     int inet6 = AF_INET6;
     struct probe_report report = probe_call(&browser, open_socket, &inet6);
+    cr_expect_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
+}
+
+static long open_netlink(void *context)
+{
+    return socket(AF_NETLINK, SOCK_RAW, *(const int *)context) >= 0 ? 0 : -errno;
+}
+
+Test(sandbox, a_browser_may_look_at_the_network_and_not_at_packet_filters)
+{
+    int refused[] = {NETLINK_NETFILTER, NETLINK_XFRM};
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct probe_report report = probe_call(&browser, open_netlink, &refused[i]);
+        cr_expect(report.result == PROBE_ERRNO && report.error == EPERM, "protocol %d: %s", refused[i],
+                  probe_describe(&report));
+    }
+    int route = NETLINK_ROUTE;
+    struct probe_report report = probe_call(&browser, open_netlink, &route);
     cr_expect_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
 }
 
