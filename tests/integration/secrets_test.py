@@ -122,6 +122,19 @@ def memory_tests(uid_of_system):
 if is_root():
     MemoryOfRootsSystem = memory_tests(ROOT)
     MemoryOfAUsersSystem = memory_tests(users()[1])
+
+    class Leaking(SystemCase):
+        """The benchmark's web has the key inside it: the search must find it there."""
+
+        replaced = {"keyd": "tests/keyd_known_key/keyd", "web": "tests/bench/web_in_process"}
+
+        def test_a_web_with_the_key_in_it_is_found_out(self):
+            system = self.start("--listen", "127.0.0.1:0", "--no-browser", "--workers", "1")
+            system.run("browser-shim", "get", system.url + "/hello", "--runtime-dir", system.runtime)
+            found, _ = processes.search_memory(system.pid_of("web[0]"), FORMS)
+            self.assertIn("words", found, "BoringSSL's own form of the key, in the heap")
+            self.assertTrue([place for place in found["words"] if not place.endswith("/web")])
+
 else:
 
     class MemoryAsSeenByTheSameUser(SecretsCase):
