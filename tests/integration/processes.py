@@ -7,6 +7,7 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+MEMFD_SECRET = 447  # the same number on every architecture that has it
 
 
 def become_subreaper():
@@ -123,6 +124,16 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def kernel_has_secret_memory():
+    """Whether memfd_secret(2) works: before Linux 6.5 it has to be switched on at boot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(MEMFD_SECRET, 0)
+    if fd < 0:
+        return False
+    os.close(fd)
+    return True
 
 
 MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (....) \S+ \S+ \S+\s*(.*)")

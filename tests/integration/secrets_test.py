@@ -105,7 +105,9 @@ def memory_tests(uid_of_system):
             self.assertGreater(self.check_files(self.system.runtime, profile), 5)
 
         def test_keyds_secret_memory_is_closed_even_to_root(self):
-            self.assertTrue(self.system.status()["secret_memory"], "this kernel offers memfd_secret")
+            self.assertEqual(self.system.status()["secret_memory"], processes.kernel_has_secret_memory())
+            if not processes.kernel_has_secret_memory():
+                return  # then the keys are in locked memory, which root can read
             keyd = self.system.pid_of("keyd")
             with open(f"/proc/{keyd}/maps", encoding="ascii") as maps:
                 self.assertIn("secretmem", maps.read())
