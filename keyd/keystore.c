@@ -120,7 +120,8 @@ static enum err issue(struct keystore *keystore, struct certificate_spec *spec, 
 
 static enum err issue_all(struct keystore *keystore, const struct keyd_setup *setup, uint64_t now_s)
 {
-    const uint64_t not_before = now_s - BACKDATE_S;
+    const uint64_t not_before =
+        now_s > BACKDATE_S ? now_s - BACKDATE_S : 0; /* a machine without a clock starts in 1970 */
     const uint64_t ca_end = now_s + setup->ca_lifetime_s;
     uint64_t leaf_end = now_s + setup->leaf_lifetime_s;
     if (leaf_end > ca_end) leaf_end = ca_end;

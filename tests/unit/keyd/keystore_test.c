@@ -47,6 +47,16 @@ static struct keystore *make_usual(void)
     return make(&setup, clock_wall_s());
 }
 
+/* A kiosk without a battery for its clock wakes up in 1970. */
+Test(keystore, is_made_in_the_first_minutes_of_the_epoch)
+{
+    const struct keyd_setup setup = usual_setup();
+    struct keystore *keystore = make(&setup, 10);
+    cr_assert_eq(keystore_info(keystore, KEY_SERVER)->not_before, 0);
+    cr_assert_eq(keystore_info(keystore, KEY_SERVER)->not_after, 10 + 3600);
+    keystore_free(keystore);
+}
+
 Test(keystore, chains_hold_for_their_purpose_alone)
 {
     struct keystore *keystore = make_usual(), *other = make_usual();
