@@ -62,7 +62,10 @@ static enum err belongings_open(struct belongings *out, const struct shim_setup 
     if (setup->xauthority[0] != '\0') {
         out->xauthority = open(setup->xauthority, O_RDONLY | O_CLOEXEC);
         if (out->xauthority < 0) {
-            return diag_set(diag, ERR_NOT_FOUND, "X authority file '%s': %s", setup->xauthority, strerror(errno));
+            return diag_set(diag, ERR_NOT_FOUND,
+                            "X authority file '%s': %s; start the broker as the user whose display it is, or add "
+                            "--headless",
+                            setup->xauthority, strerror(errno));
         }
     }
     return ERR_OK;
