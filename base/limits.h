@@ -28,6 +28,7 @@
 /* keyd. */
 #define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
 #define LIMIT_CA_LIFETIME_S (398u * 86400u)
+#define LIMIT_HANDLE_LINES 100u           /* log lines a second of what handles are used for */
 #define LIMIT_HANDLE_LIFETIME_S 3600u     /* a command-line client's handle */
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */

@@ -2,6 +2,7 @@
 #ifndef KEYWARD_BROKER_BROKER_H
 #define KEYWARD_BROKER_BROKER_H
 
+#include "base/log_rate.h"
 #include "broker/config.h"
 #include "broker/control.h"
 #include "broker/handles.h"
@@ -65,6 +66,7 @@ struct broker {
     struct process processes[LIMIT_PROCESSES]; /* keyd, the web workers, the shim */
     size_t num_processes;
     struct handles handles;
+    struct log_rate handle_log;
     struct identity identity;
     uint64_t renew_at; /* when keyd is to make new keys; 0: never */
     int page_listener; /* from the browser's namespace; -1: none */

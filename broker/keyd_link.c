@@ -74,11 +74,15 @@ static void forget_grant(struct broker *broker, uint64_t id)
 }
 
 /* The uid is looked up here: keyd sees it from inside its own user namespace, where other users have no number. */
-static void log_event(const struct broker *broker, const char *what, const struct handle *handle, uint32_t pid,
+/* A handle's holder decides how often it is used; the counters count all of it. */
+static void log_event(struct broker *broker, const char *what, const struct handle *handle, uint32_t pid,
                       const char *reason)
 {
     struct procfs_process sender;
     char uid[16] = "?";
+    uint64_t withheld;
+    if (!log_rate_admit(&broker->handle_log, &withheld, clock_monotonic_ms(), LIMIT_HANDLE_LINES)) return;
+    if (withheld > 0) log_line("too many uses of handles to log them all withheld=%llu", (unsigned long long)withheld);
     if (procfs_read(&sender, &broker->procfs, (pid_t)pid) == ERR_OK)
         snprintf(uid, sizeof uid, "%u", (unsigned)sender.uid);
     log_line("handle %s id=%llu label=%s pid=%u uid=%s%s%s", what, (unsigned long long)handle->id,

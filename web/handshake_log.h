@@ -2,7 +2,7 @@
 #ifndef KEYWARD_WEB_HANDSHAKE_LOG_H
 #define KEYWARD_WEB_HANDSHAKE_LOG_H
 
-#include "web/log_rate.h"
+#include "base/log_rate.h"
 #include "web/tls_refusal.h"
 
 /* Zero state: nothing logged yet. */

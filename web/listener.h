@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "proto/message.h"
 #include "web/conn.h"
-#include "web/log_rate.h"
+#include "base/log_rate.h"
 
 struct listener {
     ev_io io;

@@ -34,6 +34,19 @@ static void say(struct msg msg)
     if (link_send(&link_up, &msg, NULL, 0) != ERR_OK) exit(1);
 }
 
+/* As when a handle is used faster than anybody reads, and once more when it has become quiet. */
+static void report_uses(uint64_t grant)
+{
+    const struct msg use = {.kind = MSG_KEYD_EVENT, .keyd_event = {.grant = grant, .what = GRANT_EVENT_SIGNED}};
+    for (unsigned i = 0; i < 10 * LIMIT_HANDLE_LINES;) {
+        enum err err = link_send(&link_up, &use, NULL, 0);
+        if (err == ERR_OK) i++;
+        if (err != ERR_OK && err != ERR_AGAIN) exit(1);
+    }
+    sleep(2);
+    say(use);
+}
+
 static void be_keyd(const struct msg *msg)
 {
     static const uint8_t der[] = {0x30, 0x00};
@@ -53,6 +66,8 @@ static void be_keyd(const struct msg *msg)
         say((struct msg){.kind = MSG_KEYD_EVENT,
                          .keyd_event = {.grant = msg->keyd_grant.grant, .what = GRANT_EVENT_CUT, .pid = 1}});
     }
+    if (msg->kind == MSG_KEYD_GRANT && grants == 1 && strcmp(script, "reports") == 0)
+        report_uses(msg->keyd_grant.grant);
     if (msg->kind == MSG_STATUS_QUERY && strcmp(script, "dies") == 0) abort();
     if (msg->kind == MSG_STATUS_QUERY) say((struct msg){.kind = MSG_KEYD_STATUS, .id = msg->id});
 }

@@ -244,6 +244,14 @@ Test(life_cycle, answers_a_status_although_a_worker_does_not)
     stop();
 }
 
+Test(life_cycle, counts_the_uses_of_handles_that_are_too_many_to_log)
+{
+    direct("keyd", "reports");
+    start();
+    expect_line("too many uses of handles to log them all withheld=");
+    stop();
+}
+
 Test(life_cycle, takes_all_with_it_when_it_is_killed)
 {
     char byte;

@@ -1,4 +1,4 @@
-#include "web/log_rate.h"
+#include "base/log_rate.h"
 
 bool log_rate_admit(struct log_rate *rate, uint64_t *out_withheld, uint64_t now_ms, unsigned per_second)
 {

@@ -1,6 +1,6 @@
 /* Log lines that a peer can cause at will: so many a second, then only their number. */
-#ifndef KEYWARD_WEB_LOG_RATE_H
-#define KEYWARD_WEB_LOG_RATE_H
+#ifndef KEYWARD_BASE_LOG_RATE_H
+#define KEYWARD_BASE_LOG_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
