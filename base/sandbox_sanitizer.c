@@ -1,5 +1,6 @@
 /* FOR SANITIZER BUILDS ONLY (--config=asan, --config=fuzz): the one place where a build widens a sandbox. The file is
  * compiled in by those configurations and by nothing at run time; no other build contains it. */
+#include <sanitizer/common_interface_defs.h>
 #include <sys/syscall.h>
 
 #include "base/sandbox_rules.h"
@@ -24,14 +25,23 @@ const struct sandbox_rule sandbox_sanitizer_rules[] = {
     SANDBOX_ROW(madvise, "the runtime's shadow memory"),
     SANDBOX_ROW(munmap, "the runtime's allocator"),
     SANDBOX_ROW_IF(mmap, "the runtime's allocator", SANDBOX_WITHOUT(2, PROT_EXEC)),
+    SANDBOX_ROW_ENOSYS(open, "a report looks for the process's mappings, and takes those that were read at the start"),
 };
 
 const size_t sandbox_num_sanitizer_rules = sizeof(sandbox_sanitizer_rules) / sizeof(sandbox_sanitizer_rules[0]);
 
-/* The runtime looks for this function. Looking for leaks needs clone and ptrace at exit, which no sandbox allows. */
+/* The runtime looks for this function. Looking for leaks needs clone and ptrace at exit, names for a report's addresses a
+ * program (llvm-symbolizer), its colours an ioctl, which no sandbox allows. Reports have module+offset instead of lines. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0";
+    return "detect_leaks=0:symbolize=0:color=never";
+}
+
+/* For the reports: the mappings, while there still is a /proc. */
+__attribute__((constructor)) static void sandbox_sanitizer_prepare(void)
+{
+    __sanitizer_sandbox_arguments nothing = {0};
+    __sanitizer_sandbox_on_notify(&nothing);
 }
