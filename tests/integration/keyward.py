@@ -144,8 +144,14 @@ class System:
             self.kill_all()
             raise AssertionError(f"the broker did not stop within {STOP_S} s; running: {left}") from None
         self.expect_nothing_left(begun + STOP_S - time.monotonic())
+        self.expect_no_report()
         if code != 0:
             raise AssertionError(f"the broker exited with {code}\n{self.log()}")
+
+    def expect_no_report(self):
+        """A sanitizer's report fails the test, even if the process was replaced and nobody missed it (--config=asan)."""
+        if re.search(r"ERROR: \w+Sanitizer|runtime error: ", self.log()):
+            raise AssertionError(f"a sanitizer reports:\n{self.log()}")
 
     def expect_nothing_left(self, timeout):
         def gone():
