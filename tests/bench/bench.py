@@ -4,7 +4,7 @@ Server CPU for a full TLS 1.3 handshake with a client certificate and one GET, o
   keyward     web and keyd together, as they ship
   in-process  the same web with the key inside it (a benchmark build; nothing ships it)
   nginx       Debian's, mutual TLS, P-256, one worker
-in rounds that take turns; then how long a launch takes and how much memory all processes have.
+in rounds that take turns, each server on one core and the load on the others; then how long a launch takes and how much memory all processes have.
 """
 
 import argparse
@@ -51,6 +51,21 @@ http {{
 """
 
 
+def server_cpu():
+    return min(os.sched_getaffinity(0))
+
+
+def load_cpus():
+    return os.sched_getaffinity(0) - {server_cpu()} or {server_cpu()}
+
+
+def pin(pids):
+    """All threads of a server onto one core: what one core can serve is the question."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(task), {server_cpu()})
+
+
 class Client:
     """What every server is asked by: a certificate from a CA that all of them trust."""
 
@@ -60,7 +75,8 @@ class Client:
 
     def load(self, port, server_ca, connections, parallel):
         subprocess.run([keyward.runfile(LOAD), str(port), "/hello", server_ca, self.certificate, self.key,
-                        str(connections), str(parallel)], check=True)
+                        str(connections), str(parallel)], check=True,
+                       preexec_fn=lambda: os.sched_setaffinity(0, load_cpus()))
 
 
 class Keyward:
@@ -120,6 +136,7 @@ def measure_cpu(servers, client, options):
     """Returns {name: [microseconds a handshake, one for each round]}."""
     found = {server.name: [] for server in servers}
     for server in servers:
+        pin(server.pids)
         client.load(server.port, server.ca, 200, options.parallel)  # warm
     for number in range(options.rounds):
         # Each round begins with another server, so that none always follows the same neighbour.
@@ -132,7 +149,7 @@ def measure_cpu(servers, client, options):
 
 def print_cpu(found, options):
     print(f"\nServer CPU for a full TLS 1.3 mutual handshake and one GET, {options.rounds} rounds of "
-          f"{options.connections} connections, {options.parallel} at a time\n")
+          f"{options.connections} connections, {options.parallel} at a time, the server on one core\n")
     print(f"{'':12} {'median us':>10} {'min':>8} {'max':>8} {'to in-process':>28} {'to nginx':>28}")
     for name, rounds in found.items():
         ratios = [describe_ratios(rounds, found.get(other)) for other in ("in-process", "nginx")]
