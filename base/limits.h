@@ -3,10 +3,13 @@
 #define KEYWARD_BASE_LIMITS_H
 
 /* Channels. */
-#define LIMIT_PACKET 65536u               /* bytes in one packet, any channel */
-#define LIMIT_SIGN_PACKET 1024u           /* bytes in one packet, a signing channel */
-#define LIMIT_PACKET_FDS 4u               /* descriptors with one packet */
-#define LIMIT_DECODE_ARENA (512u * 1024u) /* the fullest valid packet, decoded */
+#define LIMIT_PACKET 65536u     /* bytes in one packet, any channel */
+#define LIMIT_SIGN_PACKET 1024u /* bytes in one packet, a signing channel */
+#define LIMIT_TRANSCRIPT 16384u /* bytes of a handshake's messages, ClientHello to the client's Certificate */
+#define LIMIT_TRANSCRIPT_PACKET (LIMIT_TRANSCRIPT + 64u) /* bytes in one packet, a signing channel that carries them */
+#define LIMIT_PACKET_FDS 4u                              /* descriptors with one packet */
+#define LIMIT_DECODE_ARENA (512u * 1024u)                /* the fullest valid packet, decoded */
+#define LIMIT_SIGN_ARENA (48u * 1024u)                   /* the same for a signing channel */
 
 /* Fields. */
 #define LIMIT_LABEL 64u
@@ -35,6 +38,9 @@
 #define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
 #define LIMIT_KEYD_EVENTS 2048u           /* reports to the broker that wait for it */
 #define LIMIT_KEYD_EVENTS_EACH 64u        /* of them about uses and refusals of one channel */
+#define LIMIT_KEYD_CATCH_UP 128u          /* packets read from one server channel because a browser came first */
+#define LIMIT_KEYD_SIGNED 1024u           /* a server channel's signatures that an expectation may refer to */
+#define LIMIT_KEYD_EXPECTATIONS 512u      /* client signatures that one server channel's handshakes wait for */
 
 /* web. */
 #define LIMIT_WORKERS 64u
@@ -42,6 +48,7 @@
 #define LIMIT_CONNECTIONS 16384u /* for each worker */
 #define LIMIT_HANDSHAKES 2048u   /* of them, those whose client is not known yet; beyond: the oldest is cut */
 #define LIMIT_SIGN_PENDING 4096u /* signatures a worker waits for */
+#define LIMIT_EXPECT_PENDING 64u /* handshakes whose messages wait because the channel to keyd is full */
 #define LIMIT_CLIENT_CHAIN 10u   /* certificates a client may send */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 
@@ -88,6 +95,8 @@
 #define DEADLINE_WRITE_MS 30000u
 #define DEADLINE_IDLE_MS 60000u
 #define DEADLINE_SIGN_MS 5000u
+#define DEADLINE_SIGNED_MS 5000u      /* from keyd's signature for a server to the expectation that refers to it */
+#define DEADLINE_EXPECTATION_MS 5000u /* from an expectation to the browser's request that it stands for */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */

@@ -126,10 +126,10 @@ void keyd_begin(struct broker *broker, struct process *keyd);
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg);
 void keyd_ended(struct broker *broker);
 
-/* keyd_grant makes a channel to keyd. out_end is the holder's end, the caller's to close. ERR_AGAIN: keyd is not there
- * now. ERR_TOO_LARGE: too many. */
-MUST_CHECK enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, enum purpose purpose,
-                               const char *label, uint32_t lifetime_s, uint64_t max_signatures);
+/* keyd_grant makes a channel to keyd on these terms, whose number it chooses. out_end is the holder's end, the caller's to
+ * close. ERR_AGAIN: keyd is not there now. ERR_TOO_LARGE: too many. */
+MUST_CHECK enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end,
+                               const struct keyd_grant *terms);
 void keyd_revoke(struct broker *broker, uint64_t handle);
 
 /* ---- web: broker/web_link.c ---- */

@@ -129,8 +129,12 @@ static void answer_mint(struct broker *broker, struct control_client *client, ui
     AUTO_FD end = -1;
     uint64_t handle;
     const struct keyd_identity *identity = &broker->identity.value;
-    enum err err =
-        keyd_grant(broker, &handle, &end, PURPOSE_TLS_CLIENT, mint->label, mint->lifetime_s, mint->max_signatures);
+    enum err err = keyd_grant(broker, &handle, &end,
+                              &(struct keyd_grant){.purpose = PURPOSE_TLS_CLIENT,
+                                                   .label = mint->label,
+                                                   .lifetime_s = mint->lifetime_s,
+                                                   .max_signatures = mint->max_signatures,
+                                                   .server = mint->server});
     if (err == ERR_AGAIN) {
         reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");
         return;
@@ -139,8 +143,8 @@ static void answer_mint(struct broker *broker, struct control_client *client, ui
         reply_failed(client, id, err, "too many handles are out; revoke some, see broker handle list");
         return;
     }
-    log_line("handle minted id=%llu label=%s lifetime_s=%u", (unsigned long long)handle, log_quote(mint->label),
-             (unsigned)mint->lifetime_s);
+    log_line("handle minted id=%llu label=%s server=%s lifetime_s=%u", (unsigned long long)handle,
+             log_quote(mint->label), log_quote(mint->server), (unsigned)mint->lifetime_s);
     const struct msg msg = {
         .kind = MSG_HANDLE_MINTED,
         .id = id,

@@ -155,8 +155,7 @@ void keyd_ended(struct broker *broker)
     control_check_round(broker);
 }
 
-enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, enum purpose purpose, const char *label,
-                    uint32_t lifetime_s, uint64_t max_signatures)
+enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, const struct keyd_grant *terms)
 {
     int ends[2];
     struct process *keyd = broker_keyd(broker);
@@ -166,20 +165,11 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, e
     AUTO_FD lower = ends[1];
     /* Before anybody can send: the kernel names only senders of packets that are sent after this. */
     if (channel_want_sender(upper) != ERR_OK) return ERR_SYSTEM;
-    const struct handle *handle =
-        handles_add(&broker->handles, purpose, label, lifetime_s, max_signatures, clock_monotonic_ms());
+    const struct handle *handle = handles_add(&broker->handles, terms->purpose, terms->label, terms->lifetime_s,
+                                              terms->max_signatures, clock_monotonic_ms());
     if (!handle) return ERR_TOO_LARGE;
-    const struct msg msg = {
-        .kind = MSG_KEYD_GRANT,
-        .keyd_grant =
-            {
-                .grant = handle->id,
-                .purpose = purpose,
-                .label = handle->label,
-                .lifetime_s = lifetime_s,
-                .max_signatures = max_signatures,
-            },
-    };
+    struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};
+    msg.keyd_grant.grant = handle->id;
     *out_handle = handle->id;
     process_send(broker, keyd, &msg, &upper, 1);
     *out_end = auto_keep_fd(&lower);

@@ -83,8 +83,5 @@ void print_status(FILE *out, const struct system_status *status)
                 status->secret_memory ? "secret memory (memfd_secret)"
                                       : "locked memory: the kernel has no memfd_secret");
     }
-    if (status->browser_digest_unbound) {
-        fprintf(out, "note: the browser's digests are not bound to their handshakes; its handle is limited to its own "
-                     "process\n");
-    }
+    fprintf(out, "each client signature is bound to one handshake with this server\n");
 }

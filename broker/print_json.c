@@ -109,7 +109,7 @@ enum err print_status_json(FILE *out, const struct system_status *status)
 {
     json_t *value =
         json_pack("{s:s, s:i, s:b, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "url", status->url, "ready_ms",
-                  (int)status->ready_ms, "browser_digest_unbound", (int)status->browser_digest_unbound, "secret_memory",
+                  (int)status->ready_ms, "browser_digest_unbound", 0 /* never, by any configuration */, "secret_memory",
                   (int)status->secret_memory, "processes", processes_of(status), "handles", handles_of(status),
                   "certificates", certificates_of(status), "handshakes", (json_int_t)status->handshakes,
                   "handshakes_failed", (json_int_t)status->handshakes_failed, "requests", (json_int_t)status->requests,

@@ -59,7 +59,8 @@ void shim_launch(struct broker *broker)
     if (!shim || shim->life.state != LIFE_RUNNING || broker->page_listener < 0) return;
     if (!broker->identity.present || broker->stopping || browser->pictured) return;
     if (browser->handle != 0) keyd_revoke(broker, browser->handle);
-    enum err err = keyd_grant(broker, &browser->handle, &handle, shim->row->grant, "browser", 0, 0);
+    enum err err = keyd_grant(broker, &browser->handle, &handle,
+                              &(struct keyd_grant){.purpose = shim->row->grant, .label = "browser"});
     if (err != ERR_OK) {
         uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
         log_line("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);

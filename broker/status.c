@@ -132,7 +132,6 @@ struct status *status_collect(struct broker *broker)
     struct system_status *value = &status->value;
     value->url = broker->resources->url;
     value->ready_ms = broker->ready_ms;
-    value->browser_digest_unbound = handles_count(&broker->handles, PURPOSE_BROWSER_DIGEST) > 0;
     value->processes = status->processes;
     value->handles = status->handles;
     add_own_processes(status, broker);

@@ -104,7 +104,8 @@ void web_identify(struct broker *broker, struct process *web)
         process_give_up(broker, web, "the client CAs cannot be handed over");
         return;
     }
-    enum err err = keyd_grant(broker, &web->grant, &channel, web->row->grant, web->name, 0, 0);
+    enum err err =
+        keyd_grant(broker, &web->grant, &channel, &(struct keyd_grant){.purpose = web->row->grant, .label = web->name});
     if (err != ERR_OK) {
         process_give_up(broker, web, "no channel to keyd");
         return;

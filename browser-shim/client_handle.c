@@ -27,7 +27,8 @@ static enum err take_answer(struct client_handle *out, const struct msg *answer,
     return ERR_OK;
 }
 
-enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const char *label, struct diag *diag)
+enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const char *label, const char *server,
+                           struct diag *diag)
 {
     *out = (struct client_handle){.fd = -1};
     char usual[LIMIT_PATH];
@@ -46,7 +47,7 @@ enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, c
     const struct msg request = {
         .kind = MSG_HANDLE_MINT,
         .id = 1,
-        .handle_mint = {.label = label, .lifetime_s = LIFETIME_S, .max_signatures = MAX_SIGNATURES},
+        .handle_mint = {.label = label, .lifetime_s = LIFETIME_S, .max_signatures = MAX_SIGNATURES, .server = server},
     };
     struct msg answer;
     struct packet_extra extra;

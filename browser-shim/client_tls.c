@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "browser-shim/client_sign.h"
 #include "browser-shim/client_tls_error.h"
 #include "proto/link.h"
 
@@ -23,7 +22,28 @@ struct client_tls {
     uint64_t request;          /* the id of the last one */
     struct client_tls_story story;
     char host[LIMIT_NAME + 1]; /* the story's */
+    /* The handshake's messages so far, each with its header, for keyd to see what it signs. */
+    uint8_t messages[LIMIT_TRANSCRIPT];
+    size_t messages_len;
+    bool messages_overflow;
 };
+
+/* BoringSSL calls this for each message, read or written; nothing of it is needed after keyd has signed. */
+static void collect_message(int is_write, int version, int content_type, const void *data, size_t len, SSL *ssl,
+                            void *arg)
+{
+    (void)is_write;
+    (void)version;
+    (void)ssl;
+    struct client_tls *tls = arg;
+    if (content_type != SSL3_RT_HANDSHAKE) return;
+    if (len > sizeof tls->messages - tls->messages_len) {
+        tls->messages_overflow = true;
+        return;
+    }
+    memcpy(tls->messages + tls->messages_len, data, len);
+    tls->messages_len += len;
+}
 
 /* ---- The key, which is in keyd ---------------------------------------------------------------------------------- */
 
@@ -33,13 +53,13 @@ static enum ssl_private_key_result_t key_sign(SSL *ssl, uint8_t *out, size_t *ou
     (void)out;
     (void)out_len;
     (void)max_out;
+    (void)in; /* keyd makes its own of the messages */
+    (void)in_len;
     struct client_tls *tls = SSL_get_app_data(ssl);
     struct msg request = {.kind = MSG_SIGN_TLS13_CLIENT, .id = ++tls->request};
     request.sign_tls13_client.scheme = scheme;
-    tls->story.handle_error =
-        client_sign_transcript_hash(&request.sign_tls13_client.transcript_hash, (struct bytes){in, in_len});
-    if (tls->story.handle_error != ERR_OK) return ssl_private_key_failure;
-    tls->story.handle_error = link_send(&tls->handle, &request, NULL, 0);
+    request.sign_tls13_client.messages = (struct bytes){tls->messages, tls->messages_len};
+    tls->story.handle_error = tls->messages_overflow ? ERR_TOO_LARGE : link_send(&tls->handle, &request, NULL, 0);
     return tls->story.handle_error == ERR_OK ? ssl_private_key_retry : ssl_private_key_failure;
 }
 
@@ -122,6 +142,8 @@ static int prepare(struct client_tls *tls, const struct client_handle *handle, c
         return 0;
     SSL_set_connect_state(tls->ssl);
     SSL_set_cert_cb(tls->ssl, note_request, tls);
+    SSL_set_msg_callback(tls->ssl, collect_message);
+    SSL_set_msg_callback_arg(tls->ssl, tls);
     /* SSL_set_alpn_protos returns 0 on success. */
     return service != CLIENT_TLS_HTTP || SSL_set_alpn_protos(tls->ssl, http, sizeof http) == 0;
 }

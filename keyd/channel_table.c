@@ -11,8 +11,6 @@
 #include "keyd/secret_memory.h"
 #include "proto/link.h"
 
-#define SIGN_ARENA 8192u /* proto/codec.h: holds any signing packet */
-
 struct channel {
     struct channel_table *table;
     struct link link;
@@ -20,6 +18,7 @@ struct channel {
     ev_io readable;     /* active unless an answer waits */
     ev_io writable;     /* active while an answer waits */
     struct answer answer;
+    struct expectation_source *source; /* of a server's channel; otherwise NULL */
 };
 
 struct channel_table {
@@ -28,6 +27,7 @@ struct channel_table {
     channel_table_notify notify;
     void *context;
     const struct keystore *keystore;
+    struct expectations expectations;
     struct codec_arena *arena;
     uint64_t signatures;
     uint64_t refusals;
@@ -59,6 +59,8 @@ static void channel_close(struct channel *channel)
     ev_io_stop(channel->table->loop, &channel->readable);
     ev_io_stop(channel->table->loop, &channel->writable);
     close(channel->link.fd);
+    expectation_source_free(&channel->table->expectations, channel->source);
+    channel->source = NULL;
     channel->grant.id = 0;
 }
 
@@ -93,13 +95,33 @@ static void channel_cut(struct channel *channel, uint64_t request_id, enum refus
     channel_end(channel, GRANT_EVENT_CUT, reason, sender);
 }
 
+static enum err channel_step(struct channel *channel);
+
+/* A web worker tells of a handshake before the browser can see it, but this loop may come to the browser's channel first.
+ * Then what the workers have sent by now is served before it. So much fits into a channel that there is an end. */
+static void read_servers_first(struct channel_table *table, const struct msg *request)
+{
+    if (expectations_have(&table->expectations, request->sign_browser_digest.digest, clock_monotonic_ms())) return;
+    for (size_t i = 0; i < table->num_slots; i++) {
+        struct channel *channel = &table->slots[i];
+        if (channel->grant.id == 0 || channel->source == NULL) continue;
+        for (unsigned n = 0; n < LIMIT_KEYD_CATCH_UP && ev_is_active(&channel->readable); n++) {
+            if (channel_step(channel) != ERR_OK) break;
+        }
+    }
+}
+
 static enum err channel_dispatch(struct channel *channel, const struct msg *request, const struct ucred *sender)
 {
     struct channel_table *table = channel->table;
+    if (request->kind == MSG_SIGN_BROWSER_DIGEST) read_servers_first(table, request);
     const struct dispatch_scene scene = {
         .keystore = table->keystore,
         .sender = sender,
         .now_ms = clock_monotonic_ms(),
+        .now_s = clock_wall_s(),
+        .expectations = &table->expectations,
+        .source = channel->source,
         .can_report = events_have_room(table->events, channel->grant.id),
     };
     struct answer *answer = &channel->answer;
@@ -107,7 +129,7 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
     if (answer->refusal != REFUSAL_NONE) table->refusals++;
     if (answer->msg.kind == MSG_SIGNATURE) table->signatures++;
     if (answer->event != GRANT_EVENT_NONE) report(table, channel->grant.id, answer->event, answer->refusal, sender);
-    return channel_answer(channel);
+    return answer->msg.kind != MSG_NONE ? channel_answer(channel) : ERR_OK;
 }
 
 /* channel_step serves one packet. An error: do not go on with this channel now, or it is closed. */
@@ -161,7 +183,7 @@ struct channel_table *channel_table_new(struct ev_loop *loop, struct events *eve
     table->events = events;
     table->notify = notify;
     table->context = context;
-    table->arena = codec_arena_new(SIGN_ARENA);
+    table->arena = codec_arena_new(LIMIT_SIGN_ARENA);
     if (table->arena != NULL) return table;
     free(table);
     return NULL;
@@ -207,7 +229,10 @@ static enum refusal table_open(struct channel_table *table, const struct keyd_gr
     channel->table = table;
     channel->link = (struct link){.fd = fd, .role = roles[terms->purpose], .end = LINK_UPPER};
     grant_init(&channel->grant, terms, clock_monotonic_ms());
-    if (grant_is_reported(&channel->grant) && channel_want_sender(fd) != ERR_OK) {
+    const bool is_server = terms->purpose == PURPOSE_TLS_SERVER;
+    channel->source = is_server ? expectation_source_new(&table->expectations) : NULL;
+    if ((is_server && channel->source == NULL) ||
+        (grant_is_reported(&channel->grant) && channel_want_sender(fd) != ERR_OK)) {
         channel->grant.id = 0;
         return REFUSAL_INTERNAL;
     }

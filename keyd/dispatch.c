@@ -1,5 +1,8 @@
 #include "keyd/dispatch.h"
 
+#include <string.h>
+
+#include "keyd/binding.h"
 #include "keyd/purpose.h"
 
 /* A handler fills in what is its own: a signing one the digest, another one the answer. */
@@ -23,18 +26,29 @@ static enum refusal on_sign_tls12_server(struct answer *out, uint8_t out_digest[
 static enum refusal on_sign_tls13_client(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
-    (void)out, (void)grant, (void)scene;
-    return purpose_tls13(out_digest, PURPOSE_ROLE_CLIENT, &request->sign_tls13_client);
+    (void)out;
+    const struct sign_tls13_client *wanted = &request->sign_tls13_client;
+    if (wanted->scheme != SCHEME_ECDSA_P256_SHA256) return REFUSAL_SCHEME;
+    return binding_client(out_digest, scene->keystore, grant->server, wanted->messages, scene->now_s);
 }
 
-/* The one digest that keyd did not make: what it is of cannot be seen here, so the handle is pinned to its browser. */
+static enum refusal on_expect_client(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+                                     const struct msg *request, const struct dispatch_scene *scene)
+{
+    (void)out, (void)out_digest, (void)grant;
+    return binding_expect(scene->source, scene->keystore, request->expect_client, scene->now_ms);
+}
+
+/* The one digest that a request carries. It is signed only if it is the one that keyd foretold for a handshake of its own
+ * server, and once. */
 static enum refusal on_sign_browser_digest(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
                                            const struct msg *request, const struct dispatch_scene *scene)
 {
-    (void)out, (void)grant, (void)scene;
+    (void)out, (void)grant;
+    const uint8_t *digest = request->sign_browser_digest.digest;
     _Static_assert(sizeof(request->sign_browser_digest.digest) == KEYSTORE_DIGEST, "a SHA-256 digest");
-    for (size_t i = 0; i < KEYSTORE_DIGEST; i++) out_digest[i] = request->sign_browser_digest.digest[i];
-    return REFUSAL_NONE;
+    memcpy(out_digest, digest, KEYSTORE_DIGEST);
+    return expectations_take(scene->expectations, digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
 }
 
 static enum refusal on_pin_handle(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
@@ -71,6 +85,7 @@ struct dispatch_row {
 static const struct dispatch_row policy[] = {
     {PURPOSE_TLS_SERVER, MSG_SIGN_TLS13_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls13_server},
     {PURPOSE_TLS_SERVER, MSG_SIGN_TLS12_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls12_server},
+    {PURPOSE_TLS_SERVER, MSG_EXPECT_CLIENT, GRANT_USE_EXPECT, KEY_NUM_ROLES, on_expect_client},
 
     {PURPOSE_TLS_CLIENT, MSG_SIGN_TLS13_CLIENT, GRANT_USE_SIGN, KEY_CLIENT, on_sign_tls13_client},
 
@@ -90,7 +105,6 @@ static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind k
 static enum refusal sign(struct answer *out, struct grant *grant, enum key_role key,
                          const uint8_t digest[KEYSTORE_DIGEST], const struct dispatch_scene *scene)
 {
-    if (grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
     size_t len;
     if (keystore_sign(scene->keystore, out->signature, &len, key, digest) != ERR_OK) return REFUSAL_INTERNAL;
     grant->signatures++;
@@ -108,10 +122,15 @@ static enum refusal answer_request(struct answer *out, struct grant *grant, cons
     enum refusal refusal = grant_check(grant, row->use, scene->sender, scene->now_ms);
     if (refusal != REFUSAL_NONE) return refusal;
 
+    /* Before the handler, which may use an expectation up. */
+    if (row->use == GRANT_USE_SIGN && grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
     uint8_t digest[KEYSTORE_DIGEST];
     refusal = row->handler(out, digest, grant, request, scene);
     if (refusal != REFUSAL_NONE || row->use != GRANT_USE_SIGN) return refusal;
-    return sign(out, grant, row->key, digest, scene);
+    refusal = sign(out, grant, row->key, digest, scene);
+    if (refusal == REFUSAL_NONE && row->kind == MSG_SIGN_TLS13_SERVER)
+        expectation_note_signature(scene->source, digest, out->msg.signature, scene->now_ms);
+    return refusal;
 }
 
 void dispatch_refuse(struct answer *out, struct grant *grant, uint64_t request_id, enum refusal refusal)
@@ -127,6 +146,7 @@ void dispatch_refuse(struct answer *out, struct grant *grant, uint64_t request_i
 void dispatch_request(struct answer *out, struct grant *grant, const struct msg *request,
                       const struct dispatch_scene *scene)
 {
+    out->msg.kind = MSG_NONE;
     out->msg.id = request->id;
     out->event = GRANT_EVENT_NONE;
     out->refusal = REFUSAL_NONE;

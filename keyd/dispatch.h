@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "keyd/expectation.h"
 #include "keyd/grant.h"
 #include "keyd/keystore.h"
 #include "proto/message.h"
@@ -16,10 +17,13 @@ struct dispatch_scene {
     const struct keystore *keystore;
     const struct ucred *sender; /* as the kernel names it, or NULL */
     uint64_t now_ms;
+    uint64_t now_s;                          /* of the wall clock */
+    const struct expectations *expectations; /* what browsers may have signed */
+    struct expectation_source *source;       /* this channel's part of them; NULL unless it is a server's */
     bool can_report; /* the broker can be told; a handle that cannot be reported on is not served */
 };
 
-/* An answer and what the broker hears of it. msg's spans point into this struct, the keystore and the grant. */
+/* An answer and what the broker hears of it. msg.kind is MSG_NONE where nothing is to be said. msg's spans point into this struct, the keystore and the grant. */
 struct answer {
     struct msg msg;
     uint8_t signature[KEYSTORE_SIGNATURE];

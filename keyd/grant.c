@@ -14,6 +14,7 @@ void grant_init(struct grant *grant, const struct keyd_grant *terms, uint64_t no
         .max_signatures = terms->max_signatures,
     };
     snprintf(grant->label, sizeof(grant->label), "%s", terms->label);
+    snprintf(grant->server, sizeof(grant->server), "%s", terms->server != NULL ? terms->server : "");
 }
 
 bool grant_is_pinnable(const struct grant *grant)

@@ -12,8 +12,9 @@ struct grant {
     uint64_t id; /* the broker's name for it; 0: none */
     enum purpose purpose;
     char label[LIMIT_LABEL + 1];
-    uint64_t expires_ms;     /* on clock_monotonic_ms's scale; 0: with its channel */
-    uint64_t max_signatures; /* 0: no limit */
+    char server[LIMIT_NAME + 1]; /* the one that a command-line client's handle is for */
+    uint64_t expires_ms;         /* on clock_monotonic_ms's scale; 0: with its channel */
+    uint64_t max_signatures;     /* 0: no limit */
     uint64_t signatures;
     uint64_t refusals;
     uint32_t pinned_pid; /* 0: pinned to nobody yet */
@@ -24,6 +25,7 @@ enum grant_use {
     GRANT_USE_PIN,
     GRANT_USE_DESCRIBE,
     GRANT_USE_SIGN,
+    GRANT_USE_EXPECT,
 };
 
 void grant_init(struct grant *grant, const struct keyd_grant *terms, uint64_t now_ms);

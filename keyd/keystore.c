@@ -1,12 +1,15 @@
 #include "keyd/keystore.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -187,4 +190,33 @@ enum err keystore_sign(const struct keystore *keystore, uint8_t out[KEYSTORE_SIG
     if (!ECDSA_sign(0, digest, KEYSTORE_DIGEST, out, &len, key)) return ERR_CRYPTO;
     *out_len = len;
     return ERR_OK;
+}
+
+bool keystore_verify(const struct keystore *keystore, enum key_role role, const uint8_t digest[KEYSTORE_DIGEST],
+                     struct bytes signature)
+{
+    const EC_KEY *key = keystore->keys[role];
+    const bool good = key != NULL && ECDSA_verify(0, digest, KEYSTORE_DIGEST, signature.data, signature.len, key) == 1;
+    ERR_clear_error();
+    return good;
+}
+
+/* An address has more than one text; the certificate's names have inet_ntop's. */
+static void normalize_address(char out[LIMIT_NAME + 1], const char *name)
+{
+    uint8_t address[sizeof(struct in6_addr)];
+    snprintf(out, LIMIT_NAME + 1, "%s", name);
+    if (inet_pton(AF_INET, name, address) == 1) inet_ntop(AF_INET, address, out, LIMIT_NAME);
+    if (inet_pton(AF_INET6, name, address) == 1) inet_ntop(AF_INET6, address, out, LIMIT_NAME);
+}
+
+bool keystore_is_server_name(const struct keystore *keystore, const char *name)
+{
+    const struct certificate_info *info = &keystore->certificates[KEY_SERVER].info;
+    char wanted[LIMIT_NAME + 1];
+    normalize_address(wanted, name);
+    for (size_t i = 0; i < info->num_names; i++) {
+        if (strcasecmp(info->names[i], wanted) == 0) return true;
+    }
+    return false;
 }

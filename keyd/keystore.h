@@ -5,6 +5,7 @@
 #ifndef KEYWARD_KEYD_KEYSTORE_H
 #define KEYWARD_KEYD_KEYSTORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,8 +30,15 @@ struct bytes keystore_certificate(const struct keystore *keystore, enum key_role
 /* keystore_info returns the same in words; it lives as long as the keystore. */
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role);
 
+/* keystore_verify says whether signature is the role's, of digest. Without memory nothing is. */
+bool keystore_verify(const struct keystore *keystore, enum key_role role, const uint8_t digest[KEYSTORE_DIGEST],
+                     struct bytes signature);
+
+/* keystore_is_server_name says whether the server's certificate is for name, a host name or an IP address in text. */
+bool keystore_is_server_name(const struct keystore *keystore, const char *name);
+
 /* keystore_sign writes an ECDSA signature of digest, DER. Only keyd/dispatch.c calls it, with a digest that
- * keyd/purpose.c made. ERR_DENIED: the role's key does not sign. ERR_CRYPTO. */
+ * keyd/purpose.c made, or that keyd/expectation.c foretold. ERR_DENIED: the role's key does not sign. ERR_CRYPTO. */
 MUST_CHECK enum err keystore_sign(const struct keystore *keystore, uint8_t out[KEYSTORE_SIGNATURE], size_t *out_len,
                                   enum key_role role, const uint8_t digest[KEYSTORE_DIGEST]);
 

@@ -19,7 +19,8 @@ _Static_assert(MSG_NUM_KINDS <= 64, "msg_kinds has a bit for every kind");
 /* Where a decoded message's spans, strings and arrays live, until the next decoding into the same arena. */
 struct codec_arena;
 
-/* codec_arena_new allocates an arena of size bytes; LIMIT_DECODE_ARENA holds any packet, 8 KiB any signing packet.
+/* codec_arena_new allocates an arena of size bytes; LIMIT_DECODE_ARENA holds any packet, LIMIT_SIGN_ARENA what
+ * keyd is asked, 8 KiB what it answers but a HANDLE_DESCRIPTION.
  * NULL: no memory. */
 struct codec_arena *codec_arena_new(size_t size);
 void codec_arena_free(struct codec_arena *arena);

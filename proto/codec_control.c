@@ -80,7 +80,6 @@ enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, 
     struct system_status *to = &out->system_status;
     to->url = from->url;
     to->ready_ms = from->ready_ms;
-    to->browser_digest_unbound = from->browser_digest_unbound != 0;
     to->secret_memory = from->secret_memory != 0;
     to->handshakes = from->handshakes;
     to->handshakes_failed = from->handshakes_failed;
@@ -143,7 +142,6 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     keyward__wire__system_status__init(&to);
     to.url = wire_text(from->url);
     to.ready_ms = from->ready_ms;
-    to.browser_digest_unbound = from->browser_digest_unbound;
     to.secret_memory = from->secret_memory;
     to.n_processes = from->num_processes;
     to.processes = process_pointers;
@@ -206,8 +204,8 @@ enum err codec_encode_handle_revoke(const struct packer *packer, const struct ms
 bool codec_check_handle_mint(const struct msg *msg)
 {
     const struct handle_mint *mint = &msg->handle_mint;
-    return field_text(mint->label, 1, LIMIT_LABEL) && mint->lifetime_s >= 1 &&
-           mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S;
+    return field_text(mint->label, 1, LIMIT_LABEL) && field_text(mint->server, 1, LIMIT_NAME) &&
+           mint->lifetime_s >= 1 && mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S;
 }
 
 enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -217,6 +215,7 @@ enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, co
     out->handle_mint.label = from->label;
     out->handle_mint.lifetime_s = from->lifetime_s;
     out->handle_mint.max_signatures = from->max_signatures;
+    out->handle_mint.server = from->server;
     return ERR_OK;
 }
 
@@ -227,6 +226,7 @@ enum err codec_encode_handle_mint(const struct packer *packer, const struct msg 
     to.label = wire_text(msg->handle_mint.label);
     to.lifetime_s = msg->handle_mint.lifetime_s;
     to.max_signatures = msg->handle_mint.max_signatures;
+    to.server = wire_text(msg->handle_mint.server);
     return codec_pack(packer, &to.base);
 }
 

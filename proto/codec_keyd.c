@@ -162,7 +162,7 @@ bool codec_check_keyd_grant(const struct msg *msg)
     const struct keyd_grant *grant = &msg->keyd_grant;
     unsigned purpose = (unsigned)grant->purpose;
     return grant->grant != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
-           field_text(grant->label, 0, LIMIT_LABEL);
+           field_text(grant->label, 0, LIMIT_LABEL) && field_text(grant->server, 0, LIMIT_NAME);
 }
 
 enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -175,6 +175,7 @@ enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, con
         .label = from->label,
         .lifetime_s = from->lifetime_s,
         .max_signatures = from->max_signatures,
+        .server = from->server,
     };
     return ERR_OK;
 }
@@ -189,6 +190,7 @@ enum err codec_encode_keyd_grant(const struct packer *packer, const struct msg *
     to.label = wire_text(from->label);
     to.lifetime_s = from->lifetime_s;
     to.max_signatures = from->max_signatures;
+    to.server = wire_text(from->server);
     return codec_pack(packer, &to.base);
 }
 

@@ -4,14 +4,10 @@
 #include "proto/codec_internal.h"
 #include "proto/field.h"
 
-static bool check_sign_tls13(const struct sign_tls13 *request)
-{
-    return request->transcript_hash.len == 32 || request->transcript_hash.len == 48;
-}
-
 bool codec_check_sign_tls13_server(const struct msg *msg)
 {
-    return check_sign_tls13(&msg->sign_tls13_server);
+    size_t len = msg->sign_tls13_server.transcript_hash.len;
+    return len == 32 || len == 48;
 }
 
 enum err codec_decode_sign_tls13_server(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -68,9 +64,14 @@ enum err codec_encode_sign_tls12_server(const struct packer *packer, const struc
     return codec_pack(packer, &to.base);
 }
 
+static bool check_messages(struct bytes messages)
+{
+    return messages.len >= 1 && messages.len <= LIMIT_TRANSCRIPT;
+}
+
 bool codec_check_sign_tls13_client(const struct msg *msg)
 {
-    return check_sign_tls13(&msg->sign_tls13_client);
+    return check_messages(msg->sign_tls13_client.messages);
 }
 
 enum err codec_decode_sign_tls13_client(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -79,7 +80,7 @@ enum err codec_decode_sign_tls13_client(struct codec_arena *arena, struct msg *o
     const Keyward__Wire__SignTls13Client *from = (const Keyward__Wire__SignTls13Client *)wire;
     if (from->signature_scheme > UINT16_MAX) return ERR_MALFORMED;
     out->sign_tls13_client.scheme = (uint16_t)from->signature_scheme;
-    out->sign_tls13_client.transcript_hash = bytes_of_wire(from->transcript_hash);
+    out->sign_tls13_client.messages = bytes_of_wire(from->messages);
     return ERR_OK;
 }
 
@@ -88,7 +89,28 @@ enum err codec_encode_sign_tls13_client(const struct packer *packer, const struc
     Keyward__Wire__SignTls13Client to;
     keyward__wire__sign_tls13_client__init(&to);
     to.signature_scheme = msg->sign_tls13_client.scheme;
-    to.transcript_hash = wire_bytes(msg->sign_tls13_client.transcript_hash);
+    to.messages = wire_bytes(msg->sign_tls13_client.messages);
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_expect_client(const struct msg *msg)
+{
+    return check_messages(msg->expect_client);
+}
+
+enum err codec_decode_expect_client(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ExpectClient *from = (const Keyward__Wire__ExpectClient *)wire;
+    out->expect_client = bytes_of_wire(from->messages);
+    return ERR_OK;
+}
+
+enum err codec_encode_expect_client(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__ExpectClient to;
+    keyward__wire__expect_client__init(&to);
+    to.messages = wire_bytes(msg->expect_client);
     return codec_pack(packer, &to.base);
 }
 

@@ -14,6 +14,7 @@
     ROW(REFUSAL, refusal)                         \
     EMPTY(HANDLE_PINNED)                          \
     ROW(HANDLE_DESCRIPTION, handle_description)   \
+    ROW(EXPECT_CLIENT, expect_client)             \
     ROW(KEYD_SETUP, keyd_setup)                   \
     ROW(KEYD_IDENTITY, keyd_identity)             \
     ROW(KEYD_GRANT, keyd_grant)                   \

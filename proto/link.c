@@ -57,6 +57,13 @@ __attribute__((noinline)) static enum err receive_small(const struct link *link,
     return receive(link, out, out_extra, arena, packet, sizeof packet);
 }
 
+__attribute__((noinline)) static enum err receive_transcript(const struct link *link, struct msg *out,
+                                                             struct packet_extra *out_extra, struct codec_arena *arena)
+{
+    PACKET_BUFFER packet[LIMIT_TRANSCRIPT_PACKET];
+    return receive(link, out, out_extra, arena, packet, sizeof packet);
+}
+
 __attribute__((noinline)) static enum err receive_large(const struct link *link, struct msg *out,
                                                         struct packet_extra *out_extra, struct codec_arena *arena)
 {
@@ -70,8 +77,9 @@ enum err link_recv(const struct link *link, struct msg *out, struct packet_extra
     out->id = 0;
     *out_extra = (struct packet_extra){0};
     size_t max_len = rules_max_packet(link->role, link->end);
-    return max_len <= LIMIT_SIGN_PACKET ? receive_small(link, out, out_extra, arena)
-                                        : receive_large(link, out, out_extra, arena);
+    if (max_len <= LIMIT_SIGN_PACKET) return receive_small(link, out, out_extra, arena);
+    if (max_len <= LIMIT_TRANSCRIPT_PACKET) return receive_transcript(link, out, out_extra, arena);
+    return receive_large(link, out, out_extra, arena);
 }
 
 /* Waits for one message until the deadline. */

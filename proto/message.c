@@ -26,6 +26,9 @@ const char *refusal_text(enum refusal refusal)
         [REFUSAL_MALFORMED] = "the request was malformed",
         [REFUSAL_BUSY] = "too many requests at once",
         [REFUSAL_INTERNAL] = "the signature failed",
+        [REFUSAL_UNEXPECTED] = "no handshake with this system's server waits for that signature",
+        [REFUSAL_TRANSCRIPT] = "the handshake's messages are not as they have to be",
+        [REFUSAL_SERVER] = "the handshake's server is not the one that this is for",
     };
     unsigned index = (unsigned)refusal;
     return index < REFUSAL_NUM ? texts[index] : "unknown reason";

@@ -30,6 +30,7 @@ enum msg_kind {
     MSG_REFUSAL,
     MSG_HANDLE_PINNED,
     MSG_HANDLE_DESCRIPTION,
+    MSG_EXPECT_CLIENT,
 
     MSG_KEYD_SETUP,
     MSG_KEYD_IDENTITY,
@@ -80,16 +81,19 @@ enum refusal {
     REFUSAL_EXHAUSTED,  /* the handle's signatures are used up */
     REFUSAL_NOT_PINNED, /* a browser's handle signs for the process it is pinned to; it is pinned to none yet */
     REFUSAL_WRONG_PROCESS,
-    REFUSAL_MALFORMED, /* the packet was not a message; the channel is closed */
-    REFUSAL_BUSY,      /* the answer does not fit into the channel; ask again later */
-    REFUSAL_INTERNAL,  /* the signature failed inside BoringSSL */
+    REFUSAL_MALFORMED,  /* the packet was not a message; the channel is closed */
+    REFUSAL_BUSY,       /* the answer does not fit into the channel; ask again later */
+    REFUSAL_INTERNAL,   /* the signature failed inside BoringSSL */
+    REFUSAL_UNEXPECTED, /* a browser's digest that belongs to no handshake which a server told of */
+    REFUSAL_TRANSCRIPT, /* the messages are not those of a TLS 1.3 handshake that asks for this client's certificate */
+    REFUSAL_SERVER,     /* the server in the handshake is not the one that this is for */
     REFUSAL_NUM
 };
 
 /* What a channel to keyd may be used for. */
 enum purpose {
     PURPOSE_NONE = 0,
-    PURPOSE_TLS_SERVER,     /* a web worker: SIGN_TLS13_SERVER, SIGN_TLS12_SERVER with the server key */
+    PURPOSE_TLS_SERVER,     /* a web worker: SIGN_TLS13_SERVER, SIGN_TLS12_SERVER with the server key; EXPECT_CLIENT */
     PURPOSE_TLS_CLIENT,     /* the command-line client: SIGN_TLS13_CLIENT with the client key */
     PURPOSE_BROWSER_DIGEST, /* a browser: SIGN_BROWSER_DIGEST with the client key, for the pinned process alone */
     PURPOSE_NUM
@@ -129,6 +133,11 @@ enum {
 struct sign_tls13 {
     uint16_t scheme;
     struct bytes transcript_hash; /* 32 or 48 bytes */
+};
+
+struct sign_tls13_client {
+    uint16_t scheme;
+    struct bytes messages; /* 1 to LIMIT_TRANSCRIPT bytes */
 };
 
 struct sign_tls12_server {
@@ -185,6 +194,7 @@ struct keyd_grant {
     const char *label; /* at most LIMIT_LABEL bytes */
     uint32_t lifetime_s;
     uint64_t max_signatures;
+    const char *server; /* at most LIMIT_NAME bytes */
 };
 
 struct keyd_event {
@@ -290,7 +300,6 @@ struct handle_status {
 struct system_status {
     const char *url;
     uint32_t ready_ms;
-    bool browser_digest_unbound;
     bool secret_memory;
     struct process_status *processes; /* at most LIMIT_PROCESSES */
     size_t num_processes;
@@ -310,6 +319,7 @@ struct handle_mint {
     const char *label;   /* 1 to LIMIT_LABEL bytes */
     uint32_t lifetime_s; /* 1 to LIMIT_HANDLE_LIFETIME_S */
     uint64_t max_signatures;
+    const char *server; /* 1 to LIMIT_NAME bytes */
 };
 
 struct handle_minted {
@@ -345,11 +355,12 @@ struct msg {
     union {
         struct sign_tls13 sign_tls13_server;
         struct sign_tls12_server sign_tls12_server;
-        struct sign_tls13 sign_tls13_client;
+        struct sign_tls13_client sign_tls13_client;
         struct sign_browser_digest sign_browser_digest;
         struct bytes signature; /* 1 to LIMIT_SIGNATURE bytes */
         enum refusal refusal;
         struct handle_description handle_description;
+        struct bytes expect_client; /* 1 to LIMIT_TRANSCRIPT bytes */
 
         struct keyd_setup keyd_setup;
         struct keyd_identity keyd_identity;

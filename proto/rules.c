@@ -38,7 +38,7 @@ static const struct {
         },
     [LINK_SIGN_SERVER] =
         {
-            .accepted[LINK_UPPER] = KIND(SIGN_TLS13_SERVER) | KIND(SIGN_TLS12_SERVER),
+            .accepted[LINK_UPPER] = KIND(SIGN_TLS13_SERVER) | KIND(SIGN_TLS12_SERVER) | KIND(EXPECT_CLIENT),
             .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL),
         },
     [LINK_SIGN_CLIENT] =
@@ -66,7 +66,8 @@ msg_kinds rules_accepted(enum link_role role, enum link_end end)
 
 size_t rules_max_packet(enum link_role role, enum link_end receiver)
 {
-    return is_signing(role) && receiver == LINK_UPPER ? LIMIT_SIGN_PACKET : LIMIT_PACKET;
+    if (!is_signing(role) || receiver == LINK_LOWER) return LIMIT_PACKET;
+    return role == LINK_SIGN_BROWSER ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
 }
 
 size_t rules_max_fds(enum link_role role)

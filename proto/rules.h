@@ -24,8 +24,8 @@ enum link_end { LINK_UPPER, LINK_LOWER };
 /* rules_accepted returns the kinds that the given end accepts. */
 msg_kinds rules_accepted(enum link_role role, enum link_end end);
 
-/* rules_max_packet returns the longest packet of that role: LIMIT_SIGN_PACKET from the lower end of a signing channel,
- * otherwise LIMIT_PACKET. */
+/* rules_max_packet returns the longest packet of that role: LIMIT_SIGN_PACKET from a browser, LIMIT_TRANSCRIPT_PACKET from
+ * the lower end of another signing channel, otherwise LIMIT_PACKET. */
 size_t rules_max_packet(enum link_role role, enum link_end receiver);
 
 /* rules_max_fds returns how many descriptors a packet of that role may bring at most, whatever its kind. */

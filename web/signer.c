@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proto/link.h"
+#include "web/expect_queue.h"
 #include "web/sign_input.h"
 
 enum request_state {
@@ -40,6 +41,8 @@ struct request_list {
     struct request *first, *last;
 };
 
+_Static_assert(EXPECT_QUEUE_ID > LIMIT_SIGN_PENDING, "an id whose lower half is the place of no request");
+
 struct signer {
     struct ev_loop *loop;
     struct link link; /* fd -1: no channel */
@@ -51,8 +54,9 @@ struct signer {
     struct request_list waiting; /* sent ones, then queued ones: by age */
     struct request *first_queued;
     struct request_list answered; /* their handshakes are still to be told */
-    struct request *free;         /* linked by next */
-    uint32_t num_touched;         /* requests from here on have never been used */
+    struct expect_queue expectations;
+    struct request *free; /* linked by next */
+    uint32_t num_touched; /* requests from here on have never been used */
     struct request requests[LIMIT_SIGN_PENDING];
 };
 
@@ -140,6 +144,7 @@ static void tell_answered(struct signer *signer)
 
 static void channel_close(struct signer *signer)
 {
+    expect_queue_clear(&signer->expectations);
     if (signer->link.fd < 0) return;
     ev_io_stop(signer->loop, &signer->readable);
     ev_io_stop(signer->loop, &signer->writable);
@@ -172,10 +177,20 @@ static enum err request_send(struct signer *signer, struct request *request)
     return err;
 }
 
+void signer_expect(struct signer_wait *wait, struct bytes messages)
+{
+    struct signer *signer = wait->signer;
+    if (wait->epoch != signer->epoch || signer->link.fd < 0) return; /* the handshake is lost anyway */
+    /* The channel's end is reported by on_readable, to everybody who waits. */
+    if (expect_queue_send(&signer->expectations, &signer->link, messages) == ERR_AGAIN)
+        ev_io_start(signer->loop, &signer->writable);
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)events;
     struct signer *signer = watcher->data;
+    if (expect_queue_flush(&signer->expectations, &signer->link) == ERR_AGAIN) return;
     while (signer->first_queued != NULL) {
         enum err err = request_send(signer, signer->first_queued);
         if (err == ERR_AGAIN) return;
@@ -191,6 +206,8 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 
 static void take_answer(struct signer *signer, const struct msg *msg)
 {
+    if (msg->id == EXPECT_QUEUE_ID && msg->kind == MSG_REFUSAL)
+        expect_queue_refused(&signer->expectations, msg->refusal);
     struct request *request = request_find(signer, msg->id);
     if (request == NULL || request->state != REQUEST_SENT) return; /* its connection is gone, or was told "too late" */
     if (msg->kind == MSG_SIGNATURE) {

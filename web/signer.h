@@ -10,6 +10,8 @@
 #include <openssl/base.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct ev_loop;
 struct signer;
 
@@ -40,6 +42,10 @@ const SSL_PRIVATE_KEY_METHOD *signer_method(void);
 /* signer_attach lets ssl's handshake sign; wait->ready and context are set by the caller before. wait must stay where
  * it is until signer_detach. */
 void signer_attach(struct signer *signer, struct signer_wait *wait, SSL *ssl);
+
+/* signer_expect tells keyd the messages of a TLS 1.3 handshake, ClientHello to the server's Finished, so that a browser may
+ * answer them. There is no answer; what goes wrong is logged. The caller keeps messages. */
+void signer_expect(struct signer_wait *wait, struct bytes messages);
 
 /* signer_detach ends it: an answer that is still on its way will find nobody. Harmless when done twice. */
 void signer_detach(struct signer_wait *wait);

@@ -96,6 +96,24 @@ static void require_client_certificate(SSL_CTX *context)
     SSL_CTX_set_retain_only_sha256_of_client_certs(context, 1);
 }
 
+/* BoringSSL calls this for each message that is read or added to a flight. The server's Finished is added before the
+ * flight that it is in is written, so what keyd is told here it is told before the client can know of it. TLS 1.2's
+ * messages are of no use: there a client signs more than can be foretold, and a browser's handle is for 1.3 alone. */
+static void on_message(int is_write, int version, int content_type, const void *data, size_t len, SSL *ssl,
+                       void *unused)
+{
+    (void)version;
+    (void)unused;
+    struct tls_handshake *handshake = SSL_get_app_data(ssl);
+    if (content_type != SSL3_RT_HANDSHAKE || handshake == NULL || len == 0) return;
+    struct handshake_messages *messages = &handshake->messages;
+    if (is_write && SSL_version(ssl) != TLS1_3_VERSION) handshake_messages_end(messages);
+    handshake_messages_add(messages, (struct bytes){data, len});
+    if (!is_write || ((const uint8_t *)data)[0] != SSL3_MT_FINISHED) return;
+    if (!messages->ended) signer_expect(&handshake->signer, (struct bytes){messages->data, messages->len});
+    handshake_messages_end(messages);
+}
+
 static bool alpn_offers(const char *protocol, const uint8_t *in, unsigned in_len)
 {
     size_t want = strlen(protocol);
@@ -135,6 +153,7 @@ static enum err set_protocol(SSL_CTX *context, bool tls12, struct diag *diag)
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
     SSL_CTX_set0_buffer_pool(context, buffer_pool());
+    SSL_CTX_set_msg_callback(context, on_message);
     return ERR_OK;
 }
 
@@ -205,6 +224,7 @@ SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *s
 void tls_handshake_end(SSL *ssl, struct tls_handshake *handshake)
 {
     signer_detach(&handshake->signer);
+    handshake_messages_end(&handshake->messages);
     SSL_set_app_data(ssl, NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "base/certificate.h"
 #include "base/err.h"
 #include "proto/message.h"
+#include "web/handshake_messages.h"
 #include "web/session.h"
 #include "web/signer.h"
 
@@ -17,6 +18,7 @@ struct tls_handshake {
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
     char refused[2 * LIMIT_SUBJECT];      /* why it was not, in words */
+    struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 
 /* tls_context_new makes the context of one identity; client_ca_fd is the PEM file or -1, and stays the caller's.

@@ -35,7 +35,7 @@ class Page(BrowserCase):
         [handle] = self.browser_handles(system)
         self.assertGreaterEqual(handle["signatures"], 1)
         self.assertGreater(handle["pinned_pid"], 0)
-        self.assertTrue(system.status()["browser_digest_unbound"])
+        self.assertFalse(system.status()["browser_digest_unbound"])
         self.check_browser_processes(system)
 
     def check_browser_processes(self, system):

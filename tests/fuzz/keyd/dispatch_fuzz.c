@@ -1,6 +1,7 @@
 /* Everything that the holder of a signing channel can send: the channel's purpose, then packets, each with its length
  * in front, through the codec and the policy to an answer that has to be encodable. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "keyd/dispatch.h"
@@ -30,31 +31,53 @@ static const struct keystore *keys(void)
     return keystore;
 }
 
+static struct expectations expectations;
+
+/* A new one for each input, in which the digest of the corpus is awaited. */
+static struct expectation_source *make_source(void)
+{
+    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST];
+    memset(candidates, 0x11, sizeof(candidates));
+    expectation_source_free(&expectations, expectations.first);
+    struct expectation_source *source = expectation_source_new(&expectations);
+    CHECK(source != NULL);
+    expectation_add(source, candidates, 1);
+    return source;
+}
+
 static void check_answer(const struct answer *answer, const struct grant *grant, const struct msg *request)
 {
     static uint8_t packet[LIMIT_PACKET];
     size_t len;
     CHECK(answer->msg.id == request->id);
+    CHECK((answer->msg.kind == MSG_NONE) == (request->kind == MSG_EXPECT_CLIENT && answer->refusal == REFUSAL_NONE));
+    if (answer->msg.kind == MSG_NONE) return;
     CHECK((rules_accepted(roles[grant->purpose], LINK_LOWER) & MSG_BIT(answer->msg.kind)) != 0);
     CHECK(codec_encode(packet, &len, sizeof(packet), &answer->msg) == ERR_OK);
     if (answer->msg.kind != MSG_SIGNATURE) return;
     CHECK(grant->signatures <= MAX_SIGNATURES);
     CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || grant->pinned_pid != 0);
-    CHECK((request->kind == MSG_SIGN_TLS13_CLIENT) == (grant->purpose == PURPOSE_TLS_CLIENT));
+    CHECK(grant->purpose != PURPOSE_TLS_CLIENT); /* no input holds this keystore's certificates */
     CHECK((request->kind == MSG_SIGN_BROWSER_DIGEST) == (grant->purpose == PURPOSE_BROWSER_DIGEST));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct codec_arena *arena;
-    if (arena == NULL) arena = codec_arena_new(8192);
+    if (arena == NULL) arena = codec_arena_new(LIMIT_SIGN_ARENA);
     if (size < 1 || data[0] == PURPOSE_NONE || data[0] >= PURPOSE_NUM) return 0;
     struct grant grant;
     const struct keyd_grant terms = {
         .grant = 1, .purpose = (enum purpose)data[0], .label = "fuzz", .max_signatures = MAX_SIGNATURES};
     grant_init(&grant, &terms, 0);
     const struct ucred sender = {.pid = 1234};
-    const struct dispatch_scene scene = {.keystore = keys(), .sender = &sender, .can_report = true};
+    const struct dispatch_scene scene = {.keystore = keys(),
+                                         .sender = &sender,
+                                         .now_ms = 1,
+                                         .now_s = 1700000000,
+                                         .expectations = &expectations,
+                                         .source = make_source(),
+                                         .can_report = true};
 
     for (size_t at = 1; at + 2 <= size;) {
         size_t len = (size_t)data[at] << 8 | data[at + 1];

@@ -46,7 +46,6 @@ static struct certificate_info certificates[] = {
 static const struct system_status status = {
     .url = "https://localhost:9000",
     .ready_ms = 8,
-    .browser_digest_unbound = true,
     .secret_memory = true,
     .processes = processes,
     .num_processes = 3,
@@ -86,7 +85,7 @@ Test(print, writes_json_with_every_field)
 {
     json_t *value = parse(print_status_json);
     cr_assert_str_eq(json_string_value(json_object_get(value, "url")), "https://localhost:9000");
-    cr_assert(json_is_true(json_object_get(value, "browser_digest_unbound")));
+    cr_assert(json_is_false(json_object_get(value, "browser_digest_unbound")));
     cr_assert(json_is_true(json_object_get(value, "secret_memory")));
     static const char *const counters[] = {"handshakes",       "handshakes_failed", "requests",
                                            "requests_refused", "signatures",        "refusals"};
@@ -135,5 +134,5 @@ Test(print, shows_people_what_is_wrong)
     cr_assert_not_null(strstr(text, "NEW PRIVILEGES POSSIBLE"));
     cr_assert_not_null(strstr(text, "1/5"), "signatures of a maximum");
     cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
-    cr_assert_not_null(strstr(text, "not bound to their handshakes"));
+    cr_assert_not_null(strstr(text, "each client signature is bound to one handshake"));
 }

@@ -3,15 +3,46 @@
 
 #include <criterion/criterion.h>
 #include <openssl/mem.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "keyd/purpose.h"
+#include "tests/unit/keyd/shake.h"
 #include "tests/unit/keyd/verify.h"
 
 static const uint8_t hash[32] = {7};
 static const struct ucred browser = {.pid = 4242, .uid = 1000}, stranger = {.pid = 4243, .uid = 1000};
 static struct keystore *keystore;
+static struct expectations all;
+static struct expectation_source *source;
+static struct shake shake;
+
+static void sign_server(void *context, uint8_t *out, size_t *out_len, struct bytes content)
+{
+    (void)context;
+    uint8_t digest[KEYSTORE_DIGEST];
+    SHA256(content.data, content.len, digest);
+    cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, digest), ERR_OK);
+    expectation_note_signature(source, digest, (struct bytes){out, *out_len}, 1);
+}
+
+/* A handshake of which keyd knows, but which it has not been told to expect. */
+static void shake_hands(void)
+{
+    const struct shake_keys keys = {.server = keystore_certificate(keystore, KEY_SERVER),
+                                    .client = keystore_certificate(keystore, KEY_CLIENT),
+                                    .sign_server = sign_server};
+    shake_run(&shake, &shake_kinds[0], &keys);
+}
+
+/* Lets the next SIGN_BROWSER_DIGEST of make_request be granted. */
+static void expect_digest(void)
+{
+    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST] = {{1}, {0}};
+    memcpy(candidates[1], hash, sizeof(hash));
+    expectation_add(source, candidates, 1);
+}
 
 static void setup(void)
 {
@@ -21,6 +52,8 @@ static void setup(void)
                                      .leaf_lifetime_s = 3600,
                                      .client_name = "client"};
     cr_assert_eq(keystore_new(&keystore, &names, clock_wall_s(), NULL), ERR_OK);
+    source = expectation_source_new(&all);
+    shake_hands();
 }
 
 TestSuite(dispatch, .init = setup);
@@ -28,7 +61,7 @@ TestSuite(dispatch, .init = setup);
 static struct grant make_grant(enum purpose purpose)
 {
     struct grant grant;
-    const struct keyd_grant terms = {.grant = 1, .purpose = purpose, .label = "label"};
+    const struct keyd_grant terms = {.grant = 1, .purpose = purpose, .label = "label", .server = "localhost"};
     grant_init(&grant, &terms, 0);
     if (purpose == PURPOSE_BROWSER_DIGEST) grant_pin(&grant, &browser);
     return grant;
@@ -44,7 +77,9 @@ static struct msg make_request(enum msg_kind kind)
     msg.id = 99;
     const struct sign_tls13 tls13 = {.scheme = SCHEME_ECDSA_P256_SHA256, .transcript_hash = {hash, sizeof(hash)}};
     if (kind == MSG_SIGN_TLS13_SERVER) msg.sign_tls13_server = tls13;
-    if (kind == MSG_SIGN_TLS13_CLIENT) msg.sign_tls13_client = tls13;
+    if (kind == MSG_SIGN_TLS13_CLIENT)
+        msg.sign_tls13_client = (struct sign_tls13_client){SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
+    if (kind == MSG_EXPECT_CLIENT) msg.expect_client = shake_for_server(&shake);
     if (kind == MSG_SIGN_BROWSER_DIGEST) memcpy(msg.sign_browser_digest.digest, hash, sizeof(hash));
     if (kind == MSG_SIGN_TLS12_SERVER)
         msg.sign_tls12_server = (struct sign_tls12_server){
@@ -54,7 +89,13 @@ static struct msg make_request(enum msg_kind kind)
 
 static struct dispatch_scene make_scene(const struct ucred *sender)
 {
-    return (struct dispatch_scene){.keystore = keystore, .sender = sender, .now_ms = 1, .can_report = true};
+    return (struct dispatch_scene){.keystore = keystore,
+                                   .sender = sender,
+                                   .now_ms = 1,
+                                   .now_s = clock_wall_s(),
+                                   .expectations = &all,
+                                   .source = source,
+                                   .can_report = true};
 }
 
 /* dispatch asks with everything in order, and checks what is the same for every answer. */
@@ -89,7 +130,13 @@ Test(dispatch, each_purpose_gets_its_own_requests_and_no_others)
             struct grant grant = make_grant(purpose);
             const struct msg request = make_request(kind);
             struct answer answer;
+            if (kind == MSG_SIGN_BROWSER_DIGEST) expect_digest();
             dispatch(&answer, &grant, &request, &scene);
+            if (purpose == PURPOSE_TLS_SERVER && kind == MSG_EXPECT_CLIENT) {
+                cr_assert_eq(answer.msg.kind, MSG_NONE, "it is not answered");
+                cr_assert_eq(answer.event, GRANT_EVENT_NONE);
+                continue;
+            }
             const enum msg_kind want = answers[purpose][kind] != MSG_NONE ? answers[purpose][kind] : MSG_REFUSAL;
             cr_assert_eq(answer.msg.kind, want, "%s asks for %s", purpose_name(purpose), msg_kind_name(kind));
             if (want == MSG_REFUSAL) cr_assert_eq(answer.refusal, REFUSAL_PURPOSE);
@@ -124,12 +171,12 @@ Test(dispatch, signs_the_roles_content_with_the_roles_key)
     struct grant client = make_grant(PURPOSE_TLS_CLIENT);
     request = make_request(MSG_SIGN_TLS13_CLIENT);
     dispatch(&answer, &client, &request, &scene);
-    purpose_tls13_content(content, &len, PURPOSE_ROLE_CLIENT, (struct bytes){hash, sizeof(hash)});
-    cr_assert(signed_by(&answer, KEY_CLIENT, (struct bytes){content, len}));
+    cr_assert(signed_by(&answer, KEY_CLIENT, (struct bytes){shake.content, shake.content_len}));
     cr_assert_eq(answer.event, GRANT_EVENT_SIGNED);
 
     struct grant handle = make_grant(PURPOSE_BROWSER_DIGEST);
     request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    expect_digest();
     dispatch(&answer, &handle, &request, &scene);
     cr_assert(verify_digest_signature(keystore_certificate(keystore, KEY_CLIENT), (struct bytes){hash, sizeof(hash)},
                                       answer.msg.signature));
@@ -144,6 +191,7 @@ Test(dispatch, pins_once)
     const struct dispatch_scene scene = make_scene(&browser), other = make_scene(&stranger);
     const struct msg pin = make_request(MSG_PIN_HANDLE), sign = make_request(MSG_SIGN_BROWSER_DIGEST);
     struct answer answer;
+    expect_digest();
     dispatch(&answer, &grant, &sign, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_NOT_PINNED);
     dispatch(&answer, &grant, &pin, &scene);
@@ -156,7 +204,7 @@ Test(dispatch, pins_once)
     dispatch(&answer, &grant, &sign, &other);
     cr_assert_eq(answer.refusal, REFUSAL_WRONG_PROCESS);
     dispatch(&answer, &grant, &sign, &scene);
-    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE, "who may not ask has used nothing up");
 }
 
 Test(dispatch, counts_signatures_up_to_the_last_one)
@@ -221,8 +269,10 @@ Test(dispatch, a_use_that_cannot_be_reported_is_none)
     dispatch(&answer, &client, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_BUSY);
     request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    expect_digest();
     dispatch(&answer, &handle, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    cr_assert(expectations_have(&all, hash, 1), "it is still good, for when there is room");
     request = make_request(MSG_PIN_HANDLE);
     dispatch(&answer, &unpinned, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_BUSY);
@@ -230,6 +280,66 @@ Test(dispatch, a_use_that_cannot_be_reported_is_none)
     request = make_request(MSG_SIGN_TLS13_SERVER);
     dispatch(&answer, &server, &request, &scene);
     cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+}
+
+/* The whole way: keyd signs for the server, the server tells of its handshake, and one digest is good, once. */
+Test(dispatch, signs_a_browsers_digest_for_one_handshake)
+{
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER), handle = make_grant(PURPOSE_BROWSER_DIGEST);
+    const struct msg expect = make_request(MSG_EXPECT_CLIENT);
+    struct msg digest = make_request(MSG_SIGN_BROWSER_DIGEST);
+    struct answer answer;
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "a digest of the holder's own making");
+    memcpy(digest.sign_browser_digest.digest, shake.digest, sizeof(shake.digest));
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "nobody told of it");
+    dispatch(&answer, &server, &expect, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_NONE);
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    cr_assert(verify_digest_signature(keystore_certificate(keystore, KEY_CLIENT),
+                                      (struct bytes){shake.digest, sizeof(shake.digest)}, answer.msg.signature));
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "used");
+    dispatch(&answer, &server, &expect, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_SERVER, "told twice");
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED);
+}
+
+/* What keyd signs for a server's channel is what an expectation may refer to; TLS 1.2's signatures are not. */
+Test(dispatch, remembers_what_it_signed_for_a_server)
+{
+    const struct dispatch_scene scene = make_scene(NULL);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER);
+    uint8_t content[PURPOSE_TLS12_CONTENT], digest[KEYSTORE_DIGEST];
+    size_t len;
+    struct answer answer;
+    struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
+    dispatch(&answer, &server, &request, &scene);
+    cr_assert_eq(purpose_tls13(digest, PURPOSE_ROLE_SERVER, &request.sign_tls13_server), REFUSAL_NONE);
+    cr_assert(expectation_take_signature(source, digest, answer.msg.signature, 1));
+    request = make_request(MSG_SIGN_TLS12_SERVER);
+    dispatch(&answer, &server, &request, &scene);
+    purpose_tls12_content(content, &len, &request.sign_tls12_server);
+    SHA256(content, len, digest);
+    cr_assert_not(expectation_take_signature(source, digest, answer.msg.signature, 1));
+}
+
+Test(dispatch, a_clients_handle_is_for_one_server)
+{
+    const struct dispatch_scene scene = make_scene(NULL);
+    struct grant other = make_grant(PURPOSE_TLS_CLIENT);
+    strcpy(other.server, "kiosk.example");
+    const struct msg request = make_request(MSG_SIGN_TLS13_CLIENT);
+    struct answer answer;
+    dispatch(&answer, &other, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_SERVER);
+    other.server[0] = '\0';
+    dispatch(&answer, &other, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_SERVER, "one that is for nobody");
 }
 
 /* No secret memory left: this request fails, and the next one after there is some does not. */

@@ -6,14 +6,17 @@
 #include <unistd.h>
 
 #include "tests/unit/keyd/peer.h"
-#include "tests/unit/keyd/verify.h"
+
+static struct shake shake;
 
 Test(handle, exhausts_a_handle)
 {
     struct peer peer;
     peer_start(&peer);
+    struct link server = peer_grant(&peer, 8, PURPOSE_TLS_SERVER, 0, 0);
     struct link client = peer_grant(&peer, 9, PURPOSE_TLS_CLIENT, 60, 2);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 7);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    const struct msg request = peer_sign_tls13_client(&shake, 7);
     struct msg answer;
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
@@ -26,8 +29,8 @@ Test(handle, exhausts_a_handle)
     cr_assert_eq(event.what, GRANT_EVENT_REFUSED);
     cr_assert_eq(event.reason, REFUSAL_EXHAUSTED);
     const struct keyd_status status = peer_status(&peer);
-    cr_assert_eq(status.grants[0].signatures, 2);
-    cr_assert_eq(status.grants[0].refusals, 1);
+    cr_assert_eq(status.grants[1].signatures, 2);
+    cr_assert_eq(status.grants[1].refusals, 1);
     peer_stop(&peer);
 }
 
@@ -35,8 +38,10 @@ Test(handle, expires_a_handle)
 {
     struct peer peer;
     peer_start(&peer);
+    struct link server = peer_grant(&peer, 8, PURPOSE_TLS_SERVER, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
     struct link client = peer_grant(&peer, 9, PURPOSE_TLS_CLIENT, 1, 0);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 7);
+    const struct msg request = peer_sign_tls13_client(&shake, 7);
     struct msg answer;
     cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
     cr_assert_eq(answer.kind, MSG_SIGNATURE);
@@ -68,7 +73,10 @@ Test(handle, pins_a_handle_to_one_process)
     struct peer peer;
     peer_start(&peer);
     struct link handle = peer_grant(&peer, 3, PURPOSE_BROWSER_DIGEST, 0, 0);
-    const struct msg sign = peer_sign_digest(1), pin = {.kind = MSG_PIN_HANDLE, .id = 2},
+    struct link server = peer_grant(&peer, 4, PURPOSE_TLS_SERVER, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    peer_expect(&server, &shake);
+    const struct msg sign = peer_sign_digest(&shake, 1), pin = {.kind = MSG_PIN_HANDLE, .id = 2},
                      describe = {.kind = MSG_DESCRIBE_HANDLE, .id = 3};
     struct msg answer;
 
@@ -80,8 +88,7 @@ Test(handle, pins_a_handle_to_one_process)
     cr_assert_eq(answer.kind, MSG_HANDLE_PINNED);
 
     cr_assert_eq(peer_ask(&peer, &handle, &answer, &sign), ERR_OK);
-    cr_assert_eq(answer.kind, MSG_SIGNATURE);
-    cr_assert(verify_digest_signature(peer.identity.keyd_identity.client, peer_hash, answer.signature));
+    peer_assert_client_signed(&peer, &shake, &answer);
     cr_assert_eq(peer_ask(&peer, &handle, &answer, &describe), ERR_OK);
     cr_assert_eq(answer.kind, MSG_HANDLE_DESCRIPTION);
     cr_assert_str_eq(answer.handle_description.label, "test");
@@ -94,8 +101,11 @@ Test(handle, pins_a_handle_to_one_process)
     cr_assert_eq(ask_in_child(&peer, &handle, &pin, MSG_REFUSAL, REFUSAL_WRONG_PROCESS), 0);
     cr_assert_eq(peer_ask(&peer, &handle, &answer, &pin), ERR_OK);
     peer_assert_refused(&answer, REFUSAL_WRONG_PROCESS);
-    cr_assert_eq(peer_ask(&peer, &handle, &answer, &sign), ERR_OK);
-    cr_assert_eq(answer.kind, MSG_SIGNATURE);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    peer_expect(&server, &shake);
+    const struct msg again = peer_sign_digest(&shake, 4);
+    cr_assert_eq(peer_ask(&peer, &handle, &answer, &again), ERR_OK);
+    peer_assert_client_signed(&peer, &shake, &answer);
     cr_assert_eq(peer_status(&peer).grants[0].pinned_pid, (uint32_t)getpid());
     peer_stop(&peer);
 }
@@ -106,7 +116,7 @@ Test(handle, pins_a_handle_elsewhere)
     struct peer peer;
     peer_start(&peer);
     struct link handle = peer_grant(&peer, 3, PURPOSE_BROWSER_DIGEST, 0, 0);
-    const struct msg pin = {.kind = MSG_PIN_HANDLE, .id = 2}, sign = peer_sign_digest(1);
+    const struct msg pin = {.kind = MSG_PIN_HANDLE, .id = 2}, sign = peer_sign_digest(&shake, 1);
     cr_assert_eq(ask_in_child(&peer, &handle, &pin, MSG_HANDLE_PINNED, REFUSAL_NONE), 0);
     struct msg answer;
     cr_assert_eq(peer_ask(&peer, &handle, &answer, &sign), ERR_OK);

@@ -8,6 +8,8 @@
 
 #include "tests/unit/keyd/peer.h"
 
+static struct shake shake;
+
 /* Sends raw bytes and returns how the channel answers. */
 static enum err send_raw(struct peer *peer, const struct link *link, const void *data, size_t len, struct msg *answer)
 {
@@ -34,7 +36,7 @@ Test(hostile, cuts_only_the_sender_of_garbage)
     struct peer peer;
     peer_start(&peer);
     struct link good = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
-    static uint8_t large[LIMIT_SIGN_PACKET + 1];
+    static uint8_t large[LIMIT_TRANSCRIPT_PACKET + 1];
     memset(large, 0x41, sizeof(large));
     const struct {
         const void *data;
@@ -46,6 +48,8 @@ Test(hostile, cuts_only_the_sender_of_garbage)
         {"\x52\x04\x08\x83\x08\x12", 6},         /* cut short */
         {"\x52\x06\x08\x83\x08\x12\x01\x11", 8}, /* a hash of one byte */
         {"\xa2\x1f\x01x", 4},                    /* a field that nobody knows */
+        {"\xa2\x01\x00", 3},                     /* EXPECT_CLIENT without messages */
+        {"\xa2\x01\x04\x0a\x01\x01\x00", 7},     /* one that goes on */
         {large, sizeof(large)},                  /* over the limit */
     };
     for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
@@ -69,7 +73,7 @@ Test(hostile, cuts_the_wrong_kind)
     struct link good = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
     struct link bad = peer_grant(&peer, 2, PURPOSE_TLS_SERVER, 0, 0);
     const struct link disguised = {.fd = bad.fd, .role = LINK_SIGN_BROWSER, .end = LINK_LOWER};
-    const struct msg request = peer_sign_digest(8);
+    const struct msg request = peer_sign_digest(&shake, 8);
     struct msg answer;
     cr_assert_eq(peer_ask(&peer, &disguised, &answer, &request), ERR_OK);
     peer_assert_refused(&answer, REFUSAL_PURPOSE);
@@ -87,7 +91,7 @@ Test(hostile, cuts_who_sends_a_descriptor)
     struct link bad = peer_grant(&peer, 2, PURPOSE_TLS_SERVER, 0, 0);
     uint8_t packet[LIMIT_SIGN_PACKET];
     size_t len;
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 8);
+    const struct msg request = peer_sign_tls13_server(8);
     cr_assert_eq(codec_encode(packet, &len, sizeof(packet), &request), ERR_OK);
     int fds[2];
     cr_assert_eq(pipe(fds), 0);
@@ -116,7 +120,7 @@ Test(hostile, a_deaf_flood_starves_nobody)
     struct link flood = peer_grant(&peer, 2, PURPOSE_TLS_SERVER, 0, 0);
     uint64_t sent = 0;
     for (unsigned quiet = 0; quiet < 20;) {
-        const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, sent + 1);
+        const struct msg request = peer_sign_tls13_server(sent + 1);
         enum err err = link_send(&flood, &request, NULL, 0);
         if (err == ERR_OK) {
             sent++;
@@ -149,7 +153,7 @@ Test(hostile, a_deaf_channel_can_end)
     struct peer peer;
     peer_start(&peer);
     struct link flood = peer_grant(&peer, 2, PURPOSE_TLS_SERVER, 0, 0);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 1);
+    const struct msg request = peer_sign_tls13_server(1);
     for (unsigned full = 0; full < 10;) {
         if (link_send(&flood, &request, NULL, 0) == ERR_OK) continue;
         full++;
@@ -171,10 +175,11 @@ Test(hostile, a_deaf_broker_stops_handles_only)
     peer_start(&peer);
     struct link server = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
     struct link client = peer_grant(&peer, 2, PURPOSE_TLS_CLIENT, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
     uint64_t signatures = 0;
     struct msg answer;
     for (;;) {
-        const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, signatures + 1);
+        const struct msg request = peer_sign_tls13_client(&shake, signatures + 1);
         cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
         if (answer.kind != MSG_SIGNATURE) break;
         signatures++;
@@ -183,7 +188,7 @@ Test(hostile, a_deaf_broker_stops_handles_only)
     peer_assert_refused(&answer, REFUSAL_BUSY);
     peer_assert_signs(&peer, &server);
     for (uint64_t i = 0; i < signatures; i++) cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_SIGNED);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 1);
+    const struct msg request = peer_sign_tls13_client(&shake, 1);
     cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
     cr_assert_eq(answer.kind, MSG_SIGNATURE);
     peer_stop(&peer);
@@ -196,7 +201,9 @@ Test(hostile, a_flood_of_events_does_not_hold_up_the_status)
     peer_start(&peer);
     struct link handles[8];
     for (size_t i = 0; i < 8; i++) handles[i] = peer_grant(&peer, i + 1, PURPOSE_TLS_CLIENT, 0, 1);
-    struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 1), answer;
+    struct link server = peer_grant(&peer, 100, PURPOSE_TLS_SERVER, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    struct msg request = peer_sign_tls13_client(&shake, 1), answer;
     for (unsigned i = 0; i < 8 * 100; i++) cr_assert_eq(peer_ask(&peer, &handles[i % 8], &answer, &request), ERR_OK);
     const struct msg query = {.kind = MSG_STATUS_QUERY, .id = 9};
     cr_assert_eq(link_send(&peer.broker, &query, NULL, 0), ERR_OK);
@@ -234,7 +241,7 @@ static void revoke_and_ask(enum order request_order)
     peer_assert_signs(&peer, &server);
     cr_assert_eq(peer_status(&peer).signatures, 1); /* it is done with that channel for now */
     pause_keyd(&peer);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 5);
+    const struct msg request = peer_sign_tls13_server(5);
     if (request_order == ORDER_SECOND) peer_revoke(&peer, 1);
     cr_assert_eq(link_send(&server, &request, NULL, 0), ERR_OK);
     if (request_order == ORDER_FIRST) peer_revoke(&peer, 1);
@@ -257,7 +264,7 @@ Test(hostile, a_revocation_goes_before_what_waits)
 static unsigned overtaken_by(struct peer *peer, const struct link *flood, const struct link *good,
                              enum order good_order)
 {
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 1);
+    const struct msg request = peer_sign_tls13_server(1);
     unsigned sent = 0, answered = 0;
     cr_assert_eq(peer_status(peer).num_grants, 2); /* it is done with both channels for now */
     pause_keyd(peer);

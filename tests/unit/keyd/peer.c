@@ -88,7 +88,8 @@ struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, 
                                          .purpose = purpose,
                                          .label = "test",
                                          .lifetime_s = lifetime_s,
-                                         .max_signatures = max_signatures};
+                                         .max_signatures = max_signatures,
+                                         .server = purpose == PURPOSE_TLS_CLIENT ? "localhost" : ""};
     cr_assert_eq(link_send(&peer->broker, &msg, &ends[1], 1), ERR_OK);
     close(ends[1]);
     return (struct link){.fd = ends[0], .role = roles[purpose], .end = LINK_LOWER};
@@ -141,24 +142,65 @@ enum err peer_ask(struct peer *peer, const struct link *link, struct msg *out, c
 static const uint8_t hash[32] = {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
-const struct bytes peer_hash = {hash, sizeof(hash)};
 
-struct msg peer_sign_tls13(enum msg_kind kind, uint64_t id)
+struct msg peer_sign_tls13_server(uint64_t id)
 {
-    struct msg msg = {.kind = kind, .id = id};
-    const struct sign_tls13 request = {.scheme = SCHEME_ECDSA_P256_SHA256, .transcript_hash = {hash, sizeof(hash)}};
-    if (kind == MSG_SIGN_TLS13_SERVER)
-        msg.sign_tls13_server = request;
-    else
-        msg.sign_tls13_client = request;
+    struct msg msg = {.kind = MSG_SIGN_TLS13_SERVER, .id = id};
+    msg.sign_tls13_server =
+        (struct sign_tls13){.scheme = SCHEME_ECDSA_P256_SHA256, .transcript_hash = {hash, sizeof(hash)}};
     return msg;
 }
 
-struct msg peer_sign_digest(uint64_t id)
+struct signing {
+    struct peer *peer;
+    const struct link *server;
+};
+
+/* As web does: the hash alone goes to keyd. */
+static void sign_server(void *context, uint8_t *out, size_t *out_len, struct bytes content)
+{
+    const struct signing *signing = context;
+    struct msg answer, request = {.kind = MSG_SIGN_TLS13_SERVER, .id = 600};
+    const size_t head = 64 + sizeof("TLS 1.3, server CertificateVerify");
+    request.sign_tls13_server = (struct sign_tls13){.scheme = SCHEME_ECDSA_P256_SHA256,
+                                                    .transcript_hash = {content.data + head, content.len - head}};
+    cr_assert_eq(peer_ask(signing->peer, signing->server, &answer, &request), ERR_OK);
+    cr_assert_eq(answer.kind, MSG_SIGNATURE, "%s", msg_kind_name(answer.kind));
+    memcpy(out, answer.signature.data, answer.signature.len);
+    *out_len = answer.signature.len;
+}
+
+void peer_shake(struct peer *peer, struct shake *out, const struct link *server, const struct shake_kind *kind)
+{
+    struct signing signing = {peer, server};
+    const struct keyd_identity *identity = &peer->identity.keyd_identity;
+    const struct shake_keys keys = {.server = identity->server,
+                                    .client = identity->client,
+                                    .issuer = identity->ca,
+                                    .sign_server = sign_server,
+                                    .context = &signing};
+    shake_run(out, kind, &keys);
+}
+
+struct msg peer_sign_tls13_client(const struct shake *shake, uint64_t id)
+{
+    struct msg msg = {.kind = MSG_SIGN_TLS13_CLIENT, .id = id};
+    msg.sign_tls13_client = (struct sign_tls13_client){SCHEME_ECDSA_P256_SHA256, shake_for_client(shake)};
+    return msg;
+}
+
+struct msg peer_sign_digest(const struct shake *shake, uint64_t id)
 {
     struct msg msg = {.kind = MSG_SIGN_BROWSER_DIGEST, .id = id};
-    memcpy(msg.sign_browser_digest.digest, hash, sizeof(hash));
+    memcpy(msg.sign_browser_digest.digest, shake->digest, sizeof(shake->digest));
     return msg;
+}
+
+void peer_expect(const struct link *server, const struct shake *shake)
+{
+    struct msg msg = {.kind = MSG_EXPECT_CLIENT, .id = 700};
+    msg.expect_client = shake_for_server(shake);
+    cr_assert_eq(link_send(server, &msg, NULL, 0), ERR_OK);
 }
 
 void peer_assert_refused(const struct msg *answer, enum refusal refusal)
@@ -167,21 +209,22 @@ void peer_assert_refused(const struct msg *answer, enum refusal refusal)
     cr_assert_eq(answer->refusal, refusal, "refused: %s", refusal_text(answer->refusal));
 }
 
-void peer_assert_signed(const struct peer *peer, enum purpose_role role, const struct msg *answer)
+void peer_assert_client_signed(const struct peer *peer, const struct shake *shake, const struct msg *answer)
 {
-    cr_assert_eq(answer->kind, MSG_SIGNATURE, "%s", msg_kind_name(answer->kind));
-    uint8_t content[PURPOSE_TLS13_CONTENT];
-    size_t len;
-    purpose_tls13_content(content, &len, role, peer_hash);
-    const struct keyd_identity *identity = &peer->identity.keyd_identity;
-    const struct bytes leaf = role == PURPOSE_ROLE_SERVER ? identity->server : identity->client;
-    cr_assert(verify_signature(leaf, (struct bytes){content, len}, answer->signature));
+    cr_assert_eq(answer->kind, MSG_SIGNATURE, "%s: %s", msg_kind_name(answer->kind),
+                 answer->kind == MSG_REFUSAL ? refusal_text(answer->refusal) : "");
+    cr_assert(verify_signature(peer->identity.keyd_identity.client, (struct bytes){shake->content, shake->content_len},
+                               answer->signature));
 }
 
 void peer_assert_signs(struct peer *peer, const struct link *link)
 {
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 500);
+    const struct msg request = peer_sign_tls13_server(500);
     struct msg answer;
     cr_assert_eq(peer_ask(peer, link, &answer, &request), ERR_OK);
-    peer_assert_signed(peer, PURPOSE_ROLE_SERVER, &answer);
+    cr_assert_eq(answer.kind, MSG_SIGNATURE, "%s", msg_kind_name(answer.kind));
+    uint8_t content[PURPOSE_TLS13_CONTENT];
+    size_t len;
+    purpose_tls13_content(content, &len, PURPOSE_ROLE_SERVER, (struct bytes){hash, sizeof(hash)});
+    cr_assert(verify_signature(peer->identity.keyd_identity.server, (struct bytes){content, len}, answer.signature));
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "keyd/purpose.h"
 #include "proto/link.h"
+#include "tests/unit/keyd/shake.h"
 
 #define PEER_TIMEOUT_MS 5000u
 #define PEER_KEYD "keyd/keyd" /* in a test's runfiles */
@@ -44,16 +45,21 @@ struct keyd_status peer_status(struct peer *peer);
  * channel. */
 MUST_CHECK enum err peer_ask(struct peer *peer, const struct link *link, struct msg *out, const struct msg *request);
 
-/* What the requests below carry as hash or digest: 32 bytes of 0x11. */
-extern const struct bytes peer_hash;
+/* peer_shake runs a handshake whose server has its signature from keyd, over the server's channel. */
+void peer_shake(struct peer *peer, struct shake *out, const struct link *server, const struct shake_kind *kind);
 
-struct msg peer_sign_tls13(enum msg_kind kind, uint64_t id);
-struct msg peer_sign_digest(uint64_t id);
+/* peer_expect tells keyd of the handshake; there is no answer. */
+void peer_expect(const struct link *server, const struct shake *shake);
 
-/* Assertions: an answer refuses for this reason; it is a signature of the request's CertificateVerify by the role's key;
- * the channel signs a request for the server. */
+/* Requests: for a server, with a hash of 32 bytes of 0x11; for the client of a handshake, and for a browser in one. */
+struct msg peer_sign_tls13_server(uint64_t id);
+struct msg peer_sign_tls13_client(const struct shake *shake, uint64_t id);
+struct msg peer_sign_digest(const struct shake *shake, uint64_t id);
+
+/* Assertions: an answer refuses for this reason; it is the signature that the handshake's client wants; the channel signs
+ * a request for the server. */
 void peer_assert_refused(const struct msg *answer, enum refusal refusal);
-void peer_assert_signed(const struct peer *peer, enum purpose_role role, const struct msg *answer);
+void peer_assert_client_signed(const struct peer *peer, const struct shake *shake, const struct msg *answer);
 void peer_assert_signs(struct peer *peer, const struct link *link);
 
 #endif

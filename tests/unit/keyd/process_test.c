@@ -22,17 +22,19 @@ Test(process, sets_up_signs_and_stops)
     struct link server = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
     peer_assert_signs(&peer, &server);
     struct link client = peer_grant(&peer, 2, PURPOSE_TLS_CLIENT, 60, 2);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_CLIENT, 7);
+    static struct shake shake;
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    const struct msg request = peer_sign_tls13_client(&shake, 7);
     struct msg answer;
     cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
-    peer_assert_signed(&peer, PURPOSE_ROLE_CLIENT, &answer);
+    peer_assert_client_signed(&peer, &shake, &answer);
     const struct keyd_event event = peer_event(&peer);
     cr_assert_eq(event.grant, 2);
     cr_assert_eq(event.what, GRANT_EVENT_SIGNED);
     cr_assert_eq(event.pid, (uint32_t)getpid());
 
     const struct keyd_status status = peer_status(&peer);
-    cr_assert_eq(status.signatures, 2);
+    cr_assert_eq(status.signatures, 3);
     cr_assert_eq(status.refusals, 0);
     cr_assert_eq(status.num_grants, 2);
     cr_assert_gt(status.secret_bytes, 0);
@@ -61,7 +63,7 @@ Test(process, revokes_at_once)
     peer_revoke(&peer, 1);
     peer_revoke(&peer, 12345); /* no such grant: nothing happens */
     cr_assert_eq(peer_status(&peer).num_grants, 1);
-    const struct msg request = peer_sign_tls13(MSG_SIGN_TLS13_SERVER, 5);
+    const struct msg request = peer_sign_tls13_server(5);
     struct msg answer;
     cr_assert_eq(peer_ask(&peer, &server, &answer, &request), ERR_CLOSED);
     peer_assert_signs(&peer, &other);

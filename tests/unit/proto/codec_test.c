@@ -323,24 +323,38 @@ Test(codec, an_arena_that_is_too_small_says_so)
     }
 }
 
-Test(codec, a_signing_packet_fits_eight_kib)
+Test(codec, a_signing_packet_fits_its_arena)
 {
-    struct codec_arena *small = codec_arena_new(8192);
+    struct codec_arena *small = codec_arena_new(LIMIT_SIGN_ARENA);
     /* The worst that a signing channel's lower end can send: as many fields as fit. */
     memset(&packet, 0, sizeof packet);
-    while (packet.len + 2 <= LIMIT_SIGN_PACKET) {
+    while (packet.len + 2 <= LIMIT_TRANSCRIPT_PACKET) {
         packet.data[packet.len++] = 0x72; /* pin_handle, empty */
         packet.data[packet.len++] = 0x00;
     }
     enum err err = codec_decode(small, &out, packet.data, packet.len, ALL_KINDS);
     cr_expect(err == ERR_MALFORMED || err == ERR_TOO_LARGE);
     enum msg_kind asked[] = {MSG_SIGN_TLS13_SERVER,   MSG_SIGN_TLS12_SERVER, MSG_SIGN_TLS13_CLIENT,
-                             MSG_SIGN_BROWSER_DIGEST, MSG_PIN_HANDLE,        MSG_DESCRIBE_HANDLE};
+                             MSG_SIGN_BROWSER_DIGEST, MSG_PIN_HANDLE,        MSG_DESCRIBE_HANDLE,
+                             MSG_EXPECT_CLIENT};
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
         struct msg sample = sample_of(asked[i]);
         wire_of(&packet, &sample);
         cr_expect_lt(packet.len, LIMIT_SIGN_PACKET);
         cr_expect_eq(codec_decode(small, &out, packet.data, packet.len, ALL_KINDS), ERR_OK);
+    }
+    /* The fullest handshake is the longest packet that keyd takes. */
+    static uint8_t messages[LIMIT_TRANSCRIPT];
+    const struct msg fullest[] = {
+        {.kind = MSG_EXPECT_CLIENT, .id = UINT64_MAX, .expect_client = {messages, sizeof messages}},
+        {.kind = MSG_SIGN_TLS13_CLIENT,
+         .id = UINT64_MAX,
+         .sign_tls13_client = {UINT16_MAX, {messages, sizeof messages}}},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_TRANSCRIPT_PACKET, &fullest[i]), ERR_OK);
+        cr_expect_eq(codec_decode(small, &out, packet.data, packet.len, ALL_KINDS), ERR_OK);
+        sample_expect_same(&out, &fullest[i]);
     }
     codec_arena_free(small);
 }

@@ -142,12 +142,16 @@ Test(link, a_signing_channel_takes_no_descriptor)
 
 Test(link, a_signing_channel_takes_no_long_packet)
 {
-    struct link keyd = upper(LINK_SIGN_SERVER);
-    uint8_t packet[LIMIT_SIGN_PACKET + 1] = {0};
-    cr_assert_eq(channel_send(ends[1], packet, LIMIT_SIGN_PACKET + 1, NULL, 0), ERR_OK);
-    cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_TOO_LARGE);
-    cr_assert_eq(channel_send(ends[1], packet, LIMIT_SIGN_PACKET, NULL, 0), ERR_OK);
-    cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_MALFORMED);
+    static const enum link_role roles[] = {LINK_SIGN_BROWSER, LINK_SIGN_SERVER, LINK_SIGN_CLIENT};
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        struct link keyd = upper(roles[i]);
+        size_t max_len = i == 0 ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
+        static uint8_t packet[LIMIT_TRANSCRIPT_PACKET + 1];
+        cr_assert_eq(channel_send(ends[1], packet, max_len + 1, NULL, 0), ERR_OK);
+        cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_TOO_LARGE);
+        cr_assert_eq(channel_send(ends[1], packet, max_len, NULL, 0), ERR_OK);
+        cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_MALFORMED);
+    }
 }
 
 Test(link, kinds_out_of_place_are_denied)

@@ -35,7 +35,7 @@ Test(rules, every_kind_travels_somewhere)
 Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
 {
     cr_expect_eq(rules_accepted(LINK_SIGN_SERVER, LINK_UPPER),
-                 MSG_BIT(MSG_SIGN_TLS13_SERVER) | MSG_BIT(MSG_SIGN_TLS12_SERVER));
+                 MSG_BIT(MSG_SIGN_TLS13_SERVER) | MSG_BIT(MSG_SIGN_TLS12_SERVER) | MSG_BIT(MSG_EXPECT_CLIENT));
     cr_expect_eq(rules_accepted(LINK_SIGN_CLIENT, LINK_UPPER), MSG_BIT(MSG_SIGN_TLS13_CLIENT));
     cr_expect_eq(rules_accepted(LINK_SIGN_BROWSER, LINK_UPPER),
                  MSG_BIT(MSG_SIGN_BROWSER_DIGEST) | MSG_BIT(MSG_PIN_HANDLE) | MSG_BIT(MSG_DESCRIBE_HANDLE));
@@ -59,7 +59,8 @@ Test(rules, who_asks_for_signatures_sends_small_packets)
 {
     for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
         bool signing = role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
-        cr_expect_eq(rules_max_packet(role, LINK_UPPER), signing ? LIMIT_SIGN_PACKET : LIMIT_PACKET);
+        size_t asking = role == LINK_SIGN_BROWSER ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
+        cr_expect_eq(rules_max_packet(role, LINK_UPPER), signing ? asking : LIMIT_PACKET);
         cr_expect_eq(rules_max_packet(role, LINK_LOWER), LIMIT_PACKET);
         cr_expect_eq(rules_max_fds(role), signing ? 0 : LIMIT_PACKET_FDS);
     }

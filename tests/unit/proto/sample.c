@@ -40,7 +40,8 @@ struct msg sample_of(enum msg_kind kind)
                                                          .server_random = {4, 5, 6},
                                                          .group = GROUP_X25519,
                                                          .point = {blob, 65}}},
-        [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 48}}},
+        [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 448}}},
+        [MSG_EXPECT_CLIENT] = {.expect_client = {blob, 449}},
         [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {{7, 8, 9}}},
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
@@ -58,7 +59,7 @@ struct msg sample_of(enum msg_kind kind)
                                                  .certificates = certificates,
                                                  .num_certificates = 2,
                                                  .secret_memory = true}},
-        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22}},
+        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example"}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
         [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26}},
         [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2}},
@@ -75,11 +76,11 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
         [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
         [MSG_FAILED] = {.failed = {"keyd: no memory; free some", ERR_MEMORY}},
-        [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000", 40, true, true, processes, 2, handles, 2,
+        [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000", 40, true, processes, 2, handles, 2,
                                                  certificates, 2, 41, 42, 43, 44, 45, 46}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
-        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4}},
+        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost"}},
         [MSG_HANDLE_MINTED] = {.handle_minted = {48, {blob, 430}, {blob, 431}}},
         [MSG_SPAWN] = {.spawn = {PROGRAM_WEB, 3}},
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
@@ -149,6 +150,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME_TEXT(keyd_grant.label);
         SAME(keyd_grant.lifetime_s);
         SAME(keyd_grant.max_signatures);
+        SAME_TEXT(keyd_grant.server);
     } else if (want->kind == MSG_KEYD_EVENT) {
         SAME(keyd_event.grant);
         SAME(keyd_event.what);
@@ -173,7 +175,6 @@ static void same_system_status(const struct msg *got, const struct msg *want)
 {
     SAME_TEXT(system_status.url);
     SAME(system_status.ready_ms);
-    SAME(system_status.browser_digest_unbound);
     SAME(system_status.secret_memory);
     SAME(system_status.handshakes);
     SAME(system_status.handshakes_failed);
@@ -267,8 +268,9 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         break;
     case MSG_SIGN_TLS13_CLIENT:
         SAME(sign_tls13_client.scheme);
-        SAME_BYTES(sign_tls13_client.transcript_hash);
+        SAME_BYTES(sign_tls13_client.messages);
         break;
+    case MSG_EXPECT_CLIENT: SAME_BYTES(expect_client); break;
     case MSG_SIGN_BROWSER_DIGEST: SAME_ARRAY(sign_browser_digest.digest); break;
     case MSG_SIGNATURE: SAME_BYTES(signature); break;
     case MSG_REFUSAL: SAME(refusal); break;
@@ -295,6 +297,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_TEXT(handle_mint.label);
         SAME(handle_mint.lifetime_s);
         SAME(handle_mint.max_signatures);
+        SAME_TEXT(handle_mint.server);
         break;
     case MSG_HANDLE_MINTED:
         SAME(handle_minted.handle);

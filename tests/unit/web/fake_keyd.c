@@ -66,6 +66,7 @@ static void answer(struct fake_keyd *keyd, const struct msg *request)
     struct msg refusal = {.kind = MSG_REFUSAL, .id = request->id, .refusal = REFUSAL_EXPIRED};
     switch (keyd->mood) {
     case KEYD_SIGNS:
+    case KEYD_DOUBTS:
     case KEYD_LONG_SIGNATURE: send_signature(keyd, request->id, input, len); return;
     case KEYD_BAD_SIGNATURE: send_signature(keyd, request->id, input, len - 1); return;
     case KEYD_WRONG_ID: send_signature(keyd, request->id + 1, input, len); return;
@@ -85,6 +86,15 @@ static void answer(struct fake_keyd *keyd, const struct msg *request)
     }
 }
 
+static void expect(struct fake_keyd *keyd, const struct msg *msg)
+{
+    const struct msg refusal = {.kind = MSG_REFUSAL, .id = msg->id, .refusal = REFUSAL_TRANSCRIPT};
+    keyd->num_expected++;
+    keyd->expected_len = msg->expect_client.len;
+    memcpy(keyd->expected, msg->expect_client.data, msg->expect_client.len);
+    if (keyd->mood == KEYD_DOUBTS) CHECK(link_send(&keyd->link, &refusal, NULL, 0) == ERR_OK);
+}
+
 void fake_keyd_step(struct fake_keyd *keyd)
 {
     struct msg msg;
@@ -94,6 +104,10 @@ void fake_keyd_step(struct fake_keyd *keyd)
         if (err != ERR_OK) {
             CHECK(err == ERR_AGAIN || err == ERR_CLOSED); /* the signer's requests are always well-formed */
             return;
+        }
+        if (msg.kind == MSG_EXPECT_CLIENT) {
+            expect(keyd, &msg);
+            continue;
         }
         keyd->num_requests++;
         keyd->last_id = msg.id;

@@ -19,6 +19,7 @@ enum fake_keyd_mood {
     KEYD_BAD_SIGNATURE, /* signs something else */
     KEYD_LONG_SIGNATURE,
     KEYD_CLOSES,
+    KEYD_DOUBTS, /* signs, and refuses what is expected of clients */
 };
 
 struct fake_keyd {
@@ -29,6 +30,9 @@ struct fake_keyd {
     unsigned num_requests;
     uint64_t last_id;
     enum msg_kind last_kind;
+    unsigned num_expected; /* EXPECT_CLIENTs, which do not count as requests */
+    uint8_t expected[LIMIT_TRANSCRIPT];
+    size_t expected_len;
 };
 
 /* fake_keyd_open makes the channel and returns the end for the signer. */

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "keyd/transcript.h"
 #include "proto/link.h"
 #include "tests/unit/keep.h"
 
@@ -173,14 +174,18 @@ int peer_start_server(const struct peer_server *server)
 /* ---- keyd -------------------------------------------------------------------------------------------------------- */
 
 /* RFC 8446, 4.4.3, written down apart from the client's code. */
-static size_t sign(uint8_t *out, struct bytes hash, EVP_PKEY *key)
+static size_t sign(uint8_t *out, struct bytes messages, EVP_PKEY *key)
 {
+    struct transcript transcript;
+    uint8_t hash[TRANSCRIPT_HASH];
+    cr_assert(transcript_parse(&transcript, messages, TRANSCRIPT_TO_CLIENT_CERTIFICATE));
+    transcript_hash_finish(hash, &transcript.whole_hash);
     static const char spaces_and_context[] =
         "                                                                TLS 1.3, client CertificateVerify";
     uint8_t content[sizeof spaces_and_context + 48], digest[SHA256_DIGEST_LENGTH];
     memcpy(content, spaces_and_context, sizeof spaces_and_context);
-    memcpy(content + sizeof spaces_and_context, hash.data, hash.len);
-    SHA256(content, sizeof spaces_and_context + hash.len, digest);
+    memcpy(content + sizeof spaces_and_context, hash, transcript.hash.len);
+    SHA256(content, sizeof spaces_and_context + transcript.hash.len, digest);
     unsigned len = 0;
     cr_assert(ECDSA_sign(0, digest, sizeof digest, out, &len, EVP_PKEY_get0_EC_KEY(key)));
     return len;
@@ -199,7 +204,7 @@ static void answer(const struct link *link, enum peer_keyd behaviour, const stru
         msg.refusal = REFUSAL_EXPIRED;
     } else if (behaviour != KEYD_SIGNS_WRONG) {
         cr_assert_eq(request->sign_tls13_client.scheme, SCHEME_ECDSA_P256_SHA256);
-        msg.signature.len = sign(signature, request->sign_tls13_client.transcript_hash, key);
+        msg.signature.len = sign(signature, request->sign_tls13_client.messages, key);
     }
     cr_assert_eq(link_send(link, &msg, NULL, 0), ERR_OK);
 }
@@ -207,7 +212,7 @@ static void answer(const struct link *link, enum peer_keyd behaviour, const stru
 static void run_keyd(int fd, enum peer_keyd behaviour, EVP_PKEY *key)
 {
     const struct link link = {.fd = fd, .role = LINK_SIGN_CLIENT, .end = LINK_UPPER};
-    struct codec_arena *arena = codec_arena_new(8192);
+    struct codec_arena *arena = codec_arena_new(LIMIT_SIGN_ARENA);
     struct msg request;
     struct packet_extra extra;
     while (channel_wait(fd, 10000) == ERR_OK && link_recv(&link, &request, &extra, arena) == ERR_OK) {

@@ -1,0 +1,47 @@
+/* What ties a browser's digest to a handshake: for each server's channel, the CertificateVerify signatures that keyd made
+ * for it, and the digests of the client signatures that handshakes with those wait for.
+ *
+ * Each channel has tables of its own, so that one of them cannot push out what another is waiting for. All are bounded,
+ * the oldest goes first, and nothing in them lives longer than seconds. */
+#ifndef KEYWARD_KEYD_EXPECTATION_H
+#define KEYWARD_KEYD_EXPECTATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keyd/keystore.h"
+
+/* A client may send its leaf alone, or its leaf and the issuer: whichever comes first is the one. */
+#define EXPECTATION_CANDIDATES 2u
+
+/* One server channel's part. */
+struct expectation_source;
+
+/* All of them. Zero state: none. */
+struct expectations {
+    struct expectation_source *first;
+};
+
+/* NULL: no memory. What it holds dies with it. */
+struct expectation_source *expectation_source_new(struct expectations *all);
+void expectation_source_free(struct expectations *all, struct expectation_source *source);
+
+/* expectation_note_signature remembers for DEADLINE_SIGNED_MS that keyd signed digest. */
+void expectation_note_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
+                                struct bytes signature, uint64_t now_ms);
+
+/* expectation_take_signature says whether keyd made this very signature of digest for this channel a moment ago, and
+ * forgets it: one handshake, one expectation. */
+bool expectation_take_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
+                                struct bytes signature, uint64_t now_ms);
+
+/* expectation_add makes the candidates good for one signature within DEADLINE_EXPECTATION_MS. */
+void expectation_add(struct expectation_source *source, uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST],
+                     uint64_t now_ms);
+
+/* expectations_have says whether a handshake waits for digest; expectations_take also uses the expectation up, with all
+ * its candidates. */
+bool expectations_have(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms);
+bool expectations_take(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms);
+
+#endif

@@ -1,0 +1,149 @@
+/* The tables: how long, how many, how often. */
+#include "keyd/expectation.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct expectations all;
+static struct expectation_source *source;
+
+static void setup(void)
+{
+    source = expectation_source_new(&all);
+}
+
+TestSuite(expectation, .init = setup);
+
+/* A digest that nobody else has. */
+static const uint8_t *digest_of(uint32_t number)
+{
+    static uint8_t digests[4][KEYSTORE_DIGEST];
+    static unsigned next;
+    uint8_t *digest = digests[next++ % 4];
+    memset(digest, 0x5a, KEYSTORE_DIGEST);
+    memcpy(digest + 28, &number, sizeof(number)); /* the others agree in all that comes before */
+    return digest;
+}
+
+static void add(struct expectation_source *to, uint32_t number, uint64_t now_ms)
+{
+    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST];
+    memcpy(candidates[0], digest_of(number), KEYSTORE_DIGEST);
+    memcpy(candidates[1], digest_of(number + 1), KEYSTORE_DIGEST);
+    expectation_add(to, candidates, now_ms);
+}
+
+Test(expectation, is_used_up_with_both_candidates)
+{
+    for (uint32_t used = 10; used <= 11; used++) {
+        add(source, 10, 1);
+        cr_assert(expectations_have(&all, digest_of(10), 1));
+        cr_assert(expectations_have(&all, digest_of(11), 1));
+        cr_assert_not(expectations_take(&all, digest_of(12), 1));
+        cr_assert(expectations_take(&all, digest_of(used), 1));
+        cr_assert_not(expectations_take(&all, digest_of(10), 1));
+        cr_assert_not(expectations_take(&all, digest_of(11), 1));
+    }
+}
+
+Test(expectation, lives_for_seconds)
+{
+    add(source, 10, 100);
+    cr_assert(expectations_have(&all, digest_of(10), 100 + DEADLINE_EXPECTATION_MS - 1));
+    cr_assert_not(expectations_have(&all, digest_of(10), 100 + DEADLINE_EXPECTATION_MS));
+    cr_assert_not(expectations_take(&all, digest_of(10), 100 + DEADLINE_EXPECTATION_MS));
+    cr_assert_lt(DEADLINE_EXPECTATION_MS, 30000);
+}
+
+Test(expectation, an_unused_place_expects_nothing)
+{
+    static const uint8_t zero[KEYSTORE_DIGEST];
+    add(source, 10, 0);
+    cr_assert_not(expectations_have(&all, zero, 0));
+    cr_assert(expectations_take(&all, digest_of(10), 0));
+    cr_assert_not(expectations_have(&all, zero, 0));
+}
+
+Test(expectation, the_oldest_goes_first)
+{
+    for (uint32_t i = 0; i < LIMIT_KEYD_EXPECTATIONS; i++) add(source, 10 * i, 1);
+    cr_assert(expectations_have(&all, digest_of(0), 1));
+    cr_assert(expectations_have(&all, digest_of(10 * (LIMIT_KEYD_EXPECTATIONS - 1)), 1));
+    add(source, 10 * LIMIT_KEYD_EXPECTATIONS, 1);
+    cr_assert_not(expectations_have(&all, digest_of(0), 1));
+    cr_assert(expectations_have(&all, digest_of(10), 1));
+    cr_assert(expectations_have(&all, digest_of(10 * LIMIT_KEYD_EXPECTATIONS), 1));
+}
+
+Test(expectation, one_channel_pushes_out_nothing_of_another)
+{
+    struct expectation_source *other = expectation_source_new(&all);
+    add(source, 7, 1);
+    for (uint32_t i = 0; i <= LIMIT_KEYD_EXPECTATIONS; i++) add(other, 10 * i, 1);
+    cr_assert(expectations_take(&all, digest_of(7), 1));
+}
+
+Test(expectation, dies_with_its_channel)
+{
+    struct expectation_source *sources[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        sources[i] = expectation_source_new(&all);
+        add(sources[i], 10 * i, 1);
+    }
+    static const size_t order[] = {1, 2, 0};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert(expectations_have(&all, digest_of((uint32_t)(10 * order[i])), 1));
+        expectation_source_free(&all, sources[order[i]]);
+        for (size_t j = 0; j < 3; j++)
+            cr_assert_eq(expectations_have(&all, digest_of((uint32_t)(10 * order[j])), 1), j > i);
+    }
+    cr_assert_eq(all.first, source);
+}
+
+static const uint8_t signature[] = {0x30, 1, 2, 3};
+
+static bool take_signature(uint32_t number, uint64_t now_ms)
+{
+    return expectation_take_signature(source, digest_of(number), (struct bytes){signature, sizeof(signature)}, now_ms);
+}
+
+static void note(uint32_t number, uint64_t now_ms)
+{
+    expectation_note_signature(source, digest_of(number), (struct bytes){signature, sizeof(signature)}, now_ms);
+}
+
+Test(expectation, a_signature_is_referred_to_once)
+{
+    note(1, 1);
+    note(2, 1);
+    cr_assert(take_signature(1, 1));
+    cr_assert_not(take_signature(1, 1));
+    cr_assert(take_signature(2, 1));
+    cr_assert_not(take_signature(3, 1));
+    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature, 0}, 1));
+}
+
+Test(expectation, it_is_the_very_signature)
+{
+    note(1, 1);
+    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature, 3}, 1));
+    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature + 1, 3}, 1));
+    cr_assert(take_signature(1, 1));
+}
+
+Test(expectation, a_signature_is_remembered_for_seconds)
+{
+    note(1, 100);
+    note(2, 100);
+    cr_assert(take_signature(1, 100 + DEADLINE_SIGNED_MS - 1));
+    cr_assert_not(take_signature(2, 100 + DEADLINE_SIGNED_MS));
+}
+
+Test(expectation, so_many_signatures_are_remembered)
+{
+    for (uint32_t i = 0; i < LIMIT_KEYD_SIGNED; i++) note(i, 1);
+    note(LIMIT_KEYD_SIGNED, 1);
+    cr_assert_not(take_signature(0, 1));
+    cr_assert(take_signature(1, 1));
+    cr_assert(take_signature(LIMIT_KEYD_SIGNED, 1));
+}
