@@ -102,6 +102,18 @@ class Protocol(TlsCase):
             with self.subTest(group):
                 self.assertIn("Hello World", self.s_client("-groups", group, client=self.client))
 
+    def test_keyd_understands_every_handshake(self):
+        """Each suite, with and without a HelloRetryRequest: openssl first offers a share of P-521, which is not taken."""
+        mark = self.system.mark()
+        for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
+            for groups in ("X25519", "P-521:X25519"):
+                with self.subTest(suite=suite, groups=groups):
+                    answer = self.s_client("-tls1_3", "-ciphersuites", suite, "-groups", groups, client=self.client)
+                    self.assertIn("Hello World", answer)
+                    self.assertIn(suite, answer)
+        self.assertEqual(self.curl(client=self.client).stdout.strip(), "Hello World")
+        self.assertNotIn("handshake not bound", "\n".join(self.system.lines(since=mark)))
+
     def test_a_client_with_a_p384_certificate(self):
         self.assertIn("Hello World", self.s_client(client=self.good.leaf("p384", curve="P-384")))
 
