@@ -226,6 +226,7 @@ def main():
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--launches", type=int, default=20)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, keyward.end_all)
     base = keyward.temporary_directory()
     try:
         run(base, options)

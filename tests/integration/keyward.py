@@ -33,6 +33,9 @@ processes.become_subreaper()
 # Children of the test whose families do not belong to the system that is looked at: brokers, and what a test says.
 bystanders = set()
 
+# Every directory that temporary_directory() has made.
+directories = []
+
 
 def runfile(path):
     return os.path.join(os.environ["TEST_SRCDIR"], os.environ["TEST_WORKSPACE"], path)
@@ -55,7 +58,20 @@ def temporary_directory():
     """A directory that every user can reach: Bazel's own lie below a home directory."""
     path = tempfile.mkdtemp(prefix="keyward-test-", dir="/tmp")
     os.chmod(path, 0o755)
+    directories.append(path)
     return path
+
+
+def end_all(*_):
+    """Ends this process at once, and what it has started before it. A signal handler."""
+    for pid in processes.descendants(os.getpid()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
+    os._exit(1)
 
 
 def install(directory, **replaced):

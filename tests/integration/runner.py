@@ -5,8 +5,11 @@ A skipped test is a failed one: what cannot run here has not been shown.
 
 import importlib.util
 import os
+import signal
 import sys
 import unittest
+
+import keyward
 
 
 class CountingResult(unittest.TextTestResult):
@@ -29,6 +32,7 @@ def load(path):
 
 
 def main():
+    signal.signal(signal.SIGTERM, keyward.end_all)  # Bazel's, when a test takes too long
     suite = unittest.defaultTestLoader.loadTestsFromModule(load(sys.argv[1]))
     selected = os.environ.get("TESTBRIDGE_TEST_ONLY")  # bazel test --test_filter
     if selected:
