@@ -5,9 +5,9 @@
 #include <ev.h>
 
 #include "base/limits.h"
+#include "base/log_rate.h"
 #include "proto/message.h"
 #include "web/conn.h"
-#include "base/log_rate.h"
 
 struct listener {
     ev_io io;

@@ -6,6 +6,12 @@
 #define CRYPTOKI_GNU 1
 #include <p11-kit-1/p11-kit/pkcs11.h>
 
+/* The function table's, whatever version the installed header has got to: a caller reads as far as this says. */
+#define MODULE_CRYPTOKI_VERSION \
+    {                           \
+        2, 40                   \
+    }
+
 /* NSS, lib/util/pkcs11n.h: how far a certificate is trusted, as an object of its own. */
 #define CKO_NSS_TRUST 0xce534353UL
 #define CKA_NSS_TRUST_SERVER_AUTH 0xce536358UL

@@ -4,7 +4,7 @@
 #include "browser-shim/module/cryptoki.h"
 
 static struct ck_function_list functions = {
-    .version = {CRYPTOKI_VERSION_MAJOR, CRYPTOKI_VERSION_MINOR},
+    .version = MODULE_CRYPTOKI_VERSION,
     .C_Initialize = C_Initialize,
     .C_Finalize = C_Finalize,
     .C_GetInfo = C_GetInfo,

@@ -42,7 +42,7 @@ ck_rv_t C_GetInfo(struct ck_info *info)
 {
     if (module_enter() == NULL) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (info == NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    *info = (struct ck_info){.cryptoki_version = {CRYPTOKI_VERSION_MAJOR, CRYPTOKI_VERSION_MINOR}};
+    *info = (struct ck_info){.cryptoki_version = MODULE_CRYPTOKI_VERSION};
     fill(info->manufacturer_id, sizeof info->manufacturer_id, MAKER);
     fill(info->library_description, sizeof info->library_description, "Keyward delegated key");
     return module_leave(CKR_OK);

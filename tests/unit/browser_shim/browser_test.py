@@ -203,7 +203,7 @@ class BrowserTest(unittest.TestCase):
         began = time.monotonic()
         self.assertEqual(self.shim.close(), 0)
         self.assertLess(time.monotonic() - began, 1.5)
-        self.assertEqual(processes_in(inside), [])
+        self.assertTrue(wait_until(lambda: processes_in(inside) == []))
 
     def test_nothing_is_left_when_the_shim_is_killed(self):
         self.start()
