@@ -60,8 +60,16 @@ static void setup(void)
     start_program();
 }
 
+static void remove_tree(void)
+{
+    char command[sizeof tree + 16];
+    snprintf(command, sizeof command, "rm -rf '%s'", tree);
+    cr_expect_eq(system(command), 0);
+}
+
 static void teardown(void)
 {
+    if (root_fd >= 0) remove_tree();
     if (pid > 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

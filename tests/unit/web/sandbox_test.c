@@ -56,6 +56,13 @@ static void make_tree(void)
     write_file("secret", "not yours");
 }
 
+static void remove_tree(void)
+{
+    char command[sizeof base_dir + 16];
+    snprintf(command, sizeof command, "rm -rf '%s'", base_dir);
+    cr_expect_eq(system(command), 0);
+}
+
 static struct probe_report run(long (*act)(void *))
 {
     static struct sandbox_dir dirs[2];
@@ -129,7 +136,7 @@ static void expect(long (*act)(void *), enum probe_result result, int error)
     if (error != 0) cr_assert_eq(report.error, error, "%s", probe_describe(&report));
 }
 
-TestSuite(sandbox_files, .init = make_tree);
+TestSuite(sandbox_files, .init = make_tree, .fini = remove_tree);
 
 Test(sandbox_files, reads_beneath_the_root_directory)
 {
