@@ -1,8 +1,9 @@
 """Counts the test cases of one `bazel test` run from its build events, and says "N passed, N failed".
 
-A target is not a test case: what its log says is counted. Three kinds of line count: Criterion's synthesis, and the
-"N passed, N failed" of our own runners. A target that failed without saying so (a crash, a time-out) or that counted
-nothing is one failure, and so is a build that did not get as far as its tests.
+A target is not a test case: what its log says is counted, Criterion's synthesis and the "N passed, N failed" of our own
+runners. What the running kernel cannot show ("SKIPPED: why") is named and counted apart. A target that failed without
+saying so (a crash, a time-out) or that counted nothing is one failure, and so is a build that did not get as far as its
+tests.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 CRITERION = re.compile(r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
+SKIPPED = re.compile(r"^SKIPPED: (.*)$", re.MULTILINE)
 RUNNER = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -71,10 +73,14 @@ def main():
     parser.add_argument("events")
     arguments = parser.parse_args()
 
-    total_passed = total_failed = 0
+    total_passed = total_failed = total_skipped = 0
     with open(arguments.events, encoding="utf-8") as events:
         for label, status, uri in read_results(events):
-            passed, failed, remark = count_target(label, status, read_log(uri))
+            text = ESCAPES.sub("", read_log(uri))
+            passed, failed, remark = count_target(label, status, text)
+            for reason in SKIPPED.findall(text):
+                total_skipped += 1
+                print(f"{label}: skipped, {reason}")
             total_passed += passed
             total_failed += failed
             if remark:
@@ -82,7 +88,8 @@ def main():
     if total_failed == 0 and (arguments.bazel_status != 0 or total_passed == 0):
         print(f"bazel exited with {arguments.bazel_status}; {total_passed} test cases were counted")
         total_failed += 1
-    print(f"{total_passed} passed, {total_failed} failed")
+    skipped = f", {total_skipped} skipped" if total_skipped else ""
+    print(f"{total_passed} passed, {total_failed} failed{skipped}")
     return 0 if total_failed == 0 else 1
 
 

@@ -57,6 +57,10 @@ class WholeRun(unittest.TestCase):
         targets = [("//a:t", "PASSED", SYNTHESIS.format(3, 3, 0, 0)), ("//b:t", "PASSED", "4 passed, 0 failed\n")]
         self.assertEqual(self.run_count(targets), (0, "7 passed, 0 failed"))
 
+    def test_what_was_skipped_is_said(self):
+        log = "SKIPPED: this kernel has no memfd_secret\n" + SYNTHESIS.format(1, 1, 0, 0)
+        self.assertEqual(self.run_count([("//a:t", "PASSED", log)]), (0, "1 passed, 0 failed, 1 skipped"))
+
     def test_a_target_that_crashed_is_a_failure(self):
         targets = [("//a:t", "PASSED", "4 passed, 0 failed\n"), ("//b:t", "TIMEOUT", "")]
         self.assertEqual(self.run_count(targets, 3), (1, "4 passed, 1 failed"))

@@ -67,7 +67,7 @@ def kw_test(name, srcs, copts = [], deps = [], tags = [], size = "small", **kwar
         copts = COPTS + ["-Wno-pedantic", "-Wno-missing-prototypes"] + copts,
         linkopts = LINKOPTS + ["-Wl,--no-gc-sections"],
         linkstatic = True,
-        deps = deps + ["//third_party/debian:criterion"],
+        deps = deps + ["//tests/unit:skip", "//third_party/debian:criterion"],
         **kwargs
     )
 

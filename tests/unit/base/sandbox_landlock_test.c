@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/sandbox_rules.h"
 #include "tests/unit/sandbox/probe.h"
+#include "tests/unit/skip.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -83,7 +84,9 @@ static void skip_below(int abi)
 {
     if (sandbox_landlock_abi() >= abi) return;
     remove_tree();
-    cr_skip_test("the kernel's Landlock is older than ABI %d", abi);
+    char reason[64];
+    snprintf(reason, sizeof(reason), "the kernel's Landlock is older than ABI %d", abi);
+    SKIP_ON_THIS_KERNEL(reason);
 }
 
 TestSuite(sandbox_landlock, .init = make_tree, .fini = remove_tree);

@@ -17,6 +17,7 @@
 #include "base/channel.h"
 #include "base/sandbox_rules.h"
 #include "tests/unit/sandbox/probe.h"
+#include "tests/unit/skip.h"
 
 #define ORDINARY_USER 1000
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -315,7 +316,7 @@ Test(sandbox, kernel_refuses_to_make_memory_executable)
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const int mdwe = prctl(66 /* PR_GET_MDWE, Linux 6.3 */, 0, 0, 0, 0);
     const struct probe_report report = call_with(rules, COUNT(rules), make_executable, page);
-    if (mdwe < 0) cr_skip_test("this kernel has no PR_SET_MDWE");
+    if (mdwe < 0) SKIP_ON_THIS_KERNEL("this kernel has no PR_SET_MDWE");
     cr_assert_eq(report.result, PROBE_ERRNO, "%s", probe_describe(&report));
     cr_assert_eq(report.error, EACCES);
 }

@@ -10,6 +10,7 @@
 #include "keyd/key_generate.h"
 #include "keyd/secret_memory.h"
 #include "tests/unit/keyd/memory_map.h"
+#include "tests/unit/skip.h"
 
 /* Everything that keyd does with a key, then a search for the key where it should not be. */
 struct search {
@@ -43,7 +44,7 @@ static void search_scalar(void *context)
 Test(secret_memory, holds_the_only_copies_of_a_key)
 {
     cr_assert_eq(secret_memory_init(NULL), ERR_OK);
-    if (secret_memory_kind() != SECRET_MEMFD) cr_skip_test("only secretmem can be told from other memory by its name");
+    if (secret_memory_kind() != SECRET_MEMFD) SKIP_ON_THIS_KERNEL("this kernel has no memfd_secret");
     struct search search = {.found = 999};
     secret_memory_run(search_scalar, &search);
     cr_assert_eq(search.found_control, 1, "the search finds nothing at all");

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "keyd/key_generate.h"
 #include "tests/unit/keyd/memory_map.h"
+#include "tests/unit/skip.h"
 
 /* The signal that ends a child which reads this byte, or 0 if it lives. */
 static int signal_of_reading(const uint8_t *address)
@@ -164,7 +165,7 @@ Test(secret_region, has_guards_before_and_after)
     struct secret_region region;
     struct diag diag = {0};
     const enum err err = secret_region_map(&region, 65536, SECRET_MEMFD, &diag);
-    if (err == ERR_NOT_FOUND) cr_skip_test("this kernel has no memfd_secret");
+    if (err == ERR_NOT_FOUND) SKIP_ON_THIS_KERNEL("this kernel has no memfd_secret");
     cr_assert_eq(err, ERR_OK, "%s", diag.text);
     cr_assert_eq(region.kind, SECRET_MEMFD);
     assert_guarded(&region);
