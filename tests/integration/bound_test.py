@@ -23,25 +23,24 @@ class SystemWithAnotherBrowser(System):
         return ["unshare", "--mount", "sh", "-c", script, self.browser, CHROMIUM, *super().as_user(arguments)]
 
 
-if is_root():
+class Holder(SystemCase):
+    """Only root can put another program in the browser's place."""
 
-    class Holder(SystemCase):
-        """Only root can put another program in the browser's place."""
+    def setUp(self):
+        self.assertTrue(is_root(), "needs root: puts another program in the browser's place; run the tests as root")
+        self.holder = shutil.copy(runfile("tests/integration/holder"), os.path.join(self.base, "holder"))
+        os.chmod(self.holder, 0o755)
 
-        def setUp(self):
-            self.holder = shutil.copy(runfile("tests/integration/holder"), os.path.join(self.base, "holder"))
-            os.chmod(self.holder, 0o755)
-
-        def test_a_digest_of_its_own_making_is_refused_and_reported(self):
-            system = SystemWithAnotherBrowser(self.base, self.holder, "--listen", "127.0.0.1:0", "--browser",
-                                              "chromium", "--headless")
-            system.start()
-            self.addCleanup(self._finish, system)
-            mark = 0
-            for _ in range(3):  # it asks three times
-                system.wait_line(REFUSED, since=mark)
-                mark = next(i for i, line in enumerate(system.lines()) if i >= mark and re.search(REFUSED, line)) + 1
-            handle = lambda: [h for h in system.status()["handles"] if h["purpose"] == "browser-digest"][0]
-            processes.wait_until(lambda: handle()["refusals"] == 3, 10, lambda: str(handle()))
-            self.assertEqual(handle()["signatures"], 0)
-            self.assertNotIn("handle signed", system.log())
+    def test_a_digest_of_its_own_making_is_refused_and_reported(self):
+        system = SystemWithAnotherBrowser(self.base, self.holder, "--listen", "127.0.0.1:0", "--browser",
+                                          "chromium", "--headless")
+        system.start()
+        self.addCleanup(self._finish, system)
+        mark = 0
+        for _ in range(3):  # it asks three times
+            system.wait_line(REFUSED, since=mark)
+            mark = next(i for i, line in enumerate(system.lines()) if i >= mark and re.search(REFUSED, line)) + 1
+        handle = lambda: [h for h in system.status()["handles"] if h["purpose"] == "browser-digest"][0]
+        processes.wait_until(lambda: handle()["refusals"] == 3, 10, lambda: str(handle()))
+        self.assertEqual(handle()["signatures"], 0)
+        self.assertNotIn("handle signed", system.log())
