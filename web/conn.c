@@ -9,50 +9,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "web/conn_internal.h"
 #include "web/peer_address.h"
-#include "web/service.h"
-#include "web/session.h"
-#include "web/tls.h"
-#include "web/tls_refusal.h"
-
-enum conn_state {
-    CONN_HANDSHAKE,
-    CONN_OPEN,      /* the session speaks */
-    CONN_CLOSING,   /* our close_notify is to be written */
-    CONN_LINGERING, /* our side is closed; closing with unread bytes would reset the peer before it has read ours */
-    CONN_CLOSED,
-};
-
-/* What a step waits for. */
-enum conn_wait {
-    WAIT_NOTHING, /* take the next step at once */
-    WAIT_READ,
-    WAIT_WRITE,
-    WAIT_CALL, /* the signer's or the session's */
-};
-
-struct conn {
-    struct conn_shared *shared;
-    struct conn *prev, *next;
-    struct conn *elder, *younger; /* while there is a handshake: the list of those */
-    int fd;
-    enum conn_state state;
-    enum conn_wait wait;
-    enum service service;
-    bool running;      /* on the stack of conn_run */
-    bool peer_ended;   /* close_notify has come */
-    bool session_over; /* the peer broke the protocol: write what is left, then close */
-    SSL *ssl;
-    struct tls_handshake *handshake; /* only while there is one */
-    struct session *session;         /* from CONN_OPEN on */
-    uint8_t *unsent;                 /* plaintext that TLS did not take; the next SSL_write must repeat it */
-    size_t unsent_len;
-    uint64_t deadline; /* of the state */
-    uint64_t alarm;    /* when the timer goes off, which may be earlier */
-    ev_io io;
-    ev_timer timer;
-    struct session_peer peer;
-};
 
 enum { STEPS_PER_WAKE = 32 };
 
@@ -67,37 +25,14 @@ struct conn_deadlines conn_deadlines_default(void)
     };
 }
 
-static void handshake_link(struct conn *conn)
-{
-    struct conn_shared *shared = conn->shared;
-    conn->elder = shared->youngest_handshake;
-    *(conn->elder != NULL ? &conn->elder->younger : &shared->oldest_handshake) = conn;
-    shared->youngest_handshake = conn;
-    shared->num_handshakes++;
-}
-
-static void handshake_free(struct conn *conn)
-{
-    struct conn_shared *shared = conn->shared;
-    if (conn->handshake == NULL) return;
-    *(conn->elder != NULL ? &conn->elder->younger : &shared->oldest_handshake) = conn->younger;
-    *(conn->younger != NULL ? &conn->younger->elder : &shared->youngest_handshake) = conn->elder;
-    shared->num_handshakes--;
-    tls_handshake_end(conn->ssl, conn->handshake);
-    free(conn->handshake);
-    conn->handshake = NULL;
-}
-
-static void conn_free(struct conn *conn)
+void conn_free(struct conn *conn)
 {
     struct conn_shared *shared = conn->shared;
     ev_io_stop(shared->loop, &conn->io);
     ev_timer_stop(shared->loop, &conn->timer);
-    *(conn->prev != NULL ? &conn->prev->next : &shared->first) = conn->next;
-    if (conn->next != NULL) conn->next->prev = conn->prev;
-    shared->num_conns--;
+    conn_table_remove(&shared->conns, conn);
     if (conn->session != NULL) conn->session->ops->free(conn->session);
-    handshake_free(conn);
+    conn_handshake_end(conn);
     SSL_free(conn->ssl);
     close(conn->fd);
     free(conn->unsent);
@@ -105,8 +40,7 @@ static void conn_free(struct conn *conn)
     shared->closed(shared->context);
 }
 
-/* The one place where the state changes. Returns what the new state begins with. */
-static enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
+enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
 {
     const struct conn_deadlines *deadlines = &conn->shared->deadlines;
     uint64_t now = clock_monotonic_ms();
@@ -123,50 +57,6 @@ static enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
     }
     conn->state = state;
     return WAIT_NOTHING;
-}
-
-static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
-{
-    char reason[2 * LIMIT_TEXT];
-    enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
-    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
-    handshake_log_write(&conn->shared->log, outcome, conn->peer.address, reason);
-    handshake_free(conn);
-    return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
-}
-
-static void conn_run(struct conn *conn);
-
-/* session_host.wake */
-static void on_session_wake(void *context)
-{
-    conn_run(context);
-}
-
-static enum conn_wait handshake_done(struct conn *conn)
-{
-    struct session_host host = {.wake = on_session_wake, .context = conn};
-    conn->shared->handshakes++;
-    handshake_free(conn);
-    tls_describe(&conn->peer, conn->ssl);
-    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
-    if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
-    if (conn->shared->draining) conn->session->ops->drain(conn->session);
-    return conn_enter(conn, CONN_OPEN);
-}
-
-static enum conn_wait step_handshake(struct conn *conn)
-{
-    ERR_clear_error(); /* SSL_get_error looks at the queue */
-    int result = SSL_do_handshake(conn->ssl);
-    if (result == 1) return handshake_done(conn);
-    int error = SSL_get_error(conn->ssl, result);
-    switch (error) {
-    case SSL_ERROR_WANT_READ: return WAIT_READ;
-    case SSL_ERROR_WANT_WRITE: return WAIT_WRITE;
-    case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION: return WAIT_CALL;
-    default: return handshake_failed(conn, error);
-    }
 }
 
 /* Keeps what TLS did not take. */
@@ -260,7 +150,7 @@ static enum conn_wait step_lingering(struct conn *conn)
 static enum conn_wait conn_step(struct conn *conn)
 {
     switch (conn->state) {
-    case CONN_HANDSHAKE: return step_handshake(conn);
+    case CONN_HANDSHAKE: return conn_handshake_step(conn);
     case CONN_OPEN: return step_open(conn);
     case CONN_CLOSING: return step_closing(conn);
     case CONN_LINGERING: return step_lingering(conn);
@@ -293,7 +183,7 @@ static void set_alarm(struct conn *conn)
     ev_timer_start(conn->shared->loop, &conn->timer);
 }
 
-static void conn_run(struct conn *conn)
+void conn_run(struct conn *conn)
 {
     if (conn->running) return; /* the step that called us looks again by itself */
     conn->running = true;
@@ -326,12 +216,6 @@ static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
     }
 }
 
-/* signer_wait.ready */
-static void on_signature(void *context)
-{
-    conn_run(context);
-}
-
 static void open_expire(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
@@ -348,12 +232,7 @@ static void open_expire(struct conn *conn)
 static void conn_expire(struct conn *conn)
 {
     switch (conn->state) {
-    case CONN_HANDSHAKE:
-        if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
-            handshake_log_write(&conn->shared->log, TLS_OUTCOME_ABORTED, conn->peer.address,
-                                "the handshake was not finished in time");
-        conn_enter(conn, CONN_CLOSED);
-        break;
+    case CONN_HANDSHAKE: conn_handshake_expire(conn); break;
     case CONN_OPEN: open_expire(conn); break;
     case CONN_CLOSING:
     case CONN_LINGERING: conn_enter(conn, CONN_CLOSED); break;
@@ -373,48 +252,9 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
         set_alarm(conn);
 }
 
-static void conn_link(struct conn *conn)
-{
-    struct conn_shared *shared = conn->shared;
-    conn->next = shared->first;
-    if (conn->next != NULL) conn->next->prev = conn;
-    shared->first = conn;
-    shared->num_conns++;
-}
-
-static enum err conn_init_tls(struct conn *conn)
-{
-    struct conn_shared *shared = conn->shared;
-    struct tls_handshake *handshake = calloc(1, sizeof *handshake);
-    if (handshake == NULL) return ERR_MEMORY;
-    handshake->service = conn->service;
-    handshake->certificate = &conn->peer.certificate;
-    handshake->signer.ready = on_signature;
-    handshake->signer.context = conn;
-    conn->ssl = tls_new(shared->tls, handshake, shared->signer, conn->fd);
-    if (conn->ssl == NULL) {
-        free(handshake);
-        return ERR_MEMORY;
-    }
-    conn->handshake = handshake;
-    handshake_link(conn);
-    return ERR_OK;
-}
-
-/* Whoever opens connections and says nothing must not keep out those who would speak: they go first, and a client that
- * is at work has its handshake done long before its turn comes. */
-static void make_room(struct conn_shared *shared)
-{
-    struct conn *oldest = shared->oldest_handshake;
-    if (shared->num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
-    handshake_log_write(&shared->log, TLS_OUTCOME_ABORTED, oldest->peer.address,
-                        "too many handshakes are waited for; this was the oldest");
-    conn_free(oldest);
-}
-
 enum err conn_open(struct conn_shared *shared, int fd, enum service service, const struct sockaddr_storage *peer)
 {
-    make_room(shared);
+    conn_handshake_make_room(shared);
     struct conn *conn = calloc(1, sizeof *conn);
     if (conn == NULL) {
         close(fd);
@@ -424,12 +264,12 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, con
     conn->fd = fd;
     conn->service = service;
     peer_address_format(conn->peer.address, sizeof conn->peer.address, peer);
-    if (conn_init_tls(conn) != ERR_OK) {
+    if (conn_handshake_begin(conn) != ERR_OK) {
         close(fd);
         free(conn);
         return ERR_MEMORY;
     }
-    conn_link(conn);
+    conn_table_add(&shared->conns, conn);
     ev_init(&conn->io, on_io);
     ev_init(&conn->timer, on_timer);
     conn->io.data = conn->timer.data = conn;
@@ -443,7 +283,7 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, con
 void conn_drain_all(struct conn_shared *shared)
 {
     shared->draining = true;
-    for (struct conn *conn = shared->first, *next; conn != NULL; conn = next) {
+    for (struct conn *conn = shared->conns.first, *next; conn != NULL; conn = next) {
         next = conn->next;
         if (conn->state != CONN_OPEN) continue;
         conn->session->ops->drain(conn->session);
@@ -453,5 +293,5 @@ void conn_drain_all(struct conn_shared *shared)
 
 void conn_free_all(struct conn_shared *shared)
 {
-    while (shared->first != NULL) conn_free(shared->first);
+    while (shared->conns.first != NULL) conn_free(shared->conns.first);
 }

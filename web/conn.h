@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "proto/message.h"
+#include "web/conn_table.h"
 #include "web/handshake_log.h"
 #include "web/http/site.h"
 #include "web/signer.h"
@@ -41,10 +42,7 @@ struct conn_shared {
     void *context;
 
     bool draining;
-    struct conn *first;
-    size_t num_conns;
-    struct conn *oldest_handshake, *youngest_handshake;
-    size_t num_handshakes; /* those that are not done */
+    struct conn_table conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
     struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */

@@ -48,7 +48,7 @@ static int accept_one(struct listener *listener)
     socklen_t peer_len = sizeof peer;
     int fd = accept4(listener->fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno;
-    if (shared->num_conns >= LIMIT_CONNECTIONS)
+    if (shared->conns.num >= LIMIT_CONNECTIONS)
         turn_away(listener, fd);
     else if (conn_open(shared, fd, listener->service, &peer) != ERR_OK)
         return ENOMEM;

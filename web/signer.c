@@ -12,34 +12,7 @@
 #include "proto/link.h"
 #include "web/expect_queue.h"
 #include "web/sign_input.h"
-
-enum request_state {
-    REQUEST_FREE,
-    REQUEST_QUEUED, /* the channel was full */
-    REQUEST_SENT,
-    REQUEST_SIGNED,
-    REQUEST_FAILED,
-};
-
-/* One signature that a handshake waits for. Its id on the wire is its place in the table and its generation, which
- * changes with each use: the answer to a request that was given up matches nobody's id. */
-struct request {
-    struct request *prev, *next; /* in the list of its state */
-    struct signer_wait *wait;
-    uint64_t deadline;
-    uint32_t generation;
-    enum request_state state;
-    uint16_t tls_version, scheme;
-    size_t len;
-    union {
-        uint8_t input[SIGN_INPUT_MAX];
-        uint8_t signature[LIMIT_SIGNATURE];
-    };
-};
-
-struct request_list {
-    struct request *first, *last;
-};
+#include "web/sign_requests.h"
 
 _Static_assert(EXPECT_QUEUE_ID > LIMIT_SIGN_PENDING, "an id whose lower half is the place of no request");
 
@@ -50,97 +23,10 @@ struct signer {
     ev_io readable, writable;
     ev_timer timer;
     unsigned deadline_ms;
-    uint64_t epoch;              /* counts the keys */
-    struct request_list waiting; /* sent ones, then queued ones: by age */
-    struct request *first_queued;
-    struct request_list answered; /* their handshakes are still to be told */
+    uint64_t epoch; /* counts the keys */
     struct expect_queue expectations;
-    struct request *free; /* linked by next */
-    uint32_t num_touched; /* requests from here on have never been used */
-    struct request requests[LIMIT_SIGN_PENDING];
+    struct sign_requests requests;
 };
-
-static void list_append(struct request_list *list, struct request *request)
-{
-    request->prev = list->last;
-    request->next = NULL;
-    *(list->last != NULL ? &list->last->next : &list->first) = request;
-    list->last = request;
-}
-
-static void list_remove(struct request_list *list, struct request *request)
-{
-    *(request->prev != NULL ? &request->prev->next : &list->first) = request->next;
-    *(request->next != NULL ? &request->next->prev : &list->last) = request->prev;
-}
-
-static struct request *request_new(struct signer *signer)
-{
-    struct request *request = signer->free;
-    if (request != NULL)
-        signer->free = request->next;
-    else if (signer->num_touched < LIMIT_SIGN_PENDING)
-        request = &signer->requests[signer->num_touched++];
-    return request;
-}
-
-static void request_leave_waiting(struct signer *signer, struct request *request)
-{
-    if (signer->first_queued == request) signer->first_queued = request->next;
-    list_remove(&signer->waiting, request);
-}
-
-static void request_free(struct signer *signer, struct request *request)
-{
-    if (request->state == REQUEST_QUEUED || request->state == REQUEST_SENT)
-        request_leave_waiting(signer, request);
-    else if (request->wait != NULL)
-        list_remove(&signer->answered, request);
-    request->wait = NULL;
-    request->generation++;
-    request->state = REQUEST_FREE;
-    request->next = signer->free;
-    signer->free = request;
-}
-
-static uint64_t request_id(const struct signer *signer, const struct request *request)
-{
-    /* Never 0, which stands for "nothing asked". */
-    return (uint64_t)request->generation << 32 | (uint64_t)(request - signer->requests + 1);
-}
-
-static struct request *request_find(struct signer *signer, uint64_t id)
-{
-    uint64_t place = (id & UINT32_MAX) - 1;
-    if (place >= signer->num_touched) return NULL;
-    struct request *request = &signer->requests[place];
-    return request->state != REQUEST_FREE && request->generation == id >> 32 ? request : NULL;
-}
-
-/* The handshake is told later, by tell_answered: the answer is only noted here. */
-static void request_answer(struct signer *signer, struct request *request, enum request_state state)
-{
-    request_leave_waiting(signer, request);
-    request->state = state;
-    list_append(&signer->answered, request);
-}
-
-static void request_fail(struct signer *signer, struct request *request, const char *why)
-{
-    request->wait->failure = why;
-    request_answer(signer, request, REQUEST_FAILED);
-}
-
-static void tell_answered(struct signer *signer)
-{
-    struct request *request;
-    while ((request = signer->answered.first) != NULL) {
-        struct signer_wait *wait = request->wait;
-        list_remove(&signer->answered, request);
-        request->wait = NULL; /* in no list from here on; complete() finds it by the wait's id */
-        wait->ready(wait->context);
-    }
-}
 
 static void channel_close(struct signer *signer)
 {
@@ -152,26 +38,21 @@ static void channel_close(struct signer *signer)
     signer->link.fd = -1;
 }
 
-static void fail_waiting(struct signer *signer, const char *why)
-{
-    while (signer->waiting.first != NULL) request_fail(signer, signer->waiting.first, why);
-}
-
 static void channel_lose(struct signer *signer, enum err err)
 {
     log_line("signing channel lost reason=%s effect='handshakes fail until the broker sends a new one'", err_name(err));
     channel_close(signer);
-    fail_waiting(signer, "the signing channel was lost");
+    sign_requests_fail_all(&signer->requests, "the signing channel was lost");
 }
 
 /* ERR_AGAIN: the channel is full. */
-static enum err request_send(struct signer *signer, struct request *request)
+static enum err request_send(struct signer *signer, struct sign_request *request)
 {
     struct msg msg;
     enum err err =
         sign_input_parse(&msg, request->tls_version, request->scheme, (struct bytes){request->input, request->len});
     CHECK(err == ERR_OK); /* sign() has parsed it before */
-    msg.id = request_id(signer, request);
+    msg.id = sign_request_id(&signer->requests, request);
     err = link_send(&signer->link, &msg, NULL, 0);
     if (err == ERR_OK) request->state = REQUEST_SENT;
     return err;
@@ -191,15 +72,15 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)events;
     struct signer *signer = watcher->data;
     if (expect_queue_flush(&signer->expectations, &signer->link) == ERR_AGAIN) return;
-    while (signer->first_queued != NULL) {
-        enum err err = request_send(signer, signer->first_queued);
+    while (signer->requests.first_queued != NULL) {
+        enum err err = request_send(signer, signer->requests.first_queued);
         if (err == ERR_AGAIN) return;
         if (err != ERR_OK) {
             channel_lose(signer, err);
-            tell_answered(signer);
+            sign_requests_tell(&signer->requests);
             return;
         }
-        signer->first_queued = signer->first_queued->next;
+        signer->requests.first_queued = signer->requests.first_queued->next;
     }
     ev_io_stop(loop, watcher);
 }
@@ -208,14 +89,12 @@ static void take_answer(struct signer *signer, const struct msg *msg)
 {
     if (msg->id == EXPECT_QUEUE_ID && msg->kind == MSG_REFUSAL)
         expect_queue_refused(&signer->expectations, msg->refusal);
-    struct request *request = request_find(signer, msg->id);
+    struct sign_request *request = sign_requests_find(&signer->requests, msg->id);
     if (request == NULL || request->state != REQUEST_SENT) return; /* its connection is gone, or was told "too late" */
     if (msg->kind == MSG_SIGNATURE) {
-        memcpy(request->signature, msg->signature.data, msg->signature.len);
-        request->len = msg->signature.len;
-        request_answer(signer, request, REQUEST_SIGNED);
+        sign_requests_answer(&signer->requests, request, msg->signature);
     } else {
-        request_fail(signer, request, refusal_text(msg->refusal));
+        sign_requests_fail(&signer->requests, request, refusal_text(msg->refusal));
     }
 }
 
@@ -236,14 +115,14 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
         }
         take_answer(signer, &msg);
     }
-    tell_answered(signer);
+    sign_requests_tell(&signer->requests);
 }
 
 /* The timer stands for the oldest request at the time it was set; it is not touched when that one is answered. */
 static void timer_start(struct signer *signer)
 {
-    if (ev_is_active(&signer->timer) || signer->waiting.first == NULL) return;
-    uint64_t now = clock_monotonic_ms(), deadline = signer->waiting.first->deadline;
+    if (ev_is_active(&signer->timer) || signer->requests.waiting.first == NULL) return;
+    uint64_t now = clock_monotonic_ms(), deadline = signer->requests.waiting.first->deadline;
     ev_timer_set(&signer->timer, deadline > now ? (double)(deadline - now) / 1e3 + 1e-3 : 1e-3, 0);
     ev_timer_start(signer->loop, &signer->timer);
 }
@@ -254,9 +133,9 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     struct signer *signer = watcher->data;
     uint64_t now = clock_monotonic_ms();
-    while (signer->waiting.first != NULL && signer->waiting.first->deadline <= now)
-        request_fail(signer, signer->waiting.first, "keyd did not answer in time");
-    tell_answered(signer);
+    while (signer->requests.waiting.first != NULL && signer->requests.waiting.first->deadline <= now)
+        sign_requests_fail(&signer->requests, signer->requests.waiting.first, "keyd did not answer in time");
+    sign_requests_tell(&signer->requests);
     timer_start(signer);
 }
 
@@ -297,8 +176,8 @@ void signer_connect(struct signer *signer, int channel)
     ev_io_set(&signer->readable, channel, EV_READ);
     ev_io_set(&signer->writable, channel, EV_WRITE);
     ev_io_start(signer->loop, &signer->readable);
-    fail_waiting(signer, "the server key was replaced");
-    tell_answered(signer);
+    sign_requests_fail_all(&signer->requests, "the server key was replaced");
+    sign_requests_tell(&signer->requests);
 }
 
 static int ssl_index(void)
@@ -315,16 +194,16 @@ static enum ssl_private_key_result_t refuse(struct signer_wait *wait, const char
     return ssl_private_key_failure;
 }
 
-static enum ssl_private_key_result_t send_or_queue(struct signer *signer, struct request *request)
+static enum ssl_private_key_result_t send_or_queue(struct signer *signer, struct sign_request *request)
 {
-    if (signer->first_queued != NULL) {
+    if (signer->requests.first_queued != NULL) {
         request->state = REQUEST_QUEUED;
         return ssl_private_key_retry;
     }
     enum err err = request_send(signer, request);
     if (err == ERR_AGAIN) {
         request->state = REQUEST_QUEUED;
-        signer->first_queued = request;
+        signer->requests.first_queued = request;
         ev_io_start(signer->loop, &signer->writable);
     }
     return err == ERR_OK || err == ERR_AGAIN ? ssl_private_key_retry : ssl_private_key_failure;
@@ -344,23 +223,20 @@ static enum ssl_private_key_result_t method_sign(SSL *ssl, uint8_t *out, size_t 
         return refuse(wait, "the handshake wants something signed that keyd does not sign");
     if (wait->epoch != signer->epoch) return refuse(wait, "the server key was replaced");
     if (signer->link.fd < 0) return refuse(wait, "there is no channel to keyd");
-    struct request *request = request_new(signer);
+    struct sign_request *request =
+        sign_requests_add(&signer->requests, wait, clock_monotonic_ms() + signer->deadline_ms);
     if (request == NULL) return refuse(wait, "too many signatures are pending");
 
-    request->wait = wait;
     request->tls_version = version;
     request->scheme = scheme;
     request->len = in_len;
     memcpy(request->input, in, in_len);
-    request->deadline = clock_monotonic_ms() + signer->deadline_ms;
-    request->state = REQUEST_SENT;
-    list_append(&signer->waiting, request);
-    wait->id = request_id(signer, request);
+    wait->id = sign_request_id(&signer->requests, request);
     enum ssl_private_key_result_t result = send_or_queue(signer, request);
     if (result == ssl_private_key_failure) {
         /* The channel's end is reported by on_readable, to everybody who waits. */
         wait->id = 0;
-        request_free(signer, request);
+        sign_requests_remove(&signer->requests, request);
         return refuse(wait, "the signing channel was lost");
     }
     timer_start(signer);
@@ -370,7 +246,7 @@ static enum ssl_private_key_result_t method_sign(SSL *ssl, uint8_t *out, size_t 
 static enum ssl_private_key_result_t method_complete(SSL *ssl, uint8_t *out, size_t *out_len, size_t max_out)
 {
     struct signer_wait *wait = SSL_get_ex_data(ssl, ssl_index());
-    struct request *request = request_find(wait->signer, wait->id);
+    struct sign_request *request = sign_requests_find(&wait->signer->requests, wait->id);
     CHECK(request != NULL); /* it stays until it is completed or detached */
     if (request->state == REQUEST_QUEUED || request->state == REQUEST_SENT) return ssl_private_key_retry;
     enum ssl_private_key_result_t result = ssl_private_key_failure;
@@ -404,7 +280,7 @@ void signer_attach(struct signer *signer, struct signer_wait *wait, SSL *ssl)
 void signer_detach(struct signer_wait *wait)
 {
     if (wait->id == 0) return;
-    struct request *request = request_find(wait->signer, wait->id);
-    if (request != NULL) request_free(wait->signer, request);
+    struct sign_request *request = sign_requests_find(&wait->signer->requests, wait->id);
+    if (request != NULL) sign_requests_remove(&wait->signer->requests, request);
     wait->id = 0;
 }

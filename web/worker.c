@@ -72,7 +72,7 @@ static void answer_status(struct worker *worker, uint64_t id)
         .handshakes_failed = shared->handshakes_failed,
         .requests = http.requests,
         .requests_refused = http.requests_refused,
-        .connections = shared->num_conns,
+        .connections = shared->conns.num,
         .echo_lines = shared->echo_lines,
     };
     answer(worker, &msg);
@@ -82,7 +82,7 @@ static void answer_status(struct worker *worker, uint64_t id)
 static void on_conn_closed(void *context)
 {
     struct worker *worker = context;
-    if (worker->shared.draining && worker->shared.num_conns == 0) end_loop(worker, 0);
+    if (worker->shared.draining && worker->shared.conns.num == 0) end_loop(worker, 0);
 }
 
 static void begin_stop(struct worker *worker)
@@ -100,7 +100,7 @@ static void on_stop_deadline(struct ev_loop *loop, ev_timer *watcher, int events
     (void)loop;
     (void)events;
     struct worker *worker = watcher->data;
-    log_line("stopping: connections cut off count=%zu", worker->shared.num_conns);
+    log_line("stopping: connections cut off count=%zu", worker->shared.conns.num);
     end_loop(worker, 0);
 }
 

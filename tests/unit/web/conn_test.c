@@ -366,7 +366,7 @@ Test(conn, cuts_the_oldest_handshake_when_there_are_too_many)
     kept[0] = dup(rig.fd); /* the rig leaves one connection when it opens the next */
     rig_socket(&rig, SERVICE_ECHO);
     kept[1] = dup(rig.fd);
-    rig.shared.num_handshakes += LIMIT_HANDSHAKES - 2;
+    rig.shared.conns.num_handshakes += LIMIT_HANDSHAKES - 2;
     rig_socket(&rig, SERVICE_ECHO);
     kept[2] = dup(rig.fd);
     cr_assert_eq(rig.num_closed, 0);
@@ -376,10 +376,10 @@ Test(conn, cuts_the_oldest_handshake_when_there_are_too_many)
     cr_assert(rig_wait_client(&rig), "the last to come is served");
     expect_echo("me");
     cr_assert_eq(rig.num_closed, 1);
-    cr_assert_eq(rig.shared.num_conns, 3);
+    cr_assert_eq(rig.shared.conns.num, 3);
     cr_assert(rig_logged(&rig, "too many handshakes are waited for"), "%s", rig.log);
-    rig.shared.num_handshakes -= LIMIT_HANDSHAKES - 2;
-    cr_assert_eq(rig.shared.num_handshakes, 1);
+    rig.shared.conns.num_handshakes -= LIMIT_HANDSHAKES - 2;
+    cr_assert_eq(rig.shared.conns.num_handshakes, 1);
     for (int i = 0; i < 3; i++) close(kept[i]);
 }
 
@@ -520,7 +520,7 @@ Test(conn, drains)
     cr_assert(rig_read(&rig, out, sizeof out, "error: the server is stopping\n"), "%s", out);
     shutdown(rig.fd, SHUT_WR);
     cr_assert(rig_wait_closed(&rig, 1));
-    cr_assert_eq(rig.shared.num_conns, 0);
+    cr_assert_eq(rig.shared.conns.num, 0);
 }
 
 Test(conn, drains_a_handshake_that_ends_later)

@@ -96,7 +96,7 @@ Test(listener, accepts_from_its_slots)
     set_slot(7);
     int two = dial();
     pump(20);
-    cr_assert_eq(rig.shared.num_conns, 2);
+    cr_assert_eq(rig.shared.conns.num, 2);
     close(one);
     close(two);
     cr_assert(rig_wait_closed(&rig, 2));
@@ -132,11 +132,11 @@ Test(listener, accepts_nothing_before_there_is_an_identity)
     set_slot(0);
     int fd = dial();
     pump(20);
-    cr_assert_eq(rig.shared.num_conns, 0);
+    cr_assert_eq(rig.shared.conns.num, 0);
     rig.shared.tls = tls;
     listeners_start(&listeners);
     pump(20);
-    cr_assert_eq(rig.shared.num_conns, 1);
+    cr_assert_eq(rig.shared.conns.num, 1);
     close(fd);
 }
 
@@ -144,15 +144,15 @@ Test(listener, closes_what_is_over_the_limit)
 {
     char byte;
     set_slot(0);
-    rig.shared.num_conns = LIMIT_CONNECTIONS - 1;
+    rig.shared.conns.num = LIMIT_CONNECTIONS - 1;
     int last = dial(), over = dial();
     pump(20);
-    cr_assert_eq(rig.shared.num_conns, LIMIT_CONNECTIONS);
+    cr_assert_eq(rig.shared.conns.num, LIMIT_CONNECTIONS);
     fcntl(last, F_SETFL, O_NONBLOCK);
     cr_assert_eq(read(last, &byte, 1), -1, "the last one is served");
     cr_assert_leq(read(over, &byte, 1), 0, "the next one is closed");
     cr_assert(rig_logged(&rig, "connection refused listener='127.0.0.1:1' reason='16384 connections"), "%s", rig.log);
-    rig.shared.num_conns -= LIMIT_CONNECTIONS - 1;
+    rig.shared.conns.num -= LIMIT_CONNECTIONS - 1;
     close(last);
     close(over);
 }
@@ -167,10 +167,10 @@ Test(listener, waits_for_descriptors_and_says_so_once)
     tight.rlim_cur = (rlim_t)fd + 1; /* no number is left */
     setrlimit(RLIMIT_NOFILE, &tight);
     cr_assert_lt(rig_idle_turns(&rig, 60), 6u, "it does not try again and again");
-    cr_assert_eq(rig.shared.num_conns, 0);
+    cr_assert_eq(rig.shared.conns.num, 0);
     setrlimit(RLIMIT_NOFILE, &before);
     pump(200);
-    cr_assert_eq(rig.shared.num_conns, 1);
+    cr_assert_eq(rig.shared.conns.num, 1);
     cr_assert(rig_logged(&rig, "accept failed listener='127.0.0.1:1' reason='Too many open files'"), "%s", rig.log);
     const char *first = strstr(rig.log, "accept failed");
     cr_assert_null(strstr(first + 1, "accept failed"), "%s", rig.log);
@@ -187,10 +187,10 @@ Test(listener, is_not_lost_for_the_error_of_one_connection)
         accept_error = errors[i];
         int fd = dial();
         pump(5);
-        cr_assert_eq(rig.shared.num_conns, 1, "%s", strerror(errors[i]));
+        cr_assert_eq(rig.shared.conns.num, 1, "%s", strerror(errors[i]));
         close(fd);
         pump(5);
-        cr_assert_eq(rig.shared.num_conns, 0);
+        cr_assert_eq(rig.shared.conns.num, 0);
     }
     cr_assert_not(rig_logged(&rig, "listener lost"), "%s", rig.log);
 }
@@ -203,7 +203,7 @@ Test(listener, closes_what_the_kernel_does_not_watch)
     watch_error = ENOSPC;
     pump(20);
     watch_error = 0;
-    cr_assert_eq(rig.shared.num_conns, 0);
+    cr_assert_eq(rig.shared.conns.num, 0);
     cr_assert_eq(num_watch_errors, 1);
     close(fd);
 }

@@ -232,7 +232,7 @@ bool rig_refused(struct rig *rig, const char *reason)
 {
     const struct conn_shared *shared = &rig->shared;
     uint64_t failed = shared->handshakes_failed, done = shared->handshakes, begin = clock_monotonic_ms();
-    while ((shared->handshakes_failed == failed || shared->num_conns > 0) && keep_on(rig, begin)) {
+    while ((shared->handshakes_failed == failed || shared->conns.num > 0) && keep_on(rig, begin)) {
         char nothing[1];
         /* In TLS 1.3 the client is through before the server has looked at its certificate. */
         if (rig->ssl != NULL && !SSL_in_init(rig->ssl) && SSL_read(rig->ssl, nothing, 1) <= 0 &&
@@ -240,6 +240,6 @@ bool rig_refused(struct rig *rig, const char *reason)
             rig->client_error = SSL_ERROR_SSL;
         if (rig->client_error != 0 && rig->fd >= 0) shutdown(rig->fd, SHUT_WR);
     }
-    return shared->num_conns == 0 && shared->handshakes == done && shared->handshakes_failed == failed + 1 &&
+    return shared->conns.num == 0 && shared->handshakes == done && shared->handshakes_failed == failed + 1 &&
            rig_logged(rig, "handshake refused peer='127.0.0.1:40000'") && rig_logged(rig, reason);
 }

@@ -1,0 +1,103 @@
+/* A connection until its client is known. */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+#include "web/conn_internal.h"
+#include "web/service.h"
+#include "web/tls_refusal.h"
+
+void conn_handshake_end(struct conn *conn)
+{
+    if (conn->handshake == NULL) return;
+    conn_table_remove_handshake(&conn->shared->conns, conn);
+    tls_handshake_end(conn->ssl, conn->handshake);
+    free(conn->handshake);
+    conn->handshake = NULL;
+}
+
+static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
+{
+    char reason[2 * LIMIT_TEXT];
+    enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
+    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
+    handshake_log_write(&conn->shared->log, outcome, conn->peer.address, reason);
+    conn_handshake_end(conn);
+    return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
+}
+
+/* session_host.wake */
+static void on_session_wake(void *context)
+{
+    conn_run(context);
+}
+
+static enum conn_wait handshake_done(struct conn *conn)
+{
+    struct session_host host = {.wake = on_session_wake, .context = conn};
+    conn->shared->handshakes++;
+    conn_handshake_end(conn);
+    tls_describe(&conn->peer, conn->ssl);
+    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
+    if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
+    if (conn->shared->draining) conn->session->ops->drain(conn->session);
+    return conn_enter(conn, CONN_OPEN);
+}
+
+enum conn_wait conn_handshake_step(struct conn *conn)
+{
+    ERR_clear_error(); /* SSL_get_error looks at the queue */
+    int result = SSL_do_handshake(conn->ssl);
+    if (result == 1) return handshake_done(conn);
+    int error = SSL_get_error(conn->ssl, result);
+    switch (error) {
+    case SSL_ERROR_WANT_READ: return WAIT_READ;
+    case SSL_ERROR_WANT_WRITE: return WAIT_WRITE;
+    case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION: return WAIT_CALL;
+    default: return handshake_failed(conn, error);
+    }
+}
+
+void conn_handshake_expire(struct conn *conn)
+{
+    if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
+        handshake_log_write(&conn->shared->log, TLS_OUTCOME_ABORTED, conn->peer.address,
+                            "the handshake was not finished in time");
+    conn_enter(conn, CONN_CLOSED);
+}
+
+/* signer_wait.ready */
+static void on_signature(void *context)
+{
+    conn_run(context);
+}
+
+enum err conn_handshake_begin(struct conn *conn)
+{
+    struct conn_shared *shared = conn->shared;
+    struct tls_handshake *handshake = calloc(1, sizeof *handshake);
+    if (handshake == NULL) return ERR_MEMORY;
+    handshake->service = conn->service;
+    handshake->certificate = &conn->peer.certificate;
+    handshake->signer.ready = on_signature;
+    handshake->signer.context = conn;
+    conn->ssl = tls_new(shared->tls, handshake, shared->signer, conn->fd);
+    if (conn->ssl == NULL) {
+        free(handshake);
+        return ERR_MEMORY;
+    }
+    conn->handshake = handshake;
+    conn_table_add_handshake(&shared->conns, conn);
+    return ERR_OK;
+}
+
+/* Whoever opens connections and says nothing must not keep out those who would speak: they go first, and a client that
+ * is at work has its handshake done long before its turn comes. */
+void conn_handshake_make_room(struct conn_shared *shared)
+{
+    struct conn *oldest = shared->conns.oldest_handshake;
+    if (shared->conns.num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
+    handshake_log_write(&shared->log, TLS_OUTCOME_ABORTED, oldest->peer.address,
+                        "too many handshakes are waited for; this was the oldest");
+    conn_free(oldest);
+}

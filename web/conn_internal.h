@@ -1,0 +1,74 @@
+/* What the files that make up a connection share. */
+#ifndef KEYWARD_WEB_CONN_INTERNAL_H
+#define KEYWARD_WEB_CONN_INTERNAL_H
+
+#include "web/conn.h"
+#include "web/session.h"
+#include "web/tls.h"
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_OPEN,      /* the session speaks */
+    CONN_CLOSING,   /* our close_notify is to be written */
+    CONN_LINGERING, /* our side is closed; closing with unread bytes would reset the peer before it has read ours */
+    CONN_CLOSED,
+};
+
+/* What a step waits for. */
+enum conn_wait {
+    WAIT_NOTHING, /* take the next step at once */
+    WAIT_READ,
+    WAIT_WRITE,
+    WAIT_CALL, /* the signer's or the session's */
+};
+
+struct conn {
+    struct conn_shared *shared;
+    struct conn *prev, *next;
+    struct conn *elder, *younger; /* while there is a handshake: the list of those */
+    int fd;
+    enum conn_state state;
+    enum conn_wait wait;
+    enum service service;
+    bool running;      /* on the stack of conn_run */
+    bool peer_ended;   /* close_notify has come */
+    bool session_over; /* the peer broke the protocol: write what is left, then close */
+    SSL *ssl;
+    struct tls_handshake *handshake; /* only while there is one */
+    struct session *session;         /* from CONN_OPEN on */
+    uint8_t *unsent;                 /* plaintext that TLS did not take; the next SSL_write must repeat it */
+    size_t unsent_len;
+    uint64_t deadline; /* of the state */
+    uint64_t alarm;    /* when the timer goes off, which may be earlier */
+    ev_io io;
+    ev_timer timer;
+    struct session_peer peer;
+};
+
+/* ---- conn.c ---- */
+
+/* conn_enter is the one place where the state changes. Returns what the new state begins with. */
+enum conn_wait conn_enter(struct conn *conn, enum conn_state state);
+
+/* conn_run takes the steps that can be taken now. The connection may be gone afterwards. */
+void conn_run(struct conn *conn);
+
+void conn_free(struct conn *conn);
+
+/* ---- conn_handshake.c ---- */
+
+/* conn_handshake_begin makes the TLS state. ERR_MEMORY. */
+MUST_CHECK enum err conn_handshake_begin(struct conn *conn);
+
+/* conn_handshake_make_room ends the oldest handshake if there are LIMIT_HANDSHAKES. */
+void conn_handshake_make_room(struct conn_shared *shared);
+
+enum conn_wait conn_handshake_step(struct conn *conn);
+
+/* conn_handshake_expire ends it because its time is over. */
+void conn_handshake_expire(struct conn *conn);
+
+/* conn_handshake_end forgets what only the handshake needed. Harmless when done twice. */
+void conn_handshake_end(struct conn *conn);
+
+#endif
