@@ -15,10 +15,10 @@ enum refusal binding_expect(struct expectation_source *source, const struct keys
                             uint64_t now_ms);
 
 /* binding_client judges what a client tells of its handshake, ClientHello to its own Certificate, and writes the digest
- * that it may have signed. server is the name that the client's handle is for. REFUSAL_TRANSCRIPT: these are not such
+ * that it may have signed, for a scheme that the client's key does. server is the name that the client's handle is for. REFUSAL_TRANSCRIPT: these are not such
  * messages, or the client's certificate is not keyd's. REFUSAL_SERVER: the server has not that name, not the certificate
  * that keyd issued, that certificate is out of its time, or the CertificateVerify is not by its key. */
-enum refusal binding_client(uint8_t out_digest[KEYSTORE_DIGEST], const struct keystore *keystore, const char *server,
-                            struct bytes messages, uint64_t now_s);
+enum refusal binding_client(struct digest *out_digest, const struct keystore *keystore, const char *server,
+                            const struct sign_tls13_client *request, uint64_t now_s);
 
 #endif

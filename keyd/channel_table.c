@@ -101,7 +101,11 @@ static enum err channel_step(struct channel *channel);
  * Then what the workers have sent by now is served before it. So much fits into a channel that there is an end. */
 static void read_servers_first(struct channel_table *table, const struct msg *request)
 {
-    if (expectations_have(&table->expectations, request->sign_browser_digest.digest, clock_monotonic_ms())) return;
+    const struct sign_browser_digest *wanted = &request->sign_browser_digest;
+    struct digest digest;
+    if (!scheme_take(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){wanted->digest, sizeof(wanted->digest)}) ||
+        expectations_have(&table->expectations, &digest, clock_monotonic_ms()))
+        return;
     for (size_t i = 0; i < table->num_slots; i++) {
         struct channel *channel = &table->slots[i];
         if (channel->grant.id == 0 || channel->source == NULL) continue;

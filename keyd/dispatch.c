@@ -1,38 +1,38 @@
 #include "keyd/dispatch.h"
 
-#include <string.h>
-
 #include "keyd/binding.h"
 #include "keyd/purpose.h"
 
 /* A handler fills in what is its own: a signing one the digest, another one the answer. */
-typedef enum refusal (*dispatch_handler)(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+typedef enum refusal (*dispatch_handler)(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene);
 
-static enum refusal on_sign_tls13_server(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_sign_tls13_server(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
-    (void)out, (void)grant, (void)scene;
+    (void)out, (void)grant;
+    if (!keystore_does(scene->keystore, KEY_SERVER, request->sign_tls13_server.scheme)) return REFUSAL_SCHEME;
     return purpose_tls13(out_digest, PURPOSE_ROLE_SERVER, &request->sign_tls13_server);
 }
 
-static enum refusal on_sign_tls12_server(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_sign_tls12_server(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
-    (void)out, (void)grant, (void)scene;
+    (void)out, (void)grant;
+    if (!keystore_does(scene->keystore, KEY_SERVER, request->sign_tls12_server.scheme)) return REFUSAL_SCHEME;
     return purpose_tls12_server(out_digest, &request->sign_tls12_server);
 }
 
-static enum refusal on_sign_tls13_client(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_sign_tls13_client(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out;
     const struct sign_tls13_client *wanted = &request->sign_tls13_client;
-    if (wanted->scheme != SCHEME_ECDSA_P256_SHA256) return REFUSAL_SCHEME;
-    return binding_client(out_digest, scene->keystore, grant->server, wanted->messages, scene->now_s);
+    if (!keystore_does(scene->keystore, KEY_CLIENT, wanted->scheme)) return REFUSAL_SCHEME;
+    return binding_client(out_digest, scene->keystore, grant->server, wanted, scene->now_s);
 }
 
-static enum refusal on_expect_client(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_expect_client(struct answer *out, struct digest *out_digest, struct grant *grant,
                                      const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)out_digest, (void)grant;
@@ -41,17 +41,18 @@ static enum refusal on_expect_client(struct answer *out, uint8_t out_digest[KEYS
 
 /* The one digest that a request carries. It is signed only if it is the one that keyd foretold for a handshake of its own
  * server, and once. */
-static enum refusal on_sign_browser_digest(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_sign_browser_digest(struct answer *out, struct digest *out_digest, struct grant *grant,
                                            const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)grant;
-    const uint8_t *digest = request->sign_browser_digest.digest;
-    _Static_assert(sizeof(request->sign_browser_digest.digest) == KEYSTORE_DIGEST, "a SHA-256 digest");
-    memcpy(out_digest, digest, KEYSTORE_DIGEST);
-    return expectations_take(scene->expectations, digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
+    const struct sign_browser_digest *wanted = &request->sign_browser_digest;
+    if (!scheme_take(out_digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){wanted->digest, sizeof(wanted->digest)}) ||
+        !keystore_does(scene->keystore, KEY_CLIENT, out_digest->scheme))
+        return REFUSAL_SCHEME;
+    return expectations_take(scene->expectations, out_digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
 }
 
-static enum refusal on_pin_handle(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_pin_handle(struct answer *out, struct digest *out_digest, struct grant *grant,
                                   const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out_digest, (void)request;
@@ -62,7 +63,7 @@ static enum refusal on_pin_handle(struct answer *out, uint8_t out_digest[KEYSTOR
     return REFUSAL_NONE;
 }
 
-static enum refusal on_describe_handle(struct answer *out, uint8_t out_digest[KEYSTORE_DIGEST], struct grant *grant,
+static enum refusal on_describe_handle(struct answer *out, struct digest *out_digest, struct grant *grant,
                                        const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out_digest, (void)request;
@@ -102,8 +103,8 @@ static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind k
     return NULL;
 }
 
-static enum refusal sign(struct answer *out, struct grant *grant, enum key_role key,
-                         const uint8_t digest[KEYSTORE_DIGEST], const struct dispatch_scene *scene)
+static enum refusal sign(struct answer *out, struct grant *grant, enum key_role key, const struct digest *digest,
+                         const struct dispatch_scene *scene)
 {
     size_t len;
     if (keystore_sign(scene->keystore, out->signature, &len, key, digest) != ERR_OK) return REFUSAL_INTERNAL;
@@ -124,12 +125,12 @@ static enum refusal answer_request(struct answer *out, struct grant *grant, cons
 
     /* Before the handler, which may use an expectation up. */
     if (row->use == GRANT_USE_SIGN && grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
-    uint8_t digest[KEYSTORE_DIGEST];
-    refusal = row->handler(out, digest, grant, request, scene);
+    struct digest digest;
+    refusal = row->handler(out, &digest, grant, request, scene);
     if (refusal != REFUSAL_NONE || row->use != GRANT_USE_SIGN) return refusal;
-    refusal = sign(out, grant, row->key, digest, scene);
+    refusal = sign(out, grant, row->key, &digest, scene);
     if (refusal == REFUSAL_NONE && row->kind == MSG_SIGN_TLS13_SERVER)
-        expectation_note_signature(scene->source, digest, out->msg.signature, scene->now_ms);
+        expectation_note_signature(scene->source, &digest, out->msg.signature, scene->now_ms);
     return refusal;
 }
 

@@ -26,7 +26,7 @@ struct dispatch_scene {
 /* An answer and what the broker hears of it. msg.kind is MSG_NONE where nothing is to be said. msg's spans point into this struct, the keystore and the grant. */
 struct answer {
     struct msg msg;
-    uint8_t signature[KEYSTORE_SIGNATURE];
+    uint8_t signature[SCHEME_SIGNATURE];
     enum grant_event event; /* GRANT_EVENT_NONE: nothing to report */
     enum refusal refusal;   /* REFUSAL_NONE: done as asked */
 };

@@ -1,19 +1,26 @@
 #include "keyd/expectation.h"
 
-#include <openssl/mem.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
+/* What a digest, or a digest and a signature of it, is known by: its SHA-256, which is as short for the longest. */
+struct mark {
+    uint8_t bytes[SHA256_DIGEST_LENGTH];
+};
+
 struct made {
     uint64_t until_ms;
-    uint8_t digest[KEYSTORE_DIGEST];
-    uint8_t signature[KEYSTORE_SIGNATURE];
-    size_t signature_len; /* 0: has been referred to */
+    bool referred;
+    struct mark mark;
 };
 
 struct awaited {
     uint64_t until_ms; /* 0: used */
-    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST];
+    size_t num;
+    struct mark candidates[EXPECTATION_CANDIDATES];
 };
 
 struct expectation_source {
@@ -42,67 +49,86 @@ void expectation_source_free(struct expectations *all, struct expectation_source
     free(source);
 }
 
-void expectation_note_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
-                                struct bytes signature, uint64_t now_ms)
+/* Of the scheme, the digest, whose length the scheme fixes, and the rest. */
+static struct mark mark_of(const struct digest *digest, struct bytes signature)
+{
+    struct mark mark;
+    SHA256_CTX hash;
+    SHA256_Init(&hash);
+    SHA256_Update(&hash, &digest->scheme, sizeof(digest->scheme));
+    SHA256_Update(&hash, digest->data, digest->len);
+    SHA256_Update(&hash, signature.data, signature.len);
+    SHA256_Final(mark.bytes, &hash);
+    return mark;
+}
+
+static struct mark mark_of_digest(const struct digest *digest)
+{
+    return mark_of(digest, (struct bytes){NULL, 0});
+}
+
+void expectation_note_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
+                                uint64_t now_ms)
 {
     struct made *made = &source->made[source->num_made++ % LIMIT_KEYD_SIGNED];
     made->until_ms = now_ms + DEADLINE_SIGNED_MS;
-    memcpy(made->digest, digest, KEYSTORE_DIGEST);
-    memcpy(made->signature, signature.data, signature.len);
-    made->signature_len = signature.len;
+    made->mark = mark_of(digest, signature);
+    made->referred = false;
 }
 
-bool expectation_take_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
-                                struct bytes signature, uint64_t now_ms)
+bool expectation_take_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
+                                uint64_t now_ms)
 {
     if (signature.len == 0) return false;
+    const struct mark mark = mark_of(digest, signature);
     /* The newest first: most often it is the one, and behind one that is too old all are. */
     for (uint64_t i = 0; i < LIMIT_KEYD_SIGNED && i < source->num_made; i++) {
         struct made *made = &source->made[(source->num_made - 1 - i) % LIMIT_KEYD_SIGNED];
         if (made->until_ms <= now_ms) return false;
-        if (memcmp(made->digest, digest, KEYSTORE_DIGEST) != 0) continue;
-        if (!bytes_equal((struct bytes){made->signature, made->signature_len}, signature)) continue;
-        made->signature_len = 0;
+        if (made->referred || memcmp(&made->mark, &mark, sizeof(mark)) != 0) continue;
+        made->referred = true;
         return true;
     }
     return false;
 }
 
-void expectation_add(struct expectation_source *source, uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST],
-                     uint64_t now_ms)
+void expectation_add(struct expectation_source *source, const struct digest *candidates, size_t num, uint64_t now_ms)
 {
+    CHECK(num <= EXPECTATION_CANDIDATES);
     struct awaited *awaited = &source->awaited[source->num_awaited++ % LIMIT_KEYD_EXPECTATIONS];
     awaited->until_ms = now_ms + DEADLINE_EXPECTATION_MS;
-    memcpy(awaited->candidates, candidates, sizeof(awaited->candidates));
+    awaited->num = num;
+    for (size_t i = 0; i < num; i++) awaited->candidates[i] = mark_of_digest(&candidates[i]);
 }
 
-/* How long it takes tells nothing of how near a guess was. */
-static bool matches(const struct awaited *awaited, const uint8_t digest[KEYSTORE_DIGEST])
+/* A guess has been hashed: how long it takes tells nothing of how near it was. */
+static bool matches(const struct awaited *awaited, const struct mark *mark)
 {
-    unsigned equal = 0;
-    for (size_t i = 0; i < EXPECTATION_CANDIDATES; i++)
-        equal |= CRYPTO_memcmp(awaited->candidates[i], digest, KEYSTORE_DIGEST) == 0;
-    return equal != 0;
+    for (size_t i = 0; i < awaited->num; i++) {
+        if (memcmp(&awaited->candidates[i], mark, sizeof(*mark)) == 0) return true;
+    }
+    return false;
 }
 
-static struct awaited *find(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms)
+static struct awaited *find(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
 {
     struct awaited *found = NULL;
+    const struct mark mark = mark_of_digest(digest);
     for (struct expectation_source *source = all->first; source != NULL; source = source->next) {
         for (size_t i = 0; i < LIMIT_KEYD_EXPECTATIONS && i < source->num_awaited; i++) {
             struct awaited *awaited = &source->awaited[i];
-            if (awaited->until_ms > now_ms && matches(awaited, digest)) found = awaited;
+            if (awaited->until_ms > now_ms && matches(awaited, &mark)) found = awaited;
         }
     }
     return found;
 }
 
-bool expectations_have(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms)
+bool expectations_have(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
 {
     return find(all, digest, now_ms) != NULL;
 }
 
-bool expectations_take(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms)
+bool expectations_take(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
 {
     struct awaited *awaited = find(all, digest, now_ms);
     if (awaited == NULL) return false;

@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "keyd/keystore.h"
+#include "base/limits.h"
+#include "keyd/scheme.h"
 
-/* A client may send its leaf alone, or its leaf and the issuer: whichever comes first is the one. */
-#define EXPECTATION_CANDIDATES 2u
+/* A client may send its leaf alone, or its leaf and the issuer, and sign under any scheme of its key: whichever comes
+ * first is the one. */
+#define EXPECTATION_CANDIDATES (2u * SCHEMES_OF_A_KEY)
 
 /* One server channel's part. */
 struct expectation_source;
@@ -27,21 +29,21 @@ struct expectation_source *expectation_source_new(struct expectations *all);
 void expectation_source_free(struct expectations *all, struct expectation_source *source);
 
 /* expectation_note_signature remembers for DEADLINE_SIGNED_MS that keyd signed digest. */
-void expectation_note_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
-                                struct bytes signature, uint64_t now_ms);
+void expectation_note_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
+                                uint64_t now_ms);
 
 /* expectation_take_signature says whether keyd made this very signature of digest for this channel a moment ago, and
  * forgets it: one handshake, one expectation. */
-bool expectation_take_signature(struct expectation_source *source, const uint8_t digest[KEYSTORE_DIGEST],
-                                struct bytes signature, uint64_t now_ms);
+bool expectation_take_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
+                                uint64_t now_ms);
 
-/* expectation_add makes the candidates good for one signature within DEADLINE_EXPECTATION_MS. */
-void expectation_add(struct expectation_source *source, uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST],
-                     uint64_t now_ms);
+/* expectation_add makes the candidates, at most EXPECTATION_CANDIDATES, good for one signature within
+ * DEADLINE_EXPECTATION_MS. */
+void expectation_add(struct expectation_source *source, const struct digest *candidates, size_t num, uint64_t now_ms);
 
 /* expectations_have says whether a handshake waits for digest; expectations_take also uses the expectation up, with all
  * its candidates. */
-bool expectations_have(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms);
-bool expectations_take(const struct expectations *all, const uint8_t digest[KEYSTORE_DIGEST], uint64_t now_ms);
+bool expectations_have(const struct expectations *all, const struct digest *digest, uint64_t now_ms);
+bool expectations_take(const struct expectations *all, const struct digest *digest, uint64_t now_ms);
 
 #endif

@@ -8,12 +8,12 @@
 
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
-#include <openssl/ecdsa.h>
-#include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "keyd/certificate.h"
+#include "keyd/key_sign.h"
 #include "keyd/name.h"
 
 /* Clocks of the two sides may differ a little. */
@@ -33,7 +33,7 @@ struct certificate {
 };
 
 struct keystore {
-    EC_KEY *keys[KEY_NUM_ROLES]; /* NULL: has no key (any more) */
+    EVP_PKEY *keys[KEY_NUM_ROLES]; /* NULL: has no key (any more) */
     uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
     struct certificate certificates[KEY_NUM_ROLES];
 };
@@ -69,8 +69,13 @@ static enum err check_setup(const struct keyd_setup *setup, struct diag *diag)
 static enum err make_key(struct keystore *keystore, enum key_role role)
 {
     EC_KEY *key = key_generate(role);
-    if (key == NULL) return ERR_CRYPTO;
-    keystore->keys[role] = key;
+    EVP_PKEY *holder = key != NULL ? EVP_PKEY_new() : NULL;
+    if (holder == NULL || !EVP_PKEY_assign_EC_KEY(holder, key)) {
+        EVP_PKEY_free(holder);
+        EC_KEY_free(key);
+        return ERR_CRYPTO;
+    }
+    keystore->keys[role] = holder;
     size_t len = EC_POINT_point2oct(EC_KEY_get0_group(key), EC_KEY_get0_public_key(key), POINT_CONVERSION_UNCOMPRESSED,
                                     keystore->points[role], CERTIFICATE_POINT, NULL);
     return len == CERTIFICATE_POINT ? ERR_OK : ERR_CRYPTO;
@@ -116,7 +121,8 @@ static enum err issue(struct keystore *keystore, struct certificate_spec *spec, 
     make_serial(spec->serial);
     memcpy(spec->subject_point, keystore->points[role], CERTIFICATE_POINT);
     memcpy(spec->issuer_point, keystore->points[KEY_CA], CERTIFICATE_POINT);
-    enum err err = certificate_write(certificate->der, &certificate->len, spec, keystore->keys[KEY_CA]);
+    enum err err =
+        certificate_write(certificate->der, &certificate->len, spec, EVP_PKEY_get0_EC_KEY(keystore->keys[KEY_CA]));
     if (err == ERR_OK) describe(certificate, spec, role);
     return err;
 }
@@ -154,7 +160,7 @@ enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uin
 
     for (enum key_role role = 0; role < KEY_NUM_ROLES && err == ERR_OK; role++) err = make_key(keystore, role);
     if (err == ERR_OK) err = issue_all(keystore, setup, now_s);
-    EC_KEY_free(keystore->keys[KEY_CA]);
+    EVP_PKEY_free(keystore->keys[KEY_CA]);
     keystore->keys[KEY_CA] = NULL;
     if (err != ERR_OK) {
         keystore_free(keystore);
@@ -167,7 +173,7 @@ enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uin
 void keystore_free(struct keystore *keystore)
 {
     if (keystore == NULL) return;
-    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) EC_KEY_free(keystore->keys[role]);
+    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) EVP_PKEY_free(keystore->keys[role]);
     free(keystore);
 }
 
@@ -181,24 +187,30 @@ const struct certificate_info *keystore_info(const struct keystore *keystore, en
     return &keystore->certificates[role].info;
 }
 
-enum err keystore_sign(const struct keystore *keystore, uint8_t out[KEYSTORE_SIGNATURE], size_t *out_len,
-                       enum key_role role, const uint8_t digest[KEYSTORE_DIGEST])
+size_t keystore_schemes(uint16_t out[SCHEMES_OF_A_KEY], const struct keystore *keystore, enum key_role role)
 {
-    const EC_KEY *key = keystore->keys[role];
-    unsigned len = 0;
-    if (key == NULL) return ERR_DENIED;
-    if (!ECDSA_sign(0, digest, KEYSTORE_DIGEST, out, &len, key)) return ERR_CRYPTO;
-    *out_len = len;
-    return ERR_OK;
+    const EVP_PKEY *key = keystore->keys[role];
+    return key != NULL ? key_schemes(out, key) : 0;
 }
 
-bool keystore_verify(const struct keystore *keystore, enum key_role role, const uint8_t digest[KEYSTORE_DIGEST],
+bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t scheme)
+{
+    const EVP_PKEY *key = keystore->keys[role];
+    return key != NULL && key_does(key, scheme);
+}
+
+enum err keystore_sign(const struct keystore *keystore, uint8_t out[SCHEME_SIGNATURE], size_t *out_len,
+                       enum key_role role, const struct digest *digest)
+{
+    const EVP_PKEY *key = keystore->keys[role];
+    return key != NULL ? key_sign(out, out_len, key, digest) : ERR_DENIED;
+}
+
+bool keystore_verify(const struct keystore *keystore, enum key_role role, const struct digest *digest,
                      struct bytes signature)
 {
-    const EC_KEY *key = keystore->keys[role];
-    const bool good = key != NULL && ECDSA_verify(0, digest, KEYSTORE_DIGEST, signature.data, signature.len, key) == 1;
-    ERR_clear_error();
-    return good;
+    const EVP_PKEY *key = keystore->keys[role];
+    return key != NULL && key_verify(key, digest, signature);
 }
 
 /* An address has more than one text; the certificate's names have inet_ntop's. */

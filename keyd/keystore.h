@@ -11,12 +11,10 @@
 
 #include "base/err.h"
 #include "keyd/key_generate.h"
+#include "keyd/scheme.h"
 #include "proto/message.h"
 
 struct keystore;
-
-#define KEYSTORE_DIGEST 32u    /* SHA-256 */
-#define KEYSTORE_SIGNATURE 72u /* the longest DER Ecdsa-Sig-Value of P-256 */
 
 /* keystore_new makes the keys and certificates; now_s is the time of day. ERR_INPUT: a name that may not be issued.
  * ERR_CRYPTO, ERR_MEMORY. Each with a diagnostic. */
@@ -30,16 +28,21 @@ struct bytes keystore_certificate(const struct keystore *keystore, enum key_role
 /* keystore_info returns the same in words; it lives as long as the keystore. */
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role);
 
+/* keystore_schemes writes the schemes that the role's key does and returns how many; none if it has no key. */
+size_t keystore_schemes(uint16_t out[SCHEMES_OF_A_KEY], const struct keystore *keystore, enum key_role role);
+bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t scheme);
+
 /* keystore_verify says whether signature is the role's, of digest. Without memory nothing is. */
-bool keystore_verify(const struct keystore *keystore, enum key_role role, const uint8_t digest[KEYSTORE_DIGEST],
+bool keystore_verify(const struct keystore *keystore, enum key_role role, const struct digest *digest,
                      struct bytes signature);
 
 /* keystore_is_server_name says whether the server's certificate is for name, a host name or an IP address in text. */
 bool keystore_is_server_name(const struct keystore *keystore, const char *name);
 
-/* keystore_sign writes an ECDSA signature of digest, DER. Only keyd/dispatch.c calls it, with a digest that
- * keyd/purpose.c made, or that keyd/expectation.c foretold. ERR_DENIED: the role's key does not sign. ERR_CRYPTO. */
-MUST_CHECK enum err keystore_sign(const struct keystore *keystore, uint8_t out[KEYSTORE_SIGNATURE], size_t *out_len,
-                                  enum key_role role, const uint8_t digest[KEYSTORE_DIGEST]);
+/* keystore_sign writes a signature of digest as TLS carries it. Only keyd/dispatch.c calls it, with a digest that
+ * keyd/purpose.c made, or that keyd/expectation.c foretold. ERR_DENIED: the role's key does not sign, or not under the
+ * digest's scheme. ERR_CRYPTO. */
+MUST_CHECK enum err keystore_sign(const struct keystore *keystore, uint8_t out[SCHEME_SIGNATURE], size_t *out_len,
+                                  enum key_role role, const struct digest *digest);
 
 #endif

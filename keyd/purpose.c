@@ -5,13 +5,10 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/nid.h>
-#include <openssl/sha.h>
 
 #include "base/check.h"
 
 #define CURVE_TYPE_NAMED 3 /* RFC 8422, 5.4 */
-
-_Static_assert(KEYSTORE_DIGEST == SHA256_DIGEST_LENGTH, "the only scheme hashes with SHA-256");
 
 static const char *const tls13_contexts[] = {
     [PURPOSE_ROLE_SERVER] = "TLS 1.3, server CertificateVerify",
@@ -74,26 +71,23 @@ static enum refusal check_point(uint16_t group, struct bytes point)
     }
 }
 
-enum refusal purpose_tls13(uint8_t out_digest[KEYSTORE_DIGEST], enum purpose_role role,
-                           const struct sign_tls13 *request)
+enum refusal purpose_tls13(struct digest *out_digest, enum purpose_role role, const struct sign_tls13 *request)
 {
-    if (request->scheme != SCHEME_ECDSA_P256_SHA256) return REFUSAL_SCHEME;
+    if (scheme_digest_len(request->scheme) == 0) return REFUSAL_SCHEME;
     if (request->transcript_hash.len != 32 && request->transcript_hash.len != 48) return REFUSAL_PARAMETERS;
     uint8_t content[PURPOSE_TLS13_CONTENT];
     size_t len;
     purpose_tls13_content(content, &len, role, request->transcript_hash);
-    SHA256(content, len, out_digest);
-    return REFUSAL_NONE;
+    return scheme_hash(out_digest, request->scheme, (struct bytes){content, len}) ? REFUSAL_NONE : REFUSAL_SCHEME;
 }
 
-enum refusal purpose_tls12_server(uint8_t out_digest[KEYSTORE_DIGEST], const struct sign_tls12_server *request)
+enum refusal purpose_tls12_server(struct digest *out_digest, const struct sign_tls12_server *request)
 {
-    if (request->scheme != SCHEME_ECDSA_P256_SHA256) return REFUSAL_SCHEME;
+    if (scheme_digest_len(request->scheme) == 0) return REFUSAL_SCHEME;
     enum refusal refusal = check_point(request->group, request->point);
     if (refusal != REFUSAL_NONE) return refusal;
     uint8_t content[PURPOSE_TLS12_CONTENT];
     size_t len;
     purpose_tls12_content(content, &len, request);
-    SHA256(content, len, out_digest);
-    return REFUSAL_NONE;
+    return scheme_hash(out_digest, request->scheme, (struct bytes){content, len}) ? REFUSAL_NONE : REFUSAL_SCHEME;
 }

@@ -1,12 +1,12 @@
-/* What keyd signs, built here from typed fields; no request carries it. Each function writes the SHA-256 of the content
- * of one kind of TLS signature, or says why there is none. */
+/* What keyd signs, built here from typed fields; no request carries it. Each function writes the digest of the content
+ * of one kind of TLS signature, or says why there is none. Whether a key does the scheme is keyd/dispatch.c's to ask. */
 #ifndef KEYWARD_KEYD_PURPOSE_H
 #define KEYWARD_KEYD_PURPOSE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "keyd/keystore.h"
+#include "keyd/scheme.h"
 #include "proto/message.h"
 
 enum purpose_role { PURPOSE_ROLE_SERVER, PURPOSE_ROLE_CLIENT };
@@ -26,8 +26,7 @@ void purpose_tls12_content(uint8_t out[PURPOSE_TLS12_CONTENT], size_t *out_len,
                            const struct sign_tls12_server *request);
 
 /* REFUSAL_SCHEME, REFUSAL_PARAMETERS, or REFUSAL_NONE with out_digest written. REFUSAL_INTERNAL: no memory. */
-enum refusal purpose_tls13(uint8_t out_digest[KEYSTORE_DIGEST], enum purpose_role role,
-                           const struct sign_tls13 *request);
-enum refusal purpose_tls12_server(uint8_t out_digest[KEYSTORE_DIGEST], const struct sign_tls12_server *request);
+enum refusal purpose_tls13(struct digest *out_digest, enum purpose_role role, const struct sign_tls13 *request);
+enum refusal purpose_tls12_server(struct digest *out_digest, const struct sign_tls12_server *request);
 
 #endif

@@ -125,6 +125,10 @@ enum program { PROGRAM_NONE = 0, PROGRAM_KEYD, PROGRAM_WEB, PROGRAM_SHIM, PROGRA
 /* IANA's numbers. */
 enum {
     SCHEME_ECDSA_P256_SHA256 = 0x0403, /* RFC 8446, 4.2.3 */
+    SCHEME_ECDSA_P384_SHA384 = 0x0503,
+    SCHEME_RSA_PSS_SHA256 = 0x0804, /* rsa_pss_rsae_sha256: of an ordinary RSA key; as the next two */
+    SCHEME_RSA_PSS_SHA384 = 0x0805,
+    SCHEME_RSA_PSS_SHA512 = 0x0806,
     GROUP_SECP256R1 = 0x0017,          /* RFC 8446, 4.2.7 */
     GROUP_SECP384R1 = 0x0018,
     GROUP_X25519 = 0x001d,

@@ -36,12 +36,12 @@ static struct expectations expectations;
 /* A new one for each input, in which the digest of the corpus is awaited. */
 static struct expectation_source *make_source(void)
 {
-    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST];
-    memset(candidates, 0x11, sizeof(candidates));
+    struct digest digest = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32};
+    memset(digest.data, 0x11, digest.len);
     expectation_source_free(&expectations, expectations.first);
     struct expectation_source *source = expectation_source_new(&expectations);
     CHECK(source != NULL);
-    expectation_add(source, candidates, 1);
+    expectation_add(source, &digest, 1, 1);
     return source;
 }
 

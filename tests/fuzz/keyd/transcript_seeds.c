@@ -1,6 +1,5 @@
 /* Writes the messages of real handshakes into the directory given: the corpus of transcript_fuzz.
  * bazel run //tests/fuzz/keyd:transcript_seeds -- "$PWD/tests/fuzz/keyd/corpus/transcript" */
-#include <openssl/sha.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -10,9 +9,9 @@
 
 static void sign_server(void *keystore, uint8_t *out, size_t *out_len, struct bytes content)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
-    SHA256(content.data, content.len, digest);
-    CHECK(keystore_sign(keystore, out, out_len, KEY_SERVER, digest) == ERR_OK);
+    struct digest digest;
+    CHECK(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, content));
+    CHECK(keystore_sign(keystore, out, out_len, KEY_SERVER, &digest) == ERR_OK);
 }
 
 static int write_seed(const char *dir, const char *side, size_t number, struct bytes messages)

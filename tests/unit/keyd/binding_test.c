@@ -3,7 +3,6 @@
 
 #include <criterion/criterion.h>
 #include <openssl/mem.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ static struct keystore *keystore, *foreign;
 static struct expectations all;
 static struct expectation_source *source;
 static uint64_t now_s;
-static uint8_t signed_digest[KEYSTORE_DIGEST]; /* the server's last */
+static struct digest signed_digest; /* the server's last */
 
 static struct keystore *make_keystore(void)
 {
@@ -50,11 +49,9 @@ TestSuite(binding, .init = setup);
 /* keyd's part: signs, and remembers that it did. */
 static void sign_and_note(void *context, uint8_t *out, size_t *out_len, struct bytes content)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
-    SHA256(content.data, content.len, digest);
-    cr_assert_eq(keystore_sign(context, out, out_len, KEY_SERVER, digest), ERR_OK);
-    memcpy(signed_digest, digest, sizeof(digest));
-    expectation_note_signature(source, digest, (struct bytes){out, *out_len}, NOW_MS);
+    cr_assert(scheme_hash(&signed_digest, SCHEME_ECDSA_P256_SHA256, content));
+    cr_assert_eq(keystore_sign(context, out, out_len, KEY_SERVER, &signed_digest), ERR_OK);
+    expectation_note_signature(source, &signed_digest, (struct bytes){out, *out_len}, NOW_MS);
 }
 
 static struct shake_keys keys_of(struct keystore *of)
@@ -81,8 +78,22 @@ static enum refusal expect_messages(struct bytes messages)
 
 static enum refusal ask_as(const char *server, struct bytes messages)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
-    return binding_client(digest, keystore, server, messages, now_s);
+    struct digest digest;
+    const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, messages};
+    return binding_client(&digest, keystore, server, &request, now_s);
+}
+
+/* What the browser would have signed. */
+static const struct digest *wanted(void)
+{
+    static struct digest digest;
+    cr_assert(scheme_take(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){shake.digest, sizeof(shake.digest)}));
+    return &digest;
+}
+
+static bool is_expected(void)
+{
+    return expectations_have(&all, wanted(), NOW_MS);
 }
 
 /* ---- What is foretold is what the client signs ------------------------------------------------------------------- */
@@ -91,11 +102,11 @@ Test(binding, foretells_what_a_client_signs)
 {
     for (size_t i = 0; i < shake_num_kinds; i++) {
         run(&shake_kinds[i]);
-        cr_assert_not(expectations_have(&all, shake.digest, NOW_MS));
+        cr_assert_not(is_expected());
         cr_assert_eq(expect_messages(shake_for_server(&shake)), REFUSAL_NONE, "%s", shake_kinds[i].name);
-        cr_assert(expectations_have(&all, shake.digest, NOW_MS), "%s", shake_kinds[i].name);
-        cr_assert(expectations_take(&all, shake.digest, NOW_MS));
-        cr_assert_not(expectations_take(&all, shake.digest, NOW_MS), "a digest is good for one signature");
+        cr_assert(is_expected(), "%s", shake_kinds[i].name);
+        cr_assert(expectations_take(&all, wanted(), NOW_MS));
+        cr_assert_not(expectations_take(&all, wanted(), NOW_MS), "a digest is good for one signature");
     }
 }
 
@@ -105,10 +116,12 @@ Test(binding, gives_a_client_the_digest_of_its_own_handshake)
     for (size_t i = 0; i < shake_num_kinds; i++) {
         run(&shake_kinds[i]);
         for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
-            uint8_t digest[KEYSTORE_DIGEST];
-            cr_assert_eq(binding_client(digest, keystore, names[j], shake_for_client(&shake), now_s), REFUSAL_NONE,
-                         "%s", shake_kinds[i].name);
-            cr_assert_eq(memcmp(digest, shake.digest, sizeof(digest)), 0, "%s", shake_kinds[i].name);
+            struct digest digest;
+            const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
+            cr_assert_eq(binding_client(&digest, keystore, names[j], &request, now_s), REFUSAL_NONE, "%s",
+                         shake_kinds[i].name);
+            cr_assert_eq(digest.scheme, SCHEME_ECDSA_P256_SHA256);
+            cr_assert_eq(memcmp(digest.data, shake.digest, sizeof(shake.digest)), 0, "%s", shake_kinds[i].name);
         }
     }
 }
@@ -144,14 +157,14 @@ static struct bytes spoiled_bytes(void)
 static void assert_refused(enum refusal refusal, const char *what)
 {
     cr_assert_eq(expect_messages(spoiled_bytes()), refusal, "%s", what);
-    cr_assert_not(expectations_have(&all, shake.digest, NOW_MS), "%s", what);
+    cr_assert_not(is_expected(), "%s", what);
 }
 
 /* After each lie the truth still holds: a refused transcript uses up nothing. */
 static void assert_truth_holds(void)
 {
     cr_assert_eq(expect_messages(shake_for_server(&shake)), REFUSAL_NONE);
-    cr_assert(expectations_take(&all, shake.digest, NOW_MS));
+    cr_assert(expectations_take(&all, wanted(), NOW_MS));
 }
 
 Test(binding, refuses_what_is_cut_short_or_goes_on)
@@ -228,7 +241,7 @@ Test(binding, another_finished_is_another_handshake)
     copy(shake_for_server(&shake));
     spoiled[spoiled_len - 1] ^= 0x01;
     cr_assert_eq(expect_messages(spoiled_bytes()), REFUSAL_NONE);
-    cr_assert_not(expectations_have(&all, shake.digest, NOW_MS));
+    cr_assert_not(is_expected());
 }
 
 Test(binding, refuses_a_finished_that_is_not_as_long_as_the_hash)
@@ -292,10 +305,10 @@ Test(binding, refuses_a_foreign_server)
 }
 
 /* Puts into the copy another signature of the server's, as long as its own. */
-static void spoil_signature(const struct keystore *signer, const uint8_t digest[KEYSTORE_DIGEST])
+static void spoil_signature(const struct keystore *signer, const struct digest *digest)
 {
     const size_t at = shake_find(spoiled_bytes(), VERIFY, 0), len = shake_message_len(spoiled_bytes(), at) - 8;
-    uint8_t other[KEYSTORE_SIGNATURE];
+    uint8_t other[SCHEME_SIGNATURE];
     size_t other_len = 0;
     while (other_len != len) cr_assert_eq(keystore_sign(signer, other, &other_len, KEY_SERVER, digest), ERR_OK);
     memcpy(spoiled + at + 8, other, len);
@@ -304,14 +317,14 @@ static void spoil_signature(const struct keystore *signer, const uint8_t digest[
 /* Who holds no key can still show the server's certificate. */
 Test(binding, refuses_a_signature_by_another_key)
 {
-    static const uint8_t something[KEYSTORE_DIGEST] = {1};
+    static const struct digest something = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32, .data = {1}};
     run(&shake_kinds[0]);
     copy(shake_for_client(&shake));
-    spoil_signature(foreign, signed_digest);
+    spoil_signature(foreign, &signed_digest);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_SERVER);
-    spoil_signature(keystore, something);
+    spoil_signature(keystore, &something);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_SERVER);
-    spoil_signature(keystore, signed_digest);
+    spoil_signature(keystore, &signed_digest);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_NONE);
 }
 
@@ -319,7 +332,7 @@ Test(binding, refuses_a_signature_by_another_key)
 Test(binding, refuses_another_certificate_with_a_good_signature)
 {
     struct transcript transcript;
-    uint8_t digest[KEYSTORE_DIGEST];
+    struct digest digest;
     const struct bytes own = keystore_certificate(keystore, KEY_SERVER);
     run(&shake_kinds[0]);
     copy(shake_for_client(&shake));
@@ -327,12 +340,12 @@ Test(binding, refuses_another_certificate_with_a_good_signature)
     uint8_t *leaf = spoiled + (transcript.leaf.data - spoiled);
     leaf[own.len - 1] ^= 0x01;
     cr_assert(transcript_parse(&transcript, spoiled_bytes(), TRANSCRIPT_TO_CLIENT_CERTIFICATE));
-    const struct sign_tls13 wanted = {SCHEME_ECDSA_P256_SHA256, {transcript.signed_hash, transcript.hash.len}};
-    cr_assert_eq(purpose_tls13(digest, PURPOSE_ROLE_SERVER, &wanted), REFUSAL_NONE);
-    spoil_signature(keystore, digest);
+    const struct sign_tls13 request = {SCHEME_ECDSA_P256_SHA256, {transcript.signed_hash, transcript.hash.len}};
+    cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request), REFUSAL_NONE);
+    spoil_signature(keystore, &digest);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_SERVER);
     leaf[own.len - 1] ^= 0x01;
-    spoil_signature(keystore, signed_digest);
+    spoil_signature(keystore, &signed_digest);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_NONE);
 }
 
@@ -350,7 +363,7 @@ Test(binding, refuses_a_signature_that_keyd_did_not_make)
 {
     run(&shake_kinds[0]);
     copy(shake_for_server(&shake));
-    spoil_signature(keystore, signed_digest); /* a good one, but not the one that was given to this channel */
+    spoil_signature(keystore, &signed_digest); /* a good one, but not the one that was given to this channel */
     assert_refused(REFUSAL_SERVER, "another signature");
     assert_truth_holds();
 }
@@ -360,7 +373,7 @@ Test(binding, refuses_a_replayed_handshake)
     run(&shake_kinds[0]);
     assert_truth_holds();
     cr_assert_eq(expect_messages(shake_for_server(&shake)), REFUSAL_SERVER);
-    cr_assert_not(expectations_have(&all, shake.digest, NOW_MS));
+    cr_assert_not(is_expected());
 }
 
 Test(binding, refuses_a_handshake_that_is_too_old)
@@ -384,14 +397,14 @@ Test(binding, refuses_a_client_that_is_for_another_server)
 
 Test(binding, refuses_a_server_out_of_its_time)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
+    struct digest digest;
     run(&shake_kinds[0]);
     const struct certificate_info *info = keystore_info(keystore, KEY_SERVER);
-    const struct bytes messages = shake_for_client(&shake);
-    cr_assert_eq(binding_client(digest, keystore, "localhost", messages, info->not_before - 1), REFUSAL_SERVER);
-    cr_assert_eq(binding_client(digest, keystore, "localhost", messages, info->not_before), REFUSAL_NONE);
-    cr_assert_eq(binding_client(digest, keystore, "localhost", messages, info->not_after), REFUSAL_NONE);
-    cr_assert_eq(binding_client(digest, keystore, "localhost", messages, info->not_after + 1), REFUSAL_SERVER);
+    const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
+    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_before - 1), REFUSAL_SERVER);
+    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_before), REFUSAL_NONE);
+    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_after), REFUSAL_NONE);
+    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_after + 1), REFUSAL_SERVER);
 }
 
 Test(binding, refuses_another_clients_certificate)
@@ -401,7 +414,7 @@ Test(binding, refuses_another_clients_certificate)
     shake_run(&shake, &shake_kinds[0], &keys);
     cr_assert_eq(ask_as("localhost", shake_for_client(&shake)), REFUSAL_TRANSCRIPT);
     cr_assert_eq(expect_messages(shake_for_server(&shake)), REFUSAL_NONE);
-    cr_assert_not(expectations_have(&all, shake.digest, NOW_MS));
+    cr_assert_not(is_expected());
 
     keys = keys_of(keystore);
     keys.issuer = keystore_certificate(foreign, KEY_CA);

@@ -3,7 +3,6 @@
 
 #include <criterion/criterion.h>
 #include <openssl/mem.h>
-#include <openssl/sha.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,10 +20,10 @@ static struct shake shake;
 static void sign_server(void *context, uint8_t *out, size_t *out_len, struct bytes content)
 {
     (void)context;
-    uint8_t digest[KEYSTORE_DIGEST];
-    SHA256(content.data, content.len, digest);
-    cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, digest), ERR_OK);
-    expectation_note_signature(source, digest, (struct bytes){out, *out_len}, 1);
+    struct digest digest;
+    cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, content));
+    cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, &digest), ERR_OK);
+    expectation_note_signature(source, &digest, (struct bytes){out, *out_len}, 1);
 }
 
 /* A handshake of which keyd knows, but which it has not been told to expect. */
@@ -36,12 +35,19 @@ static void shake_hands(void)
     shake_run(&shake, &shake_kinds[0], &keys);
 }
 
+static const struct digest *expected_digest(void)
+{
+    static struct digest digest;
+    cr_assert(scheme_take(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){hash, sizeof(hash)}));
+    return &digest;
+}
+
 /* Lets the next SIGN_BROWSER_DIGEST of make_request be granted. */
 static void expect_digest(void)
 {
-    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST] = {{1}, {0}};
-    memcpy(candidates[1], hash, sizeof(hash));
-    expectation_add(source, candidates, 1);
+    struct digest candidates[2] = {{.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32, .data = {1}}};
+    candidates[1] = *expected_digest();
+    expectation_add(source, candidates, 2, 1);
 }
 
 static void setup(void)
@@ -207,6 +213,29 @@ Test(dispatch, pins_once)
     cr_assert_eq(answer.msg.kind, MSG_SIGNATURE, "who may not ask has used nothing up");
 }
 
+/* A server key of P-256 signs under its own scheme alone, and so does the client's. */
+Test(dispatch, refuses_schemes_that_the_key_does_not_do)
+{
+    static const uint16_t schemes[] = {0, 0x0401, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0xffff};
+    const struct dispatch_scene scene = make_scene(NULL);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER), client = make_grant(PURPOSE_TLS_CLIENT);
+    struct answer answer;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
+        request.sign_tls13_server.scheme = schemes[i];
+        dispatch(&answer, &server, &request, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "%#x", schemes[i]);
+        request = make_request(MSG_SIGN_TLS12_SERVER);
+        request.sign_tls12_server.scheme = schemes[i];
+        dispatch(&answer, &server, &request, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "%#x", schemes[i]);
+        request = make_request(MSG_SIGN_TLS13_CLIENT);
+        request.sign_tls13_client.scheme = schemes[i];
+        dispatch(&answer, &client, &request, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "%#x", schemes[i]);
+    }
+}
+
 Test(dispatch, counts_signatures_up_to_the_last_one)
 {
     struct grant grant = make_grant(PURPOSE_TLS_CLIENT);
@@ -272,7 +301,7 @@ Test(dispatch, a_use_that_cannot_be_reported_is_none)
     expect_digest();
     dispatch(&answer, &handle, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_BUSY);
-    cr_assert(expectations_have(&all, hash, 1), "it is still good, for when there is room");
+    cr_assert(expectations_have(&all, expected_digest(), 1), "it is still good, for when there is room");
     request = make_request(MSG_PIN_HANDLE);
     dispatch(&answer, &unpinned, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_BUSY);
@@ -314,18 +343,19 @@ Test(dispatch, remembers_what_it_signed_for_a_server)
 {
     const struct dispatch_scene scene = make_scene(NULL);
     struct grant server = make_grant(PURPOSE_TLS_SERVER);
-    uint8_t content[PURPOSE_TLS12_CONTENT], digest[KEYSTORE_DIGEST];
+    uint8_t content[PURPOSE_TLS12_CONTENT];
+    struct digest digest;
     size_t len;
     struct answer answer;
     struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
     dispatch(&answer, &server, &request, &scene);
-    cr_assert_eq(purpose_tls13(digest, PURPOSE_ROLE_SERVER, &request.sign_tls13_server), REFUSAL_NONE);
-    cr_assert(expectation_take_signature(source, digest, answer.msg.signature, 1));
+    cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request.sign_tls13_server), REFUSAL_NONE);
+    cr_assert(expectation_take_signature(source, &digest, answer.msg.signature, 1));
     request = make_request(MSG_SIGN_TLS12_SERVER);
     dispatch(&answer, &server, &request, &scene);
     purpose_tls12_content(content, &len, &request.sign_tls12_server);
-    SHA256(content, len, digest);
-    cr_assert_not(expectation_take_signature(source, digest, answer.msg.signature, 1));
+    cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){content, len}));
+    cr_assert_not(expectation_take_signature(source, &digest, answer.msg.signature, 1));
 }
 
 Test(dispatch, a_clients_handle_is_for_one_server)

@@ -15,22 +15,21 @@ static void setup(void)
 TestSuite(expectation, .init = setup);
 
 /* A digest that nobody else has. */
-static const uint8_t *digest_of(uint32_t number)
+static const struct digest *digest_of(uint32_t number)
 {
-    static uint8_t digests[4][KEYSTORE_DIGEST];
+    static struct digest digests[4];
     static unsigned next;
-    uint8_t *digest = digests[next++ % 4];
-    memset(digest, 0x5a, KEYSTORE_DIGEST);
-    memcpy(digest + 28, &number, sizeof(number)); /* the others agree in all that comes before */
+    struct digest *digest = &digests[next++ % 4];
+    *digest = (struct digest){.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32};
+    memset(digest->data, 0x5a, 32);
+    memcpy(digest->data + 28, &number, sizeof(number)); /* the others agree in all that comes before */
     return digest;
 }
 
 static void add(struct expectation_source *to, uint32_t number, uint64_t now_ms)
 {
-    uint8_t candidates[EXPECTATION_CANDIDATES][KEYSTORE_DIGEST];
-    memcpy(candidates[0], digest_of(number), KEYSTORE_DIGEST);
-    memcpy(candidates[1], digest_of(number + 1), KEYSTORE_DIGEST);
-    expectation_add(to, candidates, now_ms);
+    const struct digest candidates[] = {*digest_of(number), *digest_of(number + 1)};
+    expectation_add(to, candidates, 2, now_ms);
 }
 
 Test(expectation, is_used_up_with_both_candidates)
@@ -57,11 +56,40 @@ Test(expectation, lives_for_seconds)
 
 Test(expectation, an_unused_place_expects_nothing)
 {
-    static const uint8_t zero[KEYSTORE_DIGEST];
+    static const struct digest zero = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32};
     add(source, 10, 0);
-    cr_assert_not(expectations_have(&all, zero, 0));
+    cr_assert_not(expectations_have(&all, &zero, 0));
     cr_assert(expectations_take(&all, digest_of(10), 0));
-    cr_assert_not(expectations_have(&all, zero, 0));
+    cr_assert_not(expectations_have(&all, &zero, 0));
+}
+
+/* All that there may be of one handshake, each of which uses up the others. */
+Test(expectation, has_room_for_each_chain_under_each_scheme)
+{
+    static const uint16_t schemes[] = {SCHEME_RSA_PSS_SHA256, SCHEME_RSA_PSS_SHA384, SCHEME_RSA_PSS_SHA512};
+    struct digest candidates[EXPECTATION_CANDIDATES];
+    cr_assert_eq(EXPECTATION_CANDIDATES, 6);
+    for (size_t i = 0; i < 6; i++) {
+        candidates[i] = (struct digest){.scheme = schemes[i % 3], .len = scheme_digest_len(schemes[i % 3])};
+        candidates[i].data[candidates[i].len - 1] = (uint8_t)(1 + i / 3);
+    }
+    for (size_t used = 0; used < 6; used++) {
+        expectation_add(source, candidates, 6, 1);
+        for (size_t i = 0; i < 6; i++) cr_assert(expectations_have(&all, &candidates[i], 1), "%zu", i);
+        cr_assert(expectations_take(&all, &candidates[used], 1));
+        for (size_t i = 0; i < 6; i++) cr_assert_not(expectations_have(&all, &candidates[i], 1), "%zu", i);
+    }
+}
+
+/* 32 bytes may be a digest for two schemes; what is foretold for one is not signed under the other. */
+Test(expectation, the_scheme_is_part_of_it)
+{
+    struct digest other = *digest_of(10);
+    other.scheme = SCHEME_RSA_PSS_SHA256;
+    add(source, 10, 1);
+    cr_assert_not(expectations_have(&all, &other, 1));
+    cr_assert_not(expectations_take(&all, &other, 1));
+    cr_assert(expectations_take(&all, digest_of(10), 1));
 }
 
 Test(expectation, the_oldest_goes_first)

@@ -1,7 +1,6 @@
 #include "tests/unit/keyd/handshake.h"
 
 #include <criterion/criterion.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <string.h>
 
@@ -17,14 +16,16 @@ static struct {
 static enum ssl_private_key_result_t sign_as(enum key_role role, uint8_t *record, size_t *record_len, uint8_t *out,
                                              size_t *out_len, size_t max_out, const uint8_t *in, size_t in_len)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
-    SHA256(in, in_len, digest);
+    struct digest digest;
+    cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){in, in_len}));
     if (in_len <= 512) {
         memcpy(record, in, in_len);
         *record_len = in_len;
     }
-    cr_assert_geq(max_out, KEYSTORE_SIGNATURE);
-    cr_assert_eq(keystore_sign(state.keystore, out, out_len, role, digest), ERR_OK);
+    uint8_t signature[SCHEME_SIGNATURE];
+    cr_assert_eq(keystore_sign(state.keystore, signature, out_len, role, &digest), ERR_OK);
+    cr_assert_leq(*out_len, max_out);
+    memcpy(out, signature, *out_len);
     return ssl_private_key_success;
 }
 

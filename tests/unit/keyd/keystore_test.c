@@ -205,19 +205,36 @@ Test(keystore, serials_are_random_and_keys_differ)
 Test(keystore, leaves_sign_and_the_ca_cannot_any_more)
 {
     struct keystore *keystore = make_usual();
-    const uint8_t digest[KEYSTORE_DIGEST] = {1, 2, 3};
-    uint8_t signature[KEYSTORE_SIGNATURE];
+    const struct digest digest = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32, .data = {1, 2, 3}};
+    uint8_t signature[SCHEME_SIGNATURE];
     size_t len;
-    const struct bytes signed_digest = {digest, sizeof(digest)};
+    const struct bytes signed_digest = {digest.data, digest.len};
     for (unsigned i = 0; i < 100; i++) {
         const enum key_role role = i % 2 ? KEY_SERVER : KEY_CLIENT, other = i % 2 ? KEY_CLIENT : KEY_SERVER;
-        cr_assert_eq(keystore_sign(keystore, signature, &len, role, digest), ERR_OK);
-        cr_assert_leq(len, KEYSTORE_SIGNATURE);
+        cr_assert_eq(keystore_sign(keystore, signature, &len, role, &digest), ERR_OK);
+        cr_assert_leq(len, 72, "the longest Ecdsa-Sig-Value of P-256");
         const struct bytes made = {signature, len};
         cr_assert(verify_digest_signature(keystore_certificate(keystore, role), signed_digest, made));
         cr_assert_not(verify_digest_signature(keystore_certificate(keystore, other), signed_digest, made));
     }
-    cr_assert_eq(keystore_sign(keystore, signature, &len, KEY_CA, digest), ERR_DENIED);
+    cr_assert_eq(keystore_sign(keystore, signature, &len, KEY_CA, &digest), ERR_DENIED);
+    keystore_free(keystore);
+}
+
+Test(keystore, a_key_does_its_own_scheme_alone)
+{
+    struct keystore *keystore = make_usual();
+    uint8_t signature[SCHEME_SIGNATURE];
+    size_t len;
+    for (unsigned scheme = 0; scheme <= 0xffff; scheme++) {
+        const struct digest digest = {.scheme = (uint16_t)scheme, .len = scheme_digest_len((uint16_t)scheme)};
+        cr_assert_eq(keystore_does(keystore, KEY_SERVER, digest.scheme), scheme == 0x0403, "%#x", scheme);
+        cr_assert_not(keystore_does(keystore, KEY_CA, digest.scheme));
+        if (scheme != 0x0403)
+            cr_assert_eq(keystore_sign(keystore, signature, &len, KEY_SERVER, &digest), ERR_DENIED, "%#x", scheme);
+    }
+    const struct digest longer = {.scheme = 0x0403, .len = 48};
+    cr_assert_eq(keystore_sign(keystore, signature, &len, KEY_SERVER, &longer), ERR_DENIED);
     keystore_free(keystore);
 }
 

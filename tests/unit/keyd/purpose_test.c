@@ -59,32 +59,69 @@ Test(purpose, tls13_client_content_differs_in_one_word)
 
 static enum refusal ask_tls13(uint16_t scheme, size_t len)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
+    struct digest digest;
     const struct sign_tls13 request = {.scheme = scheme, .transcript_hash = {hash, len}};
-    return purpose_tls13(digest, PURPOSE_ROLE_SERVER, &request);
+    return purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request);
 }
 
-Test(purpose, tls13_takes_one_scheme_and_two_lengths)
+/* RFC 8446, 4.2.3. */
+static const struct {
+    uint16_t scheme;
+    size_t digest_len;
+} schemes[] = {{0x0403, 32}, {0x0503, 48}, {0x0804, 32}, {0x0805, 48}, {0x0806, 64}};
+#define NUM_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+static bool is_scheme(unsigned scheme)
 {
-    cr_assert_eq(ask_tls13(0x0403, 32), REFUSAL_NONE);
-    cr_assert_eq(ask_tls13(0x0403, 48), REFUSAL_NONE);
-    for (unsigned scheme = 0; scheme <= 0xffff; scheme++)
-        if (scheme != 0x0403) cr_assert_eq(ask_tls13((uint16_t)scheme, 32), REFUSAL_SCHEME, "%#x", scheme);
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
+        if (schemes[i].scheme == scheme) return true;
+    }
+    return false;
+}
+
+Test(purpose, tls13_takes_the_schemes_of_its_keys_and_two_lengths)
+{
+    for (unsigned scheme = 0; scheme <= 0xffff; scheme++) {
+        const enum refusal want = is_scheme(scheme) ? REFUSAL_NONE : REFUSAL_SCHEME;
+        cr_assert_eq(ask_tls13((uint16_t)scheme, 32), want, "%#x", scheme);
+        cr_assert_eq(ask_tls13((uint16_t)scheme, 48), want, "%#x", scheme);
+    }
     for (size_t len = 0; len <= 64; len++)
         if (len != 32 && len != 48) cr_assert_eq(ask_tls13(0x0403, len), REFUSAL_PARAMETERS, "%zu", len);
 }
 
-Test(purpose, digests_the_content)
+Test(purpose, a_digest_is_taken_in_its_schemes_length_alone)
 {
-    uint8_t content[PURPOSE_TLS13_CONTENT], want[KEYSTORE_DIGEST], digest[KEYSTORE_DIGEST];
-    size_t len;
-    const struct sign_tls13 request = {.scheme = SCHEME_ECDSA_P256_SHA256, .transcript_hash = {hash, 32}};
-    purpose_tls13_content(content, &len, PURPOSE_ROLE_CLIENT, request.transcript_hash);
-    SHA256(content, len, want);
-    cr_assert_eq(purpose_tls13(digest, PURPOSE_ROLE_CLIENT, &request), REFUSAL_NONE);
-    cr_assert_eq(memcmp(digest, want, sizeof(want)), 0);
-    cr_assert_eq(purpose_tls13(digest, PURPOSE_ROLE_SERVER, &request), REFUSAL_NONE);
-    cr_assert_neq(memcmp(digest, want, sizeof(want)), 0);
+    for (unsigned scheme = 0; scheme <= 0xffff; scheme++)
+        if (!is_scheme(scheme)) cr_assert_eq(scheme_digest_len((uint16_t)scheme), 0, "%#x", scheme);
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
+        struct digest digest;
+        for (size_t len = 0; len <= sizeof(hash); len++)
+            cr_assert_eq(scheme_take(&digest, schemes[i].scheme, (struct bytes){hash, len}),
+                         len == schemes[i].digest_len, "%#x, %zu", schemes[i].scheme, len);
+    }
+    struct digest digest;
+    cr_assert_not(scheme_take(&digest, 0x0401, (struct bytes){hash, 32}));
+    cr_assert_not(scheme_take(&digest, 0x0401, (struct bytes){hash, 0}));
+}
+
+Test(purpose, digests_the_content_with_the_schemes_hash)
+{
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
+        uint8_t content[PURPOSE_TLS13_CONTENT], want[64];
+        struct digest digest;
+        size_t len;
+        const struct sign_tls13 request = {.scheme = schemes[i].scheme, .transcript_hash = {hash, 32}};
+        purpose_tls13_content(content, &len, PURPOSE_ROLE_CLIENT, request.transcript_hash);
+        if (schemes[i].digest_len == 32) SHA256(content, len, want);
+        if (schemes[i].digest_len == 48) SHA384(content, len, want);
+        if (schemes[i].digest_len == 64) SHA512(content, len, want);
+        cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_CLIENT, &request), REFUSAL_NONE);
+        cr_assert_eq(digest.scheme, schemes[i].scheme);
+        cr_assert(bytes_equal((struct bytes){digest.data, digest.len}, (struct bytes){want, schemes[i].digest_len}));
+        cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request), REFUSAL_NONE);
+        cr_assert_neq(memcmp(digest.data, want, digest.len), 0);
+    }
 }
 
 static struct sign_tls12_server tls12(uint16_t group, const uint8_t *point, size_t len)
@@ -112,9 +149,9 @@ Test(purpose, tls12_content_is_randoms_and_parameters)
 
 static enum refusal ask_tls12(uint16_t group, const uint8_t *point, size_t len)
 {
-    uint8_t digest[KEYSTORE_DIGEST];
+    struct digest digest;
     const struct sign_tls12_server request = tls12(group, point, len);
-    return purpose_tls12_server(digest, &request);
+    return purpose_tls12_server(&digest, &request);
 }
 
 Test(purpose, tls12_takes_points_of_its_groups)
@@ -160,12 +197,13 @@ Test(purpose, tls12_refuses_other_lengths_groups_and_schemes)
         if (group == GROUP_X25519) continue;
         cr_assert_eq(ask_tls12((uint16_t)group, p384_point, 32), REFUSAL_PARAMETERS, "group %#x", group);
     }
-    uint8_t digest[KEYSTORE_DIGEST];
+    struct digest digest;
     struct sign_tls12_server request = tls12(GROUP_SECP256R1, p256_point, 65);
-    request.scheme = 0x0503;
-    cr_assert_eq(purpose_tls12_server(digest, &request), REFUSAL_SCHEME);
-    request.scheme = 0x0804;
-    cr_assert_eq(purpose_tls12_server(digest, &request), REFUSAL_SCHEME);
+    for (unsigned scheme = 0; scheme <= 0xffff; scheme++) {
+        request.scheme = (uint16_t)scheme;
+        const enum refusal want = is_scheme(scheme) ? REFUSAL_NONE : REFUSAL_SCHEME;
+        cr_assert_eq(purpose_tls12_server(&digest, &request), want, "%#x", scheme);
+    }
 }
 
 /* BoringSSL hands a private key's owner the whole of what it wants signed. It has to be what we build. */
@@ -201,9 +239,10 @@ Test(purpose, tls12_content_is_what_boringssl_signs)
                                             .point = {input + 68, handshake.server_input_len - 68}};
         memcpy(request.client_random, input, 32);
         memcpy(request.server_random, input + 32, 32);
-        uint8_t content[PURPOSE_TLS12_CONTENT], digest[KEYSTORE_DIGEST];
+        uint8_t content[PURPOSE_TLS12_CONTENT];
+        struct digest digest;
         size_t len;
-        cr_assert_eq(purpose_tls12_server(digest, &request), REFUSAL_NONE, "%s", groups[i].name);
+        cr_assert_eq(purpose_tls12_server(&digest, &request), REFUSAL_NONE, "%s", groups[i].name);
         purpose_tls12_content(content, &len, &request);
         cr_assert(bytes_equal((struct bytes){content, len}, (struct bytes){input, handshake.server_input_len}));
     }

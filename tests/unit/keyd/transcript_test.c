@@ -20,9 +20,9 @@ static struct transcript transcript;
 static void sign_server(void *unused, uint8_t *out, size_t *out_len, struct bytes content)
 {
     (void)unused;
-    uint8_t digest[KEYSTORE_DIGEST];
-    SHA256(content.data, content.len, digest);
-    cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, digest), ERR_OK);
+    struct digest digest;
+    cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, content));
+    cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, &digest), ERR_OK);
 }
 
 static void run(const struct shake_kind *kind)
