@@ -103,7 +103,7 @@ static void read_servers_first(struct channel_table *table, const struct msg *re
 {
     const struct sign_browser_digest *wanted = &request->sign_browser_digest;
     struct digest digest;
-    if (!scheme_take(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){wanted->digest, sizeof(wanted->digest)}) ||
+    if (!scheme_take(&digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}) ||
         expectations_have(&table->expectations, &digest, clock_monotonic_ms()))
         return;
     for (size_t i = 0; i < table->num_slots; i++) {

@@ -46,9 +46,9 @@ static enum refusal on_sign_browser_digest(struct answer *out, struct digest *ou
 {
     (void)out, (void)grant;
     const struct sign_browser_digest *wanted = &request->sign_browser_digest;
-    if (!scheme_take(out_digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){wanted->digest, sizeof(wanted->digest)}) ||
-        !keystore_does(scene->keystore, KEY_CLIENT, out_digest->scheme))
-        return REFUSAL_SCHEME;
+    if (!keystore_does(scene->keystore, KEY_CLIENT, wanted->scheme)) return REFUSAL_SCHEME;
+    if (!scheme_take(out_digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}))
+        return REFUSAL_PARAMETERS;
     return expectations_take(scene->expectations, out_digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
 }
 

@@ -116,16 +116,19 @@ enum err codec_encode_expect_client(const struct packer *packer, const struct ms
 
 bool codec_check_sign_browser_digest(const struct msg *msg)
 {
-    (void)msg; /* any 32 bytes */
-    return true;
+    size_t len = msg->sign_browser_digest.digest_len;
+    return len == 32 || len == 48 || len == 64;
 }
 
 enum err codec_decode_sign_browser_digest(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
 {
     (void)arena;
     const Keyward__Wire__SignBrowserDigest *from = (const Keyward__Wire__SignBrowserDigest *)wire;
-    if (from->digest.len != sizeof out->sign_browser_digest.digest) return ERR_MALFORMED;
-    memcpy(out->sign_browser_digest.digest, from->digest.data, sizeof out->sign_browser_digest.digest);
+    struct sign_browser_digest *to = &out->sign_browser_digest;
+    if (from->signature_scheme > UINT16_MAX || from->digest.len > sizeof to->digest) return ERR_MALFORMED;
+    to->scheme = (uint16_t)from->signature_scheme;
+    to->digest_len = from->digest.len;
+    if (to->digest_len > 0) memcpy(to->digest, from->digest.data, to->digest_len);
     return ERR_OK;
 }
 
@@ -134,7 +137,8 @@ enum err codec_encode_sign_browser_digest(const struct packer *packer, const str
     const struct sign_browser_digest *from = &msg->sign_browser_digest;
     Keyward__Wire__SignBrowserDigest to;
     keyward__wire__sign_browser_digest__init(&to);
-    to.digest = wire_bytes((struct bytes){from->digest, sizeof from->digest});
+    to.digest = wire_bytes((struct bytes){from->digest, from->digest_len});
+    to.signature_scheme = from->scheme;
     return codec_pack(packer, &to.base);
 }
 

@@ -129,7 +129,7 @@ enum {
     SCHEME_RSA_PSS_SHA256 = 0x0804, /* rsa_pss_rsae_sha256: of an ordinary RSA key; as the next two */
     SCHEME_RSA_PSS_SHA384 = 0x0805,
     SCHEME_RSA_PSS_SHA512 = 0x0806,
-    GROUP_SECP256R1 = 0x0017,          /* RFC 8446, 4.2.7 */
+    GROUP_SECP256R1 = 0x0017, /* RFC 8446, 4.2.7 */
     GROUP_SECP384R1 = 0x0018,
     GROUP_X25519 = 0x001d,
 };
@@ -153,7 +153,9 @@ struct sign_tls12_server {
 };
 
 struct sign_browser_digest {
-    uint8_t digest[32];
+    uint16_t scheme;
+    size_t digest_len;  /* 32, 48 or 64; whether that is what the scheme wants is keyd's to check */
+    uint8_t digest[64]; /* a copy: keyd may read other packets before it answers this one */
 };
 
 struct handle_description {

@@ -137,7 +137,8 @@ enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], const 
     if (atomic_load(&token->gone)) return ERR_CLOSED;
     uint64_t deadline = clock_monotonic_ms() + DEADLINE_MODULE_MS;
     struct msg request = {.kind = MSG_SIGN_BROWSER_DIGEST};
-    memcpy(request.sign_browser_digest.digest, digest, sizeof request.sign_browser_digest.digest);
+    request.sign_browser_digest = (struct sign_browser_digest){.scheme = SCHEME_ECDSA_P256_SHA256, .digest_len = 32};
+    memcpy(request.sign_browser_digest.digest, digest, 32);
     if (!lock_until(token, deadline)) return ERR_TIMEOUT;
     struct msg answer = {0};
     enum err err = exchange_locked(token, &answer, &request, MSG_SIGNATURE, deadline);

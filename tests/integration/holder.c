@@ -12,7 +12,8 @@ static int ask(const struct link *handle, struct codec_arena *arena, uint8_t fil
 {
     struct msg request = {.kind = MSG_SIGN_BROWSER_DIGEST, .id = fill + 1u}, answer;
     struct packet_extra extra;
-    memset(request.sign_browser_digest.digest, fill, sizeof request.sign_browser_digest.digest);
+    request.sign_browser_digest = (struct sign_browser_digest){SCHEME_ECDSA_P256_SHA256, 32, {0}};
+    memset(request.sign_browser_digest.digest, fill, 32);
     if (link_call(handle, &answer, &extra, arena, &request, NULL, 0, TIMEOUT_MS) != ERR_OK) return 1;
     return answer.kind != MSG_REFUSAL || answer.refusal != REFUSAL_UNEXPECTED;
 }

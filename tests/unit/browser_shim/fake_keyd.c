@@ -104,6 +104,8 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
                         const struct msg *request)
 {
     uint8_t signature[LIMIT_SIGNATURE];
+    CHECK(request->sign_browser_digest.scheme == SCHEME_ECDSA_P256_SHA256 &&
+          request->sign_browser_digest.digest_len == 32);
     size_t len = sign_digest(identity, signature, request->sign_browser_digest.digest);
     struct msg good = {.kind = MSG_SIGNATURE, .id = request->id, .signature = {signature, len}};
     struct msg late = good;

@@ -86,7 +86,8 @@ static struct msg make_request(enum msg_kind kind)
     if (kind == MSG_SIGN_TLS13_CLIENT)
         msg.sign_tls13_client = (struct sign_tls13_client){SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
     if (kind == MSG_EXPECT_CLIENT) msg.expect_client = shake_for_server(&shake);
-    if (kind == MSG_SIGN_BROWSER_DIGEST) memcpy(msg.sign_browser_digest.digest, hash, sizeof(hash));
+    if (kind == MSG_SIGN_BROWSER_DIGEST)
+        msg.sign_browser_digest = (struct sign_browser_digest){SCHEME_ECDSA_P256_SHA256, sizeof(hash), {7}};
     if (kind == MSG_SIGN_TLS12_SERVER)
         msg.sign_tls12_server = (struct sign_tls12_server){
             .scheme = SCHEME_ECDSA_P256_SHA256, .group = GROUP_X25519, .point = {point, sizeof(point)}};
@@ -217,8 +218,9 @@ Test(dispatch, pins_once)
 Test(dispatch, refuses_schemes_that_the_key_does_not_do)
 {
     static const uint16_t schemes[] = {0, 0x0401, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0xffff};
-    const struct dispatch_scene scene = make_scene(NULL);
-    struct grant server = make_grant(PURPOSE_TLS_SERVER), client = make_grant(PURPOSE_TLS_CLIENT);
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER), client = make_grant(PURPOSE_TLS_CLIENT),
+                 handle = make_grant(PURPOSE_BROWSER_DIGEST);
     struct answer answer;
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
@@ -233,7 +235,28 @@ Test(dispatch, refuses_schemes_that_the_key_does_not_do)
         request.sign_tls13_client.scheme = schemes[i];
         dispatch(&answer, &client, &request, &scene);
         cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "%#x", schemes[i]);
+        request = make_request(MSG_SIGN_BROWSER_DIGEST);
+        request.sign_browser_digest.scheme = schemes[i];
+        expect_digest();
+        dispatch(&answer, &handle, &request, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_SCHEME, "%#x", schemes[i]);
     }
+    cr_assert(expectations_have(&all, expected_digest(), 1), "what is refused uses nothing up");
+}
+
+Test(dispatch, refuses_a_digest_that_is_not_as_long_as_the_schemes)
+{
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct grant handle = make_grant(PURPOSE_BROWSER_DIGEST);
+    struct msg request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    struct answer answer;
+    for (size_t len = 48; len <= 64; len += 16) {
+        request.sign_browser_digest.digest_len = len;
+        expect_digest();
+        dispatch(&answer, &handle, &request, &scene);
+        cr_assert_eq(answer.refusal, REFUSAL_PARAMETERS, "%zu", len);
+    }
+    cr_assert(expectations_have(&all, expected_digest(), 1), "what is refused uses nothing up");
 }
 
 Test(dispatch, counts_signatures_up_to_the_last_one)

@@ -42,7 +42,7 @@ struct msg sample_of(enum msg_kind kind)
                                                          .point = {blob, 65}}},
         [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 448}}},
         [MSG_EXPECT_CLIENT] = {.expect_client = {blob, 449}},
-        [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {{7, 8, 9}}},
+        [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {SCHEME_ECDSA_P384_SHA384, 48, {7, 8, 9}}},
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
         [MSG_HANDLE_DESCRIPTION] = {.handle_description = {"browser", {blob, 300}, {blob, 301}}},
@@ -271,7 +271,12 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(sign_tls13_client.messages);
         break;
     case MSG_EXPECT_CLIENT: SAME_BYTES(expect_client); break;
-    case MSG_SIGN_BROWSER_DIGEST: SAME_ARRAY(sign_browser_digest.digest); break;
+    case MSG_SIGN_BROWSER_DIGEST:
+        SAME(sign_browser_digest.digest_len);
+        cr_expect_arr_eq(got->sign_browser_digest.digest, want->sign_browser_digest.digest,
+                         want->sign_browser_digest.digest_len);
+        SAME(sign_browser_digest.scheme);
+        break;
     case MSG_SIGNATURE: SAME_BYTES(signature); break;
     case MSG_REFUSAL: SAME(refusal); break;
     case MSG_HANDLE_DESCRIPTION:
