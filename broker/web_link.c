@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/bytes.h"
+#include "base/sha256.h"
 #include "broker/broker.h"
 
 /* Linux 6.3; Debian 12's headers are older. An older kernel says EINVAL. */
@@ -79,6 +81,10 @@ static void send_identity(struct broker *broker, struct process *web, int channe
 {
     const struct keyd_identity *identity = &broker->identity.value;
     const int fds[2] = {channel, client_ca};
+    uint8_t digest[SHA256_BYTES];
+    char own_client[2 * SHA256_BYTES + 1];
+    sha256_of(digest, identity->client);
+    bytes_hex(own_client, (struct bytes){digest, sizeof digest});
     const struct msg msg = {
         .kind = MSG_WEB_IDENTITY,
         .id = ++broker->last_id,
@@ -89,6 +95,7 @@ static void send_identity(struct broker *broker, struct process *web, int channe
                 .client_cas = {identity->ca},
                 .num_client_cas = 1,
                 .has_client_ca_file = client_ca >= 0,
+                .own_client = own_client,
             },
     };
     process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);

@@ -50,8 +50,8 @@ static size_t predict(struct digest out[EXPECTATION_CANDIDATES], const struct tr
     return num;
 }
 
-enum refusal binding_expect(struct expectation_source *source, const struct keystore *keystore, struct bytes messages,
-                            uint64_t now_ms)
+enum refusal binding_expect(struct expectation_source *source, const struct keystore *keystore, uint64_t id,
+                            struct bytes messages, uint64_t now_ms)
 {
     struct transcript transcript;
     struct digest digest, candidates[EXPECTATION_CANDIDATES];
@@ -60,7 +60,7 @@ enum refusal binding_expect(struct expectation_source *source, const struct keys
     verify_digest(&digest, transcript.scheme, PURPOSE_ROLE_SERVER, transcript.signed_hash, transcript.hash.len);
     if (!expectation_take_signature(source, &digest, transcript.signature, now_ms)) return REFUSAL_SERVER;
     const size_t num = predict(candidates, &transcript, keystore);
-    expectation_add(source, candidates, num, now_ms);
+    expectation_add(source, id, candidates, num, now_ms);
     return REFUSAL_NONE;
 }
 

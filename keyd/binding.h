@@ -9,10 +9,10 @@
 #include "proto/message.h"
 
 /* binding_expect takes what a web worker tells of its handshake, ClientHello to Finished, and makes it an expectation of
- * that worker's channel. REFUSAL_TRANSCRIPT: these are not such messages. REFUSAL_SERVER: the server in them has another
+ * that worker's channel, under the worker's id. REFUSAL_TRANSCRIPT: these are not such messages. REFUSAL_SERVER: the server in them has another
  * certificate, or its CertificateVerify is not one that keyd made a moment ago for this channel. */
-enum refusal binding_expect(struct expectation_source *source, const struct keystore *keystore, struct bytes messages,
-                            uint64_t now_ms);
+enum refusal binding_expect(struct expectation_source *source, const struct keystore *keystore, uint64_t id,
+                            struct bytes messages, uint64_t now_ms);
 
 /* binding_client judges what a client tells of its handshake, ClientHello to its own Certificate, and writes the digest
  * that it may have signed, for a scheme that the client's key does. server is the name that the client's handle is for. REFUSAL_TRANSCRIPT: these are not such

@@ -29,6 +29,7 @@ struct channel_table {
     const struct keystore *keystore;
     struct expectations expectations;
     struct codec_arena *arena;
+    struct codec_arena *servers_arena; /* for what is read while a client's request is still in the other one */
     uint64_t signatures;
     uint64_t refusals;
     size_t num_slots; /* slots that were ever in use */
@@ -95,30 +96,40 @@ static void channel_cut(struct channel *channel, uint64_t request_id, enum refus
     channel_end(channel, GRANT_EVENT_CUT, reason, sender);
 }
 
-static enum err channel_step(struct channel *channel);
+static enum err channel_step(struct channel *channel, struct codec_arena *arena);
 
-/* A web worker tells of a handshake before the browser can see it, but this loop may come to the browser's channel first.
+/* A web worker tells of a handshake before the client can see it, but this loop may come to the client's channel first.
  * Then what the workers have sent by now is served before it. So much fits into a channel that there is an end. */
 static void read_servers_first(struct channel_table *table, const struct msg *request)
 {
     const struct sign_browser_digest *wanted = &request->sign_browser_digest;
     struct digest digest;
-    if (!scheme_take(&digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}) ||
-        expectations_have(&table->expectations, &digest, clock_monotonic_ms()))
+    if (request->kind == MSG_SIGN_BROWSER_DIGEST &&
+        (!scheme_take(&digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}) ||
+         expectations_have(&table->expectations, &digest, clock_monotonic_ms())))
         return;
     for (size_t i = 0; i < table->num_slots; i++) {
         struct channel *channel = &table->slots[i];
         if (channel->grant.id == 0 || channel->source == NULL) continue;
         for (unsigned n = 0; n < LIMIT_KEYD_CATCH_UP && ev_is_active(&channel->readable); n++) {
-            if (channel_step(channel) != ERR_OK) break;
+            if (channel_step(channel, table->servers_arena) != ERR_OK) break;
         }
     }
+}
+
+/* It goes into the channel at once or not at all: then the worker has it before the client has its signature. */
+static bool tell_bound(const struct expected *expected, uint64_t handle)
+{
+    const struct channel *server = expected->owner;
+    const struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = expected->id, .client_bound = handle};
+    return link_send(&server->link, &msg, NULL, 0) == ERR_OK;
 }
 
 static enum err channel_dispatch(struct channel *channel, const struct msg *request, const struct ucred *sender)
 {
     struct channel_table *table = channel->table;
-    if (request->kind == MSG_SIGN_BROWSER_DIGEST) read_servers_first(table, request);
+    if (request->kind == MSG_SIGN_BROWSER_DIGEST || request->kind == MSG_SIGN_TLS13_CLIENT)
+        read_servers_first(table, request);
     const struct dispatch_scene scene = {
         .keystore = table->keystore,
         .sender = sender,
@@ -126,6 +137,7 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
         .now_s = clock_wall_s(),
         .expectations = &table->expectations,
         .source = channel->source,
+        .tell_bound = tell_bound,
         .can_report = events_have_room(table->events, channel->grant.id),
     };
     struct answer *answer = &channel->answer;
@@ -137,11 +149,11 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
 }
 
 /* channel_step serves one packet. An error: do not go on with this channel now, or it is closed. */
-static enum err channel_step(struct channel *channel)
+static enum err channel_step(struct channel *channel, struct codec_arena *arena)
 {
     struct msg request;
     struct packet_extra extra;
-    enum err err = link_recv(&channel->link, &request, &extra, channel->table->arena);
+    enum err err = link_recv(&channel->link, &request, &extra, arena);
     const struct ucred *sender = extra.has_sender ? &extra.sender : NULL;
     switch (err) {
     case ERR_OK: return channel_dispatch(channel, &request, sender);
@@ -165,7 +177,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop, (void)events;
     struct channel *channel = watcher->data;
     for (unsigned i = 0; i < LIMIT_KEYD_BATCH; i++) {
-        if (channel_step(channel) != ERR_OK) return;
+        if (channel_step(channel, channel->table->arena) != ERR_OK) return;
     }
 }
 
@@ -188,8 +200,9 @@ struct channel_table *channel_table_new(struct ev_loop *loop, struct events *eve
     table->notify = notify;
     table->context = context;
     table->arena = codec_arena_new(LIMIT_SIGN_ARENA);
-    if (table->arena != NULL) return table;
-    free(table);
+    table->servers_arena = codec_arena_new(LIMIT_SIGN_ARENA);
+    if (table->arena != NULL && table->servers_arena != NULL) return table;
+    channel_table_free(table);
     return NULL;
 }
 
@@ -200,6 +213,7 @@ void channel_table_free(struct channel_table *table)
         if (table->slots[i].grant.id != 0) channel_close(&table->slots[i]);
     }
     codec_arena_free(table->arena);
+    codec_arena_free(table->servers_arena);
     free(table);
 }
 
@@ -234,7 +248,7 @@ static enum refusal table_open(struct channel_table *table, const struct keyd_gr
     channel->link = (struct link){.fd = fd, .role = roles[terms->purpose], .end = LINK_UPPER};
     grant_init(&channel->grant, terms, clock_monotonic_ms());
     const bool is_server = terms->purpose == PURPOSE_TLS_SERVER;
-    channel->source = is_server ? expectation_source_new(&table->expectations) : NULL;
+    channel->source = is_server ? expectation_source_new(&table->expectations, channel) : NULL;
     if ((is_server && channel->source == NULL) ||
         (grant_is_reported(&channel->grant) && channel_want_sender(fd) != ERR_OK)) {
         channel->grant.id = 0;

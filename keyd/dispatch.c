@@ -36,11 +36,10 @@ static enum refusal on_expect_client(struct answer *out, struct digest *out_dige
                                      const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)out_digest, (void)grant;
-    return binding_expect(scene->source, scene->keystore, request->expect_client, scene->now_ms);
+    return binding_expect(scene->source, scene->keystore, request->id, request->expect_client, scene->now_ms);
 }
 
-/* The one digest that a request carries. It is signed only if it is the one that keyd foretold for a handshake of its own
- * server, and once. */
+/* The one digest that a request carries. Its row says that it has to be expected. */
 static enum refusal on_sign_browser_digest(struct answer *out, struct digest *out_digest, struct grant *grant,
                                            const struct msg *request, const struct dispatch_scene *scene)
 {
@@ -49,7 +48,7 @@ static enum refusal on_sign_browser_digest(struct answer *out, struct digest *ou
     if (!keystore_does(scene->keystore, KEY_CLIENT, wanted->scheme)) return REFUSAL_SCHEME;
     if (!scheme_take(out_digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}))
         return REFUSAL_PARAMETERS;
-    return expectations_take(scene->expectations, out_digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
+    return REFUSAL_NONE;
 }
 
 static enum refusal on_pin_handle(struct answer *out, struct digest *out_digest, struct grant *grant,
@@ -74,25 +73,34 @@ static enum refusal on_describe_handle(struct answer *out, struct digest *out_di
     return REFUSAL_NONE;
 }
 
+/* How a signature has to do with what keyd foretold for a handshake of its own server. */
+enum dispatch_binding {
+    BINDS_NOTHING,
+    BINDS_IF_EXPECTED, /* the request proves by itself which handshake it belongs to */
+    BINDS_OR_REFUSES,  /* what nobody expects is not signed */
+};
+
 /* The policy: who may ask what, and which key that uses. What has no row is refused. */
 struct dispatch_row {
     enum purpose purpose;
     enum msg_kind kind;
     enum grant_use use;
     enum key_role key; /* for GRANT_USE_SIGN alone */
+    enum dispatch_binding binding;
     dispatch_handler handler;
 };
 
 static const struct dispatch_row policy[] = {
-    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS13_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls13_server},
-    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS12_SERVER, GRANT_USE_SIGN, KEY_SERVER, on_sign_tls12_server},
-    {PURPOSE_TLS_SERVER, MSG_EXPECT_CLIENT, GRANT_USE_EXPECT, KEY_NUM_ROLES, on_expect_client},
+    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS13_SERVER, GRANT_USE_SIGN, KEY_SERVER, BINDS_NOTHING, on_sign_tls13_server},
+    {PURPOSE_TLS_SERVER, MSG_SIGN_TLS12_SERVER, GRANT_USE_SIGN, KEY_SERVER, BINDS_NOTHING, on_sign_tls12_server},
+    {PURPOSE_TLS_SERVER, MSG_EXPECT_CLIENT, GRANT_USE_EXPECT, KEY_NUM_ROLES, BINDS_NOTHING, on_expect_client},
 
-    {PURPOSE_TLS_CLIENT, MSG_SIGN_TLS13_CLIENT, GRANT_USE_SIGN, KEY_CLIENT, on_sign_tls13_client},
+    {PURPOSE_TLS_CLIENT, MSG_SIGN_TLS13_CLIENT, GRANT_USE_SIGN, KEY_CLIENT, BINDS_IF_EXPECTED, on_sign_tls13_client},
 
-    {PURPOSE_BROWSER_DIGEST, MSG_PIN_HANDLE, GRANT_USE_PIN, KEY_NUM_ROLES, on_pin_handle},
-    {PURPOSE_BROWSER_DIGEST, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, on_describe_handle},
-    {PURPOSE_BROWSER_DIGEST, MSG_SIGN_BROWSER_DIGEST, GRANT_USE_SIGN, KEY_CLIENT, on_sign_browser_digest},
+    {PURPOSE_BROWSER_DIGEST, MSG_PIN_HANDLE, GRANT_USE_PIN, KEY_NUM_ROLES, BINDS_NOTHING, on_pin_handle},
+    {PURPOSE_BROWSER_DIGEST, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, BINDS_NOTHING, on_describe_handle},
+    {PURPOSE_BROWSER_DIGEST, MSG_SIGN_BROWSER_DIGEST, GRANT_USE_SIGN, KEY_CLIENT, BINDS_OR_REFUSES,
+     on_sign_browser_digest},
 };
 
 static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind kind)
@@ -101,6 +109,19 @@ static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind k
         if (policy[i].purpose == purpose && policy[i].kind == kind) return &policy[i];
     }
     return NULL;
+}
+
+/* Uses the expectation up, after the server whose handshake it is was told whose signature it will see: when the handle is
+ * revoked, the connection has to end with it. */
+static enum refusal bind_to_handshake(const struct grant *grant, enum dispatch_binding binding,
+                                      const struct digest *digest, const struct dispatch_scene *scene)
+{
+    struct expected expected;
+    if (binding == BINDS_NOTHING) return REFUSAL_NONE;
+    if (!expectations_find(scene->expectations, &expected, digest, scene->now_ms))
+        return binding == BINDS_OR_REFUSES ? REFUSAL_UNEXPECTED : REFUSAL_NONE;
+    if (!scene->tell_bound(&expected, grant->id)) return REFUSAL_BUSY;
+    return expectations_take(scene->expectations, digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
 }
 
 static enum refusal sign(struct answer *out, struct grant *grant, enum key_role key, const struct digest *digest,
@@ -123,11 +144,13 @@ static enum refusal answer_request(struct answer *out, struct grant *grant, cons
     enum refusal refusal = grant_check(grant, row->use, scene->sender, scene->now_ms);
     if (refusal != REFUSAL_NONE) return refusal;
 
-    /* Before the handler, which may use an expectation up. */
+    /* Before an expectation is used up. */
     if (row->use == GRANT_USE_SIGN && grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
     struct digest digest;
     refusal = row->handler(out, &digest, grant, request, scene);
     if (refusal != REFUSAL_NONE || row->use != GRANT_USE_SIGN) return refusal;
+    refusal = bind_to_handshake(grant, row->binding, &digest, scene);
+    if (refusal != REFUSAL_NONE) return refusal;
     refusal = sign(out, grant, row->key, &digest, scene);
     if (refusal == REFUSAL_NONE && row->kind == MSG_SIGN_TLS13_SERVER)
         expectation_note_signature(scene->source, &digest, out->msg.signature, scene->now_ms);

@@ -20,6 +20,9 @@ struct dispatch_scene {
     uint64_t now_s;                          /* of the wall clock */
     const struct expectations *expectations; /* what browsers may have signed */
     struct expectation_source *source;       /* this channel's part of them; NULL unless it is a server's */
+    /* Tells the server that owns an expectation which handle's holder will have the signature. False: it cannot be told
+     * now, so there will be none. */
+    bool (*tell_bound)(const struct expected *expected, uint64_t handle);
     bool can_report; /* the broker can be told; a handle that cannot be reported on is not served */
 };
 

@@ -19,22 +19,25 @@ struct made {
 
 struct awaited {
     uint64_t until_ms; /* 0: used */
+    uint64_t id;
     size_t num;
     struct mark candidates[EXPECTATION_CANDIDATES];
 };
 
 struct expectation_source {
     struct expectation_source *prev, *next;
+    void *owner;
     uint64_t num_made; /* ever; the place of the next one is this, modulo the table's size */
     uint64_t num_awaited;
     struct made made[LIMIT_KEYD_SIGNED];
     struct awaited awaited[LIMIT_KEYD_EXPECTATIONS];
 };
 
-struct expectation_source *expectation_source_new(struct expectations *all)
+struct expectation_source *expectation_source_new(struct expectations *all, void *owner)
 {
     struct expectation_source *source = calloc(1, sizeof(*source));
     if (source == NULL) return NULL;
+    source->owner = owner;
     source->next = all->first;
     if (source->next != NULL) source->next->prev = source;
     all->first = source;
@@ -92,11 +95,13 @@ bool expectation_take_signature(struct expectation_source *source, const struct 
     return false;
 }
 
-void expectation_add(struct expectation_source *source, const struct digest *candidates, size_t num, uint64_t now_ms)
+void expectation_add(struct expectation_source *source, uint64_t id, const struct digest *candidates, size_t num,
+                     uint64_t now_ms)
 {
     CHECK(num <= EXPECTATION_CANDIDATES);
     struct awaited *awaited = &source->awaited[source->num_awaited++ % LIMIT_KEYD_EXPECTATIONS];
     awaited->until_ms = now_ms + DEADLINE_EXPECTATION_MS;
+    awaited->id = id;
     awaited->num = num;
     for (size_t i = 0; i < num; i++) awaited->candidates[i] = mark_of_digest(&candidates[i]);
 }
@@ -110,27 +115,42 @@ static bool matches(const struct awaited *awaited, const struct mark *mark)
     return false;
 }
 
-static struct awaited *find(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
+static struct awaited *find(const struct expectations *all, void **out_owner, const struct digest *digest,
+                            uint64_t now_ms)
 {
     struct awaited *found = NULL;
     const struct mark mark = mark_of_digest(digest);
     for (struct expectation_source *source = all->first; source != NULL; source = source->next) {
         for (size_t i = 0; i < LIMIT_KEYD_EXPECTATIONS && i < source->num_awaited; i++) {
             struct awaited *awaited = &source->awaited[i];
-            if (awaited->until_ms > now_ms && matches(awaited, &mark)) found = awaited;
+            if (awaited->until_ms > now_ms && matches(awaited, &mark)) {
+                found = awaited;
+                *out_owner = source->owner;
+            }
         }
     }
     return found;
 }
 
+bool expectations_find(const struct expectations *all, struct expected *out, const struct digest *digest,
+                       uint64_t now_ms)
+{
+    const struct awaited *awaited = find(all, &out->owner, digest, now_ms);
+    if (awaited == NULL) return false;
+    out->id = awaited->id;
+    return true;
+}
+
 bool expectations_have(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
 {
-    return find(all, digest, now_ms) != NULL;
+    struct expected unused;
+    return expectations_find(all, &unused, digest, now_ms);
 }
 
 bool expectations_take(const struct expectations *all, const struct digest *digest, uint64_t now_ms)
 {
-    struct awaited *awaited = find(all, digest, now_ms);
+    void *owner;
+    struct awaited *awaited = find(all, &owner, digest, now_ms);
     if (awaited == NULL) return false;
     awaited->until_ms = 0;
     return true;

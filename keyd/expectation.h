@@ -24,8 +24,8 @@ struct expectations {
     struct expectation_source *first;
 };
 
-/* NULL: no memory. What it holds dies with it. */
-struct expectation_source *expectation_source_new(struct expectations *all);
+/* owner is who is told when a handle uses one of its expectations. NULL: no memory. What it holds dies with it. */
+struct expectation_source *expectation_source_new(struct expectations *all, void *owner);
 void expectation_source_free(struct expectations *all, struct expectation_source *source);
 
 /* expectation_note_signature remembers for DEADLINE_SIGNED_MS that keyd signed digest. */
@@ -38,11 +38,20 @@ bool expectation_take_signature(struct expectation_source *source, const struct 
                                 uint64_t now_ms);
 
 /* expectation_add makes the candidates, at most EXPECTATION_CANDIDATES, good for one signature within
- * DEADLINE_EXPECTATION_MS. */
-void expectation_add(struct expectation_source *source, const struct digest *candidates, size_t num, uint64_t now_ms);
+ * DEADLINE_EXPECTATION_MS. id is the owner's name for the handshake. */
+void expectation_add(struct expectation_source *source, uint64_t id, const struct digest *candidates, size_t num,
+                     uint64_t now_ms);
 
-/* expectations_have says whether a handshake waits for digest; expectations_take also uses the expectation up, with all
- * its candidates. */
+/* A handshake that waits for a signature. */
+struct expected {
+    void *owner; /* of its source */
+    uint64_t id;
+};
+
+/* expectations_have says whether a handshake waits for digest, expectations_find which; expectations_take uses the
+ * expectation up, with all its candidates. */
+bool expectations_find(const struct expectations *all, struct expected *out, const struct digest *digest,
+                       uint64_t now_ms);
 bool expectations_have(const struct expectations *all, const struct digest *digest, uint64_t now_ms);
 bool expectations_take(const struct expectations *all, const struct digest *digest, uint64_t now_ms);
 

@@ -114,6 +114,27 @@ enum err codec_encode_expect_client(const struct packer *packer, const struct ms
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_client_bound(const struct msg *msg)
+{
+    return msg->client_bound != 0;
+}
+
+enum err codec_decode_client_bound(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ClientBound *from = (const Keyward__Wire__ClientBound *)wire;
+    out->client_bound = from->handle;
+    return ERR_OK;
+}
+
+enum err codec_encode_client_bound(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__ClientBound to;
+    keyward__wire__client_bound__init(&to);
+    to.handle = msg->client_bound;
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_sign_browser_digest(const struct msg *msg)
 {
     size_t len = msg->sign_browser_digest.digest_len;

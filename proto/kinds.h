@@ -15,6 +15,7 @@
     EMPTY(HANDLE_PINNED)                          \
     ROW(HANDLE_DESCRIPTION, handle_description)   \
     ROW(EXPECT_CLIENT, expect_client)             \
+    ROW(CLIENT_BOUND, client_bound)               \
     ROW(KEYD_SETUP, keyd_setup)                   \
     ROW(KEYD_IDENTITY, keyd_identity)             \
     ROW(KEYD_GRANT, keyd_grant)                   \

@@ -31,6 +31,7 @@ enum msg_kind {
     MSG_HANDLE_PINNED,
     MSG_HANDLE_DESCRIPTION,
     MSG_EXPECT_CLIENT,
+    MSG_CLIENT_BOUND,
 
     MSG_KEYD_SETUP,
     MSG_KEYD_IDENTITY,
@@ -247,6 +248,7 @@ struct web_identity {
     struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
     size_t num_client_cas;
     bool has_client_ca_file;
+    const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
 };
 
 struct web_status {
@@ -367,6 +369,7 @@ struct msg {
         enum refusal refusal;
         struct handle_description handle_description;
         struct bytes expect_client; /* 1 to LIMIT_TRANSCRIPT bytes */
+        uint64_t client_bound;      /* the handle, never 0 */
 
         struct keyd_setup keyd_setup;
         struct keyd_identity keyd_identity;

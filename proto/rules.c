@@ -39,7 +39,7 @@ static const struct {
     [LINK_SIGN_SERVER] =
         {
             .accepted[LINK_UPPER] = KIND(SIGN_TLS13_SERVER) | KIND(SIGN_TLS12_SERVER) | KIND(EXPECT_CLIENT),
-            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL),
+            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL) | KIND(CLIENT_BOUND),
         },
     [LINK_SIGN_CLIENT] =
         {

@@ -53,6 +53,9 @@ struct conn_shared {
 MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service,
                               const struct sockaddr_storage *peer);
 
+/* conn_bound notes that the client of the connection with this number is the holder of handle (signer_on_bound). */
+void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle);
+
 /* conn_drain_all lets every connection finish what it has begun, and close. New ones do so after their handshake. */
 void conn_drain_all(struct conn_shared *shared);
 

@@ -32,9 +32,37 @@ static void on_session_wake(void *context)
     conn_run(context);
 }
 
+void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle)
+{
+    struct conn *conn = conn_table_find(&shared->conns, number);
+    if (conn != NULL) conn->handle = handle;
+}
+
+/* keyd's own client certificate is nobody's who does not hold a handle, and keyd says whose it is before it gives the signature
+ * away: it lies in the channel by the time that the client's Finished can be here. If it does not (keyd was not told what to
+ * expect because its channel was full, or the key is elsewhere too) the connection could not be revoked. */
+static bool is_accounted_for(struct conn *conn)
+{
+    if (!conn->handshake->own_client) return true;
+    if (conn->handle == 0) signer_catch_up(conn->shared->signer);
+    return conn->handle != 0;
+}
+
+static enum conn_wait handshake_refused(struct conn *conn, const char *reason)
+{
+    conn->shared->handshakes_failed++;
+    handshake_log_write(&conn->shared->log, TLS_OUTCOME_REFUSED, conn->peer.address, reason);
+    conn_handshake_end(conn);
+    ERR_clear_error();
+    if (SSL_send_fatal_alert(conn->ssl, SSL_AD_ACCESS_DENIED) != 1) ERR_clear_error();
+    return conn_enter(conn, CONN_LINGERING);
+}
+
 static enum conn_wait handshake_done(struct conn *conn)
 {
     struct session_host host = {.wake = on_session_wake, .context = conn};
+    if (!is_accounted_for(conn))
+        return handshake_refused(conn, "the client has keyd's certificate, but keyd knows of no handle that it used");
     conn->shared->handshakes++;
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
@@ -88,6 +116,7 @@ enum err conn_handshake_begin(struct conn *conn)
     }
     conn->handshake = handshake;
     conn_table_add_handshake(&shared->conns, conn);
+    handshake->signer.number = conn->number;
     return ERR_OK;
 }
 

@@ -26,6 +26,9 @@ struct conn {
     struct conn_shared *shared;
     struct conn *prev, *next;
     struct conn *elder, *younger; /* while there is a handshake: the list of those */
+    struct conn *same_bucket;     /* the same */
+    uint64_t number;              /* never another connection's */
+    uint64_t handle;              /* whose holder is the client; 0: none of keyd's, or not known yet */
     int fd;
     enum conn_state state;
     enum conn_wait wait;

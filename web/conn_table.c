@@ -25,6 +25,10 @@ void conn_table_add_handshake(struct conn_table *table, struct conn *conn)
     *(conn->elder != NULL ? &conn->elder->younger : &table->oldest_handshake) = conn;
     table->youngest_handshake = conn;
     table->num_handshakes++;
+    conn->number = ++table->last_number;
+    struct conn **bucket = &table->by_number[conn->number % LIMIT_HANDSHAKES];
+    conn->same_bucket = *bucket;
+    *bucket = conn;
 }
 
 void conn_table_remove_handshake(struct conn_table *table, struct conn *conn)
@@ -32,4 +36,14 @@ void conn_table_remove_handshake(struct conn_table *table, struct conn *conn)
     *(conn->elder != NULL ? &conn->elder->younger : &table->oldest_handshake) = conn->younger;
     *(conn->younger != NULL ? &conn->younger->elder : &table->youngest_handshake) = conn->elder;
     table->num_handshakes--;
+    struct conn **at = &table->by_number[conn->number % LIMIT_HANDSHAKES];
+    while (*at != conn) at = &(*at)->same_bucket;
+    *at = conn->same_bucket;
+}
+
+struct conn *conn_table_find(const struct conn_table *table, uint64_t number)
+{
+    struct conn *conn = table->by_number[number % LIMIT_HANDSHAKES];
+    while (conn != NULL && conn->number != number) conn = conn->same_bucket;
+    return conn;
 }

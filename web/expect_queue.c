@@ -9,6 +9,7 @@
 /* A handshake's messages that did not fit into the channel. */
 struct unsent {
     struct unsent *next;
+    uint64_t number;
     size_t len;
     uint8_t messages[];
 };
@@ -40,23 +41,24 @@ void expect_queue_refused(struct expect_queue *queue, enum refusal refusal)
     log_unbound(queue, refusal_text(refusal));
 }
 
-static enum err send_now(const struct link *channel, struct bytes messages)
+static enum err send_now(const struct link *channel, uint64_t number, struct bytes messages)
 {
-    const struct msg msg = {.kind = MSG_EXPECT_CLIENT, .id = EXPECT_QUEUE_ID, .expect_client = messages};
+    const struct msg msg = {.kind = MSG_EXPECT_CLIENT, .id = EXPECT_QUEUE_ID | number, .expect_client = messages};
     return link_send(channel, &msg, NULL, 0);
 }
 
 enum err expect_queue_flush(struct expect_queue *queue, const struct link *channel)
 {
     while (queue->first != NULL) {
-        enum err err = send_now(channel, (struct bytes){queue->first->messages, queue->first->len});
+        enum err err =
+            send_now(channel, queue->first->number, (struct bytes){queue->first->messages, queue->first->len});
         if (err != ERR_OK) return err;
         drop_first(queue);
     }
     return ERR_OK;
 }
 
-static void keep(struct expect_queue *queue, struct bytes messages)
+static void keep(struct expect_queue *queue, uint64_t number, struct bytes messages)
 {
     struct unsent *kept = queue->num < LIMIT_EXPECT_PENDING ? malloc(sizeof *kept + messages.len) : NULL;
     if (kept == NULL) {
@@ -64,6 +66,7 @@ static void keep(struct expect_queue *queue, struct bytes messages)
         return;
     }
     kept->next = NULL;
+    kept->number = number;
     kept->len = messages.len;
     memcpy(kept->messages, messages.data, messages.len);
     struct unsent **end = &queue->first;
@@ -72,9 +75,10 @@ static void keep(struct expect_queue *queue, struct bytes messages)
     queue->num++;
 }
 
-enum err expect_queue_send(struct expect_queue *queue, const struct link *channel, struct bytes messages)
+enum err expect_queue_send(struct expect_queue *queue, const struct link *channel, uint64_t number,
+                           struct bytes messages)
 {
-    enum err err = queue->first != NULL ? ERR_AGAIN : send_now(channel, messages);
-    if (err == ERR_AGAIN) keep(queue, messages);
+    enum err err = queue->first != NULL ? ERR_AGAIN : send_now(channel, number, messages);
+    if (err == ERR_AGAIN) keep(queue, number, messages);
     return err;
 }

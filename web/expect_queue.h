@@ -8,8 +8,9 @@
 #include "base/log_rate.h"
 #include "proto/link.h"
 
-/* The id of every EXPECT_CLIENT. Only a refusal ever answers it. */
-#define EXPECT_QUEUE_ID UINT64_C(0xffffffff)
+/* In the id of every EXPECT_CLIENT, beside the connection's number, and in that of no request for a signature. What bears it
+ * is a refusal, or says whose handle the client of that connection uses. */
+#define EXPECT_QUEUE_ID (UINT64_C(1) << 63)
 
 struct unsent;
 
@@ -20,9 +21,10 @@ struct expect_queue {
     struct log_rate unbound;
 };
 
-/* expect_queue_send tells keyd a handshake's messages. ERR_AGAIN: they wait until expect_queue_flush. Another error is
+/* expect_queue_send tells keyd the messages of the handshake of the connection with this number. ERR_AGAIN: they wait until expect_queue_flush. Another error is
  * the channel's end. */
-MUST_CHECK enum err expect_queue_send(struct expect_queue *queue, const struct link *channel, struct bytes messages);
+MUST_CHECK enum err expect_queue_send(struct expect_queue *queue, const struct link *channel, uint64_t number,
+                                      struct bytes messages);
 
 /* expect_queue_flush sends what waits. ERR_AGAIN: there is more. */
 MUST_CHECK enum err expect_queue_flush(struct expect_queue *queue, const struct link *channel);

@@ -14,8 +14,6 @@
 #include "web/sign_input.h"
 #include "web/sign_requests.h"
 
-_Static_assert(EXPECT_QUEUE_ID > LIMIT_SIGN_PENDING, "an id whose lower half is the place of no request");
-
 struct signer {
     struct ev_loop *loop;
     struct link link; /* fd -1: no channel */
@@ -25,6 +23,8 @@ struct signer {
     unsigned deadline_ms;
     uint64_t epoch; /* counts the keys */
     struct expect_queue expectations;
+    void (*bound)(void *context, uint64_t number, uint64_t handle);
+    void *bound_context;
     struct sign_requests requests;
 };
 
@@ -63,7 +63,7 @@ void signer_expect(struct signer_wait *wait, struct bytes messages)
     struct signer *signer = wait->signer;
     if (wait->epoch != signer->epoch || signer->link.fd < 0) return; /* the handshake is lost anyway */
     /* The channel's end is reported by on_readable, to everybody who waits. */
-    if (expect_queue_send(&signer->expectations, &signer->link, messages) == ERR_AGAIN)
+    if (expect_queue_send(&signer->expectations, &signer->link, wait->number, messages) == ERR_AGAIN)
         ev_io_start(signer->loop, &signer->writable);
 }
 
@@ -87,15 +87,33 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 
 static void take_answer(struct signer *signer, const struct msg *msg)
 {
-    if (msg->id == EXPECT_QUEUE_ID && msg->kind == MSG_REFUSAL)
-        expect_queue_refused(&signer->expectations, msg->refusal);
+    if ((msg->id & EXPECT_QUEUE_ID) != 0) {
+        if (msg->kind == MSG_REFUSAL) expect_queue_refused(&signer->expectations, msg->refusal);
+        if (msg->kind == MSG_CLIENT_BOUND && signer->bound != NULL)
+            signer->bound(signer->bound_context, msg->id & ~EXPECT_QUEUE_ID, msg->client_bound);
+        return;
+    }
     struct sign_request *request = sign_requests_find(&signer->requests, msg->id);
     if (request == NULL || request->state != REQUEST_SENT) return; /* its connection is gone, or was told "too late" */
+    if (msg->kind == MSG_CLIENT_BOUND) return;                     /* of no handshake */
     if (msg->kind == MSG_SIGNATURE) {
         sign_requests_answer(&signer->requests, request, msg->signature);
     } else {
         sign_requests_fail(&signer->requests, request, refusal_text(msg->refusal));
     }
+}
+
+/* Takes what keyd has said by now. ERR_AGAIN: that was all; another error is the channel's end. */
+static enum err take_answers(struct signer *signer)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct msg msg;
+        struct packet_extra extra;
+        err = link_recv(&signer->link, &msg, &extra, signer->arena);
+        if (err == ERR_OK) take_answer(signer, &msg);
+    }
+    return err;
 }
 
 /* Takes all answers there are before any handshake goes on, so that keyd finds room while we compute. */
@@ -104,17 +122,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop;
     (void)events;
     struct signer *signer = watcher->data;
-    for (;;) {
-        struct msg msg;
-        struct packet_extra extra;
-        enum err err = link_recv(&signer->link, &msg, &extra, signer->arena);
-        if (err == ERR_AGAIN) break;
-        if (err != ERR_OK) {
-            channel_lose(signer, err);
-            break;
-        }
-        take_answer(signer, &msg);
-    }
+    enum err err = take_answers(signer);
+    if (err != ERR_AGAIN) channel_lose(signer, err);
     sign_requests_tell(&signer->requests);
 }
 
@@ -168,8 +177,24 @@ void signer_free(struct signer *signer)
     free(signer);
 }
 
+void signer_on_bound(struct signer *signer, void (*bound)(void *context, uint64_t number, uint64_t handle),
+                     void *context)
+{
+    signer->bound = bound;
+    signer->bound_context = context;
+}
+
+void signer_catch_up(struct signer *signer)
+{
+    if (signer->link.fd < 0) return;
+    if (take_answers(signer) != ERR_AGAIN) return; /* the channel's end is reported by on_readable */
+    /* And so is to those who have an answer now that they have it. */
+    ev_feed_event(signer->loop, &signer->readable, EV_READ);
+}
+
 void signer_connect(struct signer *signer, int channel)
 {
+    signer_catch_up(signer); /* whose handle was used in which connection is still true */
     channel_close(signer);
     signer->epoch++;
     signer->link.fd = channel;

@@ -15,8 +15,12 @@
 struct ev_loop;
 struct signer;
 
+/* The highest bit of the number makes its id on the wire one that no request for a signature has. */
+#define SIGNER_MAX_NUMBER INT64_MAX
+
 /* A handshake's place at the signer, part of the connection's memory. */
 struct signer_wait {
+    uint64_t number;              /* of the connection, below SIGNER_MAX_NUMBER; keyd says by it whose handle is used */
     void (*ready)(void *context); /* the answer is there, or will not come: go on with SSL_do_handshake */
     void *context;
     const char *failure; /* why the last signature did not come, in words; NULL: nothing failed */
@@ -31,6 +35,15 @@ struct signer_wait {
  * than deadline_ms fails. NULL: no memory. */
 struct signer *signer_new(struct ev_loop *loop, unsigned deadline_ms);
 void signer_free(struct signer *signer);
+
+/* signer_on_bound says who is told, with this context, that the client's signature in the connection of that number was made
+ * for this handle. It is told before the client has the signature, if signer_catch_up is called before the client's Finished
+ * is believed. */
+void signer_on_bound(struct signer *signer, void (*bound)(void *context, uint64_t number, uint64_t handle),
+                     void *context);
+
+/* signer_catch_up takes what keyd has said by now, without letting any handshake go on. */
+void signer_catch_up(struct signer *signer);
 
 /* signer_connect takes the channel over which the new key is used, and its descriptor. What is pending under the key
  * before fails now, and so do signatures of handshakes that began under it. */

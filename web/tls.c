@@ -4,9 +4,11 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/check.h"
 #include "web/chain_strength.h"
 #include "web/tls_refusal.h"
 #include "web/trust.h"
@@ -50,6 +52,30 @@ static enum err complain(struct diag *diag, const char *what)
     return diag_set(diag, ERR_CRYPTO, "%s: %s", what, reason != NULL ? reason : "no reason given");
 }
 
+static void free_own_client(void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
+    free(data);
+}
+
+static int own_client_index(void)
+{
+    static int index = -1;
+    if (index < 0) index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_own_client);
+    CHECK(index >= 0);
+    return index;
+}
+
+static enum err set_own_client(SSL_CTX *context, const char *fingerprint, struct diag *diag)
+{
+    char *own = strdup(fingerprint != NULL ? fingerprint : "");
+    if (own == NULL || !SSL_CTX_set_ex_data(context, own_client_index(), own)) {
+        free(own);
+        return diag_set(diag, ERR_MEMORY, "no memory");
+    }
+    return ERR_OK;
+}
+
 /* Runs instead of X509_verify_cert, to count what the client sent and to keep the reason in words. */
 static int verify_client(X509_STORE_CTX *store, void *unused)
 {
@@ -76,6 +102,8 @@ static int verify_client(X509_STORE_CTX *store, void *unused)
         tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
         return 0;
     }
+    const char *own = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), own_client_index());
+    handshake->own_client = strcmp(handshake->certificate->fingerprint, own) == 0;
     return 1;
 }
 
@@ -198,6 +226,7 @@ enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, boo
     require_client_certificate(context);
     enum err err = set_protocol(context, tls12, diag);
     if (err == ERR_OK) err = set_chain(context, identity, diag);
+    if (err == ERR_OK) err = set_own_client(context, identity->own_client, diag);
     if (err == ERR_OK) err = trust_load(context, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
     if (err != ERR_OK) return err;
     *out = context;

@@ -18,6 +18,7 @@ struct tls_handshake {
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
     char refused[2 * LIMIT_SUBJECT];      /* why it was not, in words */
+    bool own_client;                      /* its leaf is keyd's: only a handle's holder can have signed */
     struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 

@@ -85,6 +85,13 @@ static void on_conn_closed(void *context)
     if (worker->shared.draining && worker->shared.conns.num == 0) end_loop(worker, 0);
 }
 
+/* signer_on_bound */
+static void on_bound(void *context, uint64_t number, uint64_t handle)
+{
+    struct worker *worker = context;
+    conn_bound(&worker->shared, number, handle);
+}
+
 static void begin_stop(struct worker *worker)
 {
     if (worker->shared.draining) return;
@@ -172,6 +179,7 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         worker_free(worker);
         return diag_set(diag, ERR_SYSTEM, "worker: no memory, or no epoll descriptor, for the event loop");
     }
+    signer_on_bound(shared->signer, on_bound, worker);
     listeners_init(&worker->listeners, shared);
     init_watchers(worker);
     *out = worker;

@@ -132,7 +132,8 @@ if is_root():
 
         def test_a_web_with_the_key_in_it_is_found_out(self):
             system = self.start("--listen", "127.0.0.1:0", "--no-browser", "--workers", "1")
-            system.run("browser-shim", "get", system.url + "/hello", "--runtime-dir", system.runtime)
+            # Refused, since this web does not tell keyd of its handshakes; but not before it has signed.
+            system.run("browser-shim", "get", system.url + "/hello", "--runtime-dir", system.runtime, check=False)
             found, _ = processes.search_memory(system.pid_of("web[0]"), FORMS)
             self.assertIn("words", found, "BoringSSL's own form of the key, in the heap")
             self.assertTrue([place for place in found["words"] if not place.endswith("/web")])

@@ -32,6 +32,14 @@ static const struct keystore *keys(void)
 }
 
 static struct expectations expectations;
+static uint64_t bound_to; /* the handle that the server was told of */
+
+static bool tell_bound(const struct expected *expected, uint64_t handle)
+{
+    CHECK(expected->owner == &expectations && expected->id == 5);
+    bound_to = handle;
+    return true;
+}
 
 /* A new one for each input, in which the digest of the corpus is awaited. */
 static struct expectation_source *make_source(void)
@@ -39,9 +47,9 @@ static struct expectation_source *make_source(void)
     struct digest digest = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32};
     memset(digest.data, 0x11, digest.len);
     expectation_source_free(&expectations, expectations.first);
-    struct expectation_source *source = expectation_source_new(&expectations);
+    struct expectation_source *source = expectation_source_new(&expectations, &expectations);
     CHECK(source != NULL);
-    expectation_add(source, &digest, 1, 1);
+    expectation_add(source, 5, &digest, 1, 1);
     return source;
 }
 
@@ -58,6 +66,7 @@ static void check_answer(const struct answer *answer, const struct grant *grant,
     CHECK(grant->signatures <= MAX_SIGNATURES);
     CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || grant->pinned_pid != 0);
     CHECK(grant->purpose != PURPOSE_TLS_CLIENT); /* no input holds this keystore's certificates */
+    CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || bound_to == grant->id);
     CHECK((request->kind == MSG_SIGN_BROWSER_DIGEST) == (grant->purpose == PURPOSE_BROWSER_DIGEST));
 }
 
@@ -77,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .now_s = 1700000000,
                                          .expectations = &expectations,
                                          .source = make_source(),
+                                         .tell_bound = tell_bound,
                                          .can_report = true};
 
     for (size_t at = 1; at + 2 <= size;) {
@@ -87,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct answer answer;
         if (codec_decode(arena, &request, data + at, len, rules_accepted(roles[grant.purpose], LINK_UPPER)) != ERR_OK)
             return 0; /* cut */
+        bound_to = 0;
         dispatch_request(&answer, &grant, &request, &scene);
         check_answer(&answer, &grant, &request);
         at += len;

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct expectations all;
     static struct expectation_source *source;
-    if (source == NULL) source = expectation_source_new(&all);
+    if (source == NULL) source = expectation_source_new(&all, NULL);
     if (source == NULL) abort();
     if (size > LIMIT_TRANSCRIPT) return 0;
     const struct bytes messages = {data, size};
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, messages};
     check_parsed(messages, TRANSCRIPT_TO_FINISHED);
     check_parsed(messages, TRANSCRIPT_TO_CLIENT_CERTIFICATE);
-    CHECK(binding_expect(source, keys(), messages, 1) != REFUSAL_NONE);
+    CHECK(binding_expect(source, keys(), 1, messages, 1) != REFUSAL_NONE);
     CHECK(binding_client(&digest, keys(), "localhost", &request, 1700000000) != REFUSAL_NONE);
     return 0;
 }

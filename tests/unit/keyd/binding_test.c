@@ -14,6 +14,7 @@
 enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, ENCRYPTED = 8, CERTIFICATE = 11, REQUEST = 13, VERIFY = 15, FINISHED = 20 };
 
 #define NOW_MS 1000u
+#define SHAKE_ID 77u /* the server's name for its handshake */
 
 static struct keystore *keystore, *foreign;
 static struct expectations all;
@@ -41,7 +42,7 @@ static void setup(void)
     now_s = clock_wall_s();
     keystore = make_keystore();
     foreign = make_keystore();
-    source = expectation_source_new(&all);
+    source = expectation_source_new(&all, &all);
 }
 
 TestSuite(binding, .init = setup);
@@ -73,7 +74,7 @@ static void run(const struct shake_kind *kind)
 
 static enum refusal expect_messages(struct bytes messages)
 {
-    return binding_expect(source, keystore, messages, NOW_MS);
+    return binding_expect(source, keystore, SHAKE_ID, messages, NOW_MS);
 }
 
 static enum refusal ask_as(const char *server, struct bytes messages)
@@ -104,7 +105,11 @@ Test(binding, foretells_what_a_client_signs)
         run(&shake_kinds[i]);
         cr_assert_not(is_expected());
         cr_assert_eq(expect_messages(shake_for_server(&shake)), REFUSAL_NONE, "%s", shake_kinds[i].name);
+        struct expected expected = {0};
         cr_assert(is_expected(), "%s", shake_kinds[i].name);
+        cr_assert(expectations_find(&all, &expected, wanted(), NOW_MS));
+        cr_assert_eq(expected.owner, &all);
+        cr_assert_eq(expected.id, SHAKE_ID);
         cr_assert(expectations_take(&all, wanted(), NOW_MS));
         cr_assert_not(expectations_take(&all, wanted(), NOW_MS), "a digest is good for one signature");
     }
@@ -353,9 +358,9 @@ Test(binding, refuses_another_certificate_with_a_good_signature)
 Test(binding, refuses_a_signature_of_another_channel)
 {
     struct expectation_source *mine = source;
-    source = expectation_source_new(&all);
+    source = expectation_source_new(&all, NULL);
     run(&shake_kinds[0]);
-    cr_assert_eq(binding_expect(mine, keystore, shake_for_server(&shake), NOW_MS), REFUSAL_SERVER);
+    cr_assert_eq(binding_expect(mine, keystore, SHAKE_ID, shake_for_server(&shake), NOW_MS), REFUSAL_SERVER);
     assert_truth_holds();
 }
 
@@ -379,9 +384,9 @@ Test(binding, refuses_a_replayed_handshake)
 Test(binding, refuses_a_handshake_that_is_too_old)
 {
     run(&shake_kinds[0]);
-    cr_assert_eq(binding_expect(source, keystore, shake_for_server(&shake), NOW_MS + DEADLINE_SIGNED_MS),
+    cr_assert_eq(binding_expect(source, keystore, SHAKE_ID, shake_for_server(&shake), NOW_MS + DEADLINE_SIGNED_MS),
                  REFUSAL_SERVER);
-    cr_assert_eq(binding_expect(source, keystore, shake_for_server(&shake), NOW_MS + DEADLINE_SIGNED_MS - 1),
+    cr_assert_eq(binding_expect(source, keystore, SHAKE_ID, shake_for_server(&shake), NOW_MS + DEADLINE_SIGNED_MS - 1),
                  REFUSAL_NONE);
 }
 

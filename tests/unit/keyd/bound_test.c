@@ -1,5 +1,6 @@
 /* Client signatures of the running program: each is of a handshake with its own server, or there is none. */
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,8 +38,11 @@ static void ask_digest(void)
 
 static void expect_signed(void)
 {
+    struct pollfd told = {.fd = server.fd, .events = POLLIN};
     ask_digest();
     peer_assert_client_signed(&peer, &shake, &answer);
+    cr_assert_eq(poll(&told, 1, 0), 1, "the server knows before the client has its signature");
+    cr_assert_eq(peer_bound(&peer, &server), 2);
     const struct keyd_event event = peer_event(&peer);
     cr_assert_eq(event.what, GRANT_EVENT_SIGNED);
     cr_assert_eq(event.grant, 2);
@@ -156,6 +160,7 @@ static void browser_before_server(unsigned num_ahead)
         cr_assert_eq(link_recv(&server, &answer, &extra, peer.arena), ERR_OK);
         cr_assert_eq(answer.kind, MSG_SIGNATURE);
     }
+    cr_assert_eq(peer_bound(&peer, &server), 2);
 }
 
 Test(bound, a_browser_that_is_read_first_does_not_come_too_early)
@@ -199,6 +204,70 @@ Test(bound, signs_for_a_client_that_shows_its_handshake)
     cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
     peer_assert_refused(&answer, REFUSAL_TRANSCRIPT);
     cr_assert_eq(peer_event(&peer).reason, REFUSAL_TRANSCRIPT);
+}
+
+Test(bound, tells_the_server_of_a_client_that_shows_its_handshake)
+{
+    struct link client = peer_grant(&peer, 3, PURPOSE_TLS_CLIENT, 60, 0);
+    for (size_t i = 0; i < shake_num_kinds; i++) {
+        peer_shake(&peer, &shake, &server, &shake_kinds[i]);
+        const struct msg request = peer_sign_tls13_client(&shake, 4);
+        peer_expect(&server, &shake);
+        cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
+        peer_assert_client_signed(&peer, &shake, &answer);
+        cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_SIGNED);
+        cr_assert_eq(peer_bound(&peer, &server), 3);
+        expect_unexpected();
+    }
+}
+
+/* The same for a transcript, whose messages must not be overwritten by what is read meanwhile. */
+Test(bound, a_client_that_is_read_first_does_not_come_too_early)
+{
+    struct link client = peer_grant(&peer, 3, PURPOSE_TLS_CLIENT, 60, 0);
+    const struct msg sign = peer_sign_tls13_server(6);
+    struct packet_extra extra;
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    const struct msg request = peer_sign_tls13_client(&shake, 9);
+    cr_assert_eq(peer_status(&peer).num_grants, 3);
+    pause_keyd();
+    cr_assert_eq(link_send(&client, &request, NULL, 0), ERR_OK);
+    cr_assert_eq(link_send(&server, &sign, NULL, 0), ERR_OK);
+    peer_expect(&server, &shake);
+    cr_assert_eq(kill(peer.pid, SIGCONT), 0);
+    cr_assert_eq(channel_wait(client.fd, PEER_TIMEOUT_MS), ERR_OK);
+    cr_assert_eq(link_recv(&client, &answer, &extra, peer.arena), ERR_OK);
+    peer_assert_client_signed(&peer, &shake, &answer);
+    cr_assert_eq(link_recv(&server, &answer, &extra, peer.arena), ERR_OK);
+    cr_assert_eq(answer.kind, MSG_SIGNATURE);
+    cr_assert_eq(peer_bound(&peer, &server), 3);
+}
+
+/* A server that does not read is not waited for, and nothing is signed of which it does not know. */
+Test(bound, signs_nothing_while_the_server_cannot_be_told)
+{
+    const struct msg sign = peer_sign_tls13_server(6);
+    struct packet_extra extra;
+    struct link other = peer_grant(&peer, 3, PURPOSE_TLS_SERVER, 0, 0);
+    unsigned answers = 0;
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    peer_expect(&server, &shake);
+    /* Until it has stopped to read: two turns of its loop, in which another server is served, bring no more answers. */
+    for (uint64_t before = 0, after = 1; after != before + 2;) {
+        while (link_send(&server, &sign, NULL, 0) == ERR_OK) continue;
+        before = peer_status(&peer).signatures;
+        peer_assert_signs(&peer, &other);
+        peer_assert_signs(&peer, &other);
+        after = peer_status(&peer).signatures;
+    }
+    ask_digest();
+    peer_assert_refused(&answer, REFUSAL_BUSY);
+    cr_assert_eq(peer_event(&peer).reason, REFUSAL_BUSY);
+    ask_digest();
+    peer_assert_refused(&answer, REFUSAL_BUSY);
+    cr_assert_eq(peer_event(&peer).reason, REFUSAL_BUSY);
+    while (link_recv(&server, &answer, &extra, peer.arena) == ERR_OK) answers++;
+    cr_assert_gt(answers, 0);
 }
 
 /* The client key of one keyd is of no use with the server of another: that is another Keyward. */

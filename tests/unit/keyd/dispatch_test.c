@@ -13,9 +13,22 @@
 static const uint8_t hash[32] = {7};
 static const struct ucred browser = {.pid = 4242, .uid = 1000}, stranger = {.pid = 4243, .uid = 1000};
 static struct keystore *keystore;
+static struct expected told; /* what the server was told last */
+static uint64_t told_handle; /* 0: nothing */
+static bool server_is_deaf;
 static struct expectations all;
 static struct expectation_source *source;
 static struct shake shake;
+
+#define EXPECTED_ID 31u
+
+static bool tell_bound(const struct expected *expected, uint64_t handle)
+{
+    if (server_is_deaf) return false;
+    told = *expected;
+    told_handle = handle;
+    return true;
+}
 
 static void sign_server(void *context, uint8_t *out, size_t *out_len, struct bytes content)
 {
@@ -47,7 +60,7 @@ static void expect_digest(void)
 {
     struct digest candidates[2] = {{.scheme = SCHEME_ECDSA_P256_SHA256, .len = 32, .data = {1}}};
     candidates[1] = *expected_digest();
-    expectation_add(source, candidates, 2, 1);
+    expectation_add(source, EXPECTED_ID, candidates, 2, 1);
 }
 
 static void setup(void)
@@ -58,7 +71,7 @@ static void setup(void)
                                      .leaf_lifetime_s = 3600,
                                      .client_name = "client"};
     cr_assert_eq(keystore_new(&keystore, &names, clock_wall_s(), NULL), ERR_OK);
-    source = expectation_source_new(&all);
+    source = expectation_source_new(&all, &all);
     shake_hands();
 }
 
@@ -102,6 +115,7 @@ static struct dispatch_scene make_scene(const struct ucred *sender)
                                    .now_s = clock_wall_s(),
                                    .expectations = &all,
                                    .source = source,
+                                   .tell_bound = tell_bound,
                                    .can_report = true};
 }
 
@@ -331,6 +345,64 @@ Test(dispatch, a_use_that_cannot_be_reported_is_none)
     cr_assert_eq(unpinned.pinned_pid, 0);
     request = make_request(MSG_SIGN_TLS13_SERVER);
     dispatch(&answer, &server, &request, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+}
+
+static void shake_and_expect(void)
+{
+    const struct dispatch_scene scene = make_scene(NULL);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER);
+    const struct msg expect = make_request(MSG_EXPECT_CLIENT);
+    struct answer answer;
+    dispatch(&answer, &server, &expect, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_NONE);
+    cr_assert_eq(told_handle, 0);
+}
+
+Test(dispatch, tells_the_server_whose_signature_it_will_see)
+{
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct grant handle = make_grant(PURPOSE_BROWSER_DIGEST), client = make_grant(PURPOSE_TLS_CLIENT);
+    struct msg request = make_request(MSG_SIGN_BROWSER_DIGEST);
+    struct answer answer;
+    handle.id = 7;
+    expect_digest();
+    dispatch(&answer, &handle, &request, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    cr_assert_eq(told_handle, 7);
+    cr_assert_eq(told.id, EXPECTED_ID);
+    cr_assert_eq(told.owner, &all);
+
+    told_handle = 0;
+    client.id = 8;
+    shake_and_expect();
+    request = make_request(MSG_SIGN_TLS13_CLIENT);
+    dispatch(&answer, &client, &request, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
+    cr_assert_eq(told_handle, 8);
+    cr_assert_eq(told.id, 99, "the id of make_request");
+    struct digest used = {.scheme = SCHEME_ECDSA_P256_SHA256, .len = sizeof(shake.digest)};
+    memcpy(used.data, shake.digest, sizeof(shake.digest));
+    cr_assert_not(expectations_have(&all, &used, 1), "a transcript uses it up too");
+}
+
+Test(dispatch, signs_nothing_that_the_server_cannot_be_told_of)
+{
+    const struct dispatch_scene scene = make_scene(&browser);
+    struct grant handle = make_grant(PURPOSE_BROWSER_DIGEST), client = make_grant(PURPOSE_TLS_CLIENT);
+    const struct msg digest = make_request(MSG_SIGN_BROWSER_DIGEST), transcript = make_request(MSG_SIGN_TLS13_CLIENT);
+    struct answer answer;
+    expect_digest();
+    shake_and_expect();
+    server_is_deaf = true;
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    dispatch(&answer, &client, &transcript, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_BUSY);
+    server_is_deaf = false;
+    dispatch(&answer, &handle, &digest, &scene);
+    cr_assert_eq(answer.msg.kind, MSG_SIGNATURE, "it is still good, for when there is room");
+    dispatch(&answer, &client, &transcript, &scene);
     cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
 }
 

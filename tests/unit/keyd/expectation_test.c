@@ -9,7 +9,7 @@ static struct expectation_source *source;
 
 static void setup(void)
 {
-    source = expectation_source_new(&all);
+    source = expectation_source_new(&all, NULL);
 }
 
 TestSuite(expectation, .init = setup);
@@ -29,7 +29,26 @@ static const struct digest *digest_of(uint32_t number)
 static void add(struct expectation_source *to, uint32_t number, uint64_t now_ms)
 {
     const struct digest candidates[] = {*digest_of(number), *digest_of(number + 1)};
-    expectation_add(to, candidates, 2, now_ms);
+    expectation_add(to, 0, candidates, 2, now_ms);
+}
+
+Test(expectation, says_whose_handshake_it_is)
+{
+    int owner;
+    struct expectation_source *other = expectation_source_new(&all, &owner);
+    struct expected found = {0};
+    expectation_add(other, 31, digest_of(20), 1, 1);
+    expectation_add(other, UINT64_MAX, digest_of(30), 1, 1);
+    add(source, 10, 1);
+    cr_assert(expectations_find(&all, &found, digest_of(20), 1));
+    cr_assert_eq(found.owner, &owner);
+    cr_assert_eq(found.id, 31);
+    cr_assert(expectations_find(&all, &found, digest_of(30), 1));
+    cr_assert_eq(found.id, UINT64_MAX);
+    cr_assert(expectations_find(&all, &found, digest_of(10), 1));
+    cr_assert_eq(found.owner, NULL);
+    cr_assert(expectations_find(&all, &found, digest_of(30), 1), "to look is not to take");
+    cr_assert_not(expectations_find(&all, &found, digest_of(40), 1));
 }
 
 Test(expectation, is_used_up_with_both_candidates)
@@ -74,7 +93,7 @@ Test(expectation, has_room_for_each_chain_under_each_scheme)
         candidates[i].data[candidates[i].len - 1] = (uint8_t)(1 + i / 3);
     }
     for (size_t used = 0; used < 6; used++) {
-        expectation_add(source, candidates, 6, 1);
+        expectation_add(source, 0, candidates, 6, 1);
         for (size_t i = 0; i < 6; i++) cr_assert(expectations_have(&all, &candidates[i], 1), "%zu", i);
         cr_assert(expectations_take(&all, &candidates[used], 1));
         for (size_t i = 0; i < 6; i++) cr_assert_not(expectations_have(&all, &candidates[i], 1), "%zu", i);
@@ -105,7 +124,7 @@ Test(expectation, the_oldest_goes_first)
 
 Test(expectation, one_channel_pushes_out_nothing_of_another)
 {
-    struct expectation_source *other = expectation_source_new(&all);
+    struct expectation_source *other = expectation_source_new(&all, NULL);
     add(source, 7, 1);
     for (uint32_t i = 0; i <= LIMIT_KEYD_EXPECTATIONS; i++) add(other, 10 * i, 1);
     cr_assert(expectations_take(&all, digest_of(7), 1));
@@ -115,7 +134,7 @@ Test(expectation, dies_with_its_channel)
 {
     struct expectation_source *sources[3];
     for (uint32_t i = 0; i < 3; i++) {
-        sources[i] = expectation_source_new(&all);
+        sources[i] = expectation_source_new(&all, NULL);
         add(sources[i], 10 * i, 1);
     }
     static const size_t order[] = {1, 2, 0};

@@ -199,9 +199,19 @@ struct msg peer_sign_digest(const struct shake *shake, uint64_t id)
 
 void peer_expect(const struct link *server, const struct shake *shake)
 {
-    struct msg msg = {.kind = MSG_EXPECT_CLIENT, .id = 700};
+    struct msg msg = {.kind = MSG_EXPECT_CLIENT, .id = PEER_EXPECT_ID};
     msg.expect_client = shake_for_server(shake);
     cr_assert_eq(link_send(server, &msg, NULL, 0), ERR_OK);
+}
+
+uint64_t peer_bound(struct peer *peer, const struct link *server)
+{
+    struct msg msg;
+    enum err err = receive(server, &msg, peer->arena);
+    cr_assert_eq(err, ERR_OK, "waiting for CLIENT_BOUND: %s", err_name(err));
+    cr_assert_eq(msg.kind, MSG_CLIENT_BOUND, "%s", msg_kind_name(msg.kind));
+    cr_assert_eq(msg.id, PEER_EXPECT_ID);
+    return msg.client_bound;
 }
 
 void peer_assert_refused(const struct msg *answer, enum refusal refusal)

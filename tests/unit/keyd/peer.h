@@ -10,6 +10,7 @@
 #include "tests/unit/keyd/shake.h"
 
 #define PEER_TIMEOUT_MS 5000u
+#define PEER_EXPECT_ID UINT64_C(0x8000000000000002)
 #define PEER_KEYD "keyd/keyd" /* in a test's runfiles */
 
 struct peer {
@@ -48,8 +49,10 @@ MUST_CHECK enum err peer_ask(struct peer *peer, const struct link *link, struct 
 /* peer_shake runs a handshake whose server has its signature from keyd, over the server's channel. */
 void peer_shake(struct peer *peer, struct shake *out, const struct link *server, const struct shake_kind *kind);
 
-/* peer_expect tells keyd of the handshake; there is no answer. */
+/* peer_expect tells keyd of the handshake, under PEER_EXPECT_ID; there is no answer. peer_bound waits on the server's channel
+ * for the word of whose handle was used in a handshake. */
 void peer_expect(const struct link *server, const struct shake *shake);
+uint64_t peer_bound(struct peer *peer, const struct link *server);
 
 /* Requests: for a server, with a hash of 32 bytes of 0x11; for the client of a handshake, and for a browser in one. */
 struct msg peer_sign_tls13_server(uint64_t id);

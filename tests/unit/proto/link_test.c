@@ -102,6 +102,7 @@ Test(link, carries_the_largest_packet)
     struct msg identity = {.kind = MSG_WEB_IDENTITY};
     identity.web_identity.num_chain = 4;
     identity.web_identity.num_client_cas = 3;
+    identity.web_identity.own_client = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     for (size_t i = 0; i < 4; i++) identity.web_identity.chain[i] = (struct bytes){der, sizeof der};
     for (size_t i = 0; i < 3; i++) identity.web_identity.client_cas[i] = (struct bytes){der, sizeof der};
     cr_assert_eq(link_send(&broker, &identity, &ends[0], 1), ERR_OK);

@@ -42,6 +42,7 @@ struct msg sample_of(enum msg_kind kind)
                                                          .point = {blob, 65}}},
         [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 448}}},
         [MSG_EXPECT_CLIENT] = {.expect_client = {blob, 449}},
+        [MSG_CLIENT_BOUND] = {.client_bound = 53},
         [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {SCHEME_ECDSA_P384_SHA384, 48, {7, 8, 9}}},
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
@@ -69,7 +70,8 @@ struct msg sample_of(enum msg_kind kind)
                                                .num_chain = 2,
                                                .client_cas = {{blob, 412}},
                                                .num_client_cas = 1,
-                                               .has_client_ca_file = true}},
+                                               .has_client_ca_file = true,
+                                               .own_client = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
@@ -227,6 +229,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_identity.num_chain);
         SAME(web_identity.num_client_cas);
         SAME(web_identity.has_client_ca_file);
+        SAME_TEXT(web_identity.own_client);
         for (size_t i = 0; i < want->web_identity.num_chain; i++) SAME_BYTES(web_identity.chain[i]);
         for (size_t i = 0; i < want->web_identity.num_client_cas; i++) SAME_BYTES(web_identity.client_cas[i]);
     } else if (want->kind == MSG_WEB_STATUS) {
@@ -271,6 +274,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(sign_tls13_client.messages);
         break;
     case MSG_EXPECT_CLIENT: SAME_BYTES(expect_client); break;
+    case MSG_CLIENT_BOUND: SAME(client_bound); break;
     case MSG_SIGN_BROWSER_DIGEST:
         SAME(sign_browser_digest.digest_len);
         cr_expect_arr_eq(got->sign_browser_digest.digest, want->sign_browser_digest.digest,

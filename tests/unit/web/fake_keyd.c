@@ -86,12 +86,20 @@ static void answer(struct fake_keyd *keyd, const struct msg *request)
     }
 }
 
+void fake_keyd_bind(struct fake_keyd *keyd, uint64_t handle)
+{
+    const struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = keyd->expected_id, .client_bound = handle};
+    CHECK(link_send(&keyd->link, &msg, NULL, 0) == ERR_OK);
+}
+
 static void expect(struct fake_keyd *keyd, const struct msg *msg)
 {
     const struct msg refusal = {.kind = MSG_REFUSAL, .id = msg->id, .refusal = REFUSAL_TRANSCRIPT};
     keyd->num_expected++;
+    keyd->expected_id = msg->id;
     keyd->expected_len = msg->expect_client.len;
     memcpy(keyd->expected, msg->expect_client.data, msg->expect_client.len);
+    if (keyd->binds_to != 0) fake_keyd_bind(keyd, keyd->binds_to);
     if (keyd->mood == KEYD_DOUBTS) CHECK(link_send(&keyd->link, &refusal, NULL, 0) == ERR_OK);
 }
 

@@ -31,6 +31,8 @@ struct fake_keyd {
     uint64_t last_id;
     enum msg_kind last_kind;
     unsigned num_expected; /* EXPECT_CLIENTs, which do not count as requests */
+    uint64_t expected_id;
+    uint64_t binds_to; /* 0, or the handle that is then named for each EXPECT_CLIENT at once */
     uint8_t expected[LIMIT_TRANSCRIPT];
     size_t expected_len;
 };
@@ -43,6 +45,9 @@ void fake_keyd_step(struct fake_keyd *keyd);
 
 /* fake_keyd_answer sends a signature (of nothing in particular) for the given id. */
 void fake_keyd_answer(struct fake_keyd *keyd, uint64_t id);
+
+/* fake_keyd_bind says that the client of the last EXPECT_CLIENT uses this handle. */
+void fake_keyd_bind(struct fake_keyd *keyd, uint64_t handle);
 
 void fake_keyd_close(struct fake_keyd *keyd);
 

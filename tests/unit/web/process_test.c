@@ -131,6 +131,8 @@ static void send_setup(bool with_dirs)
     tell(&msg, (int[]){root_fd, uploads_fd}, with_dirs ? 2 : 0);
 }
 
+#define NO_CLIENT "0000000000000000000000000000000000000000000000000000000000000000"
+
 static void send_identity(uint64_t id, struct bytes leaf, int client_ca_fd)
 {
     struct msg msg = {.kind = MSG_WEB_IDENTITY, .id = id};
@@ -139,6 +141,7 @@ static void send_identity(uint64_t id, struct bytes leaf, int client_ca_fd)
     msg.web_identity.num_chain = 1;
     msg.web_identity.client_cas[0] = client_ca.der;
     msg.web_identity.num_client_cas = 1;
+    msg.web_identity.own_client = NO_CLIENT;
     msg.web_identity.has_client_ca_file = client_ca_fd >= 0;
     tell(&msg, fds, client_ca_fd >= 0 ? 2 : 1);
     close(fds[0]);

@@ -31,6 +31,11 @@ static void on_closed(void *context)
     ((struct rig *)context)->num_closed++;
 }
 
+static void on_bound(void *context, uint64_t number, uint64_t handle)
+{
+    conn_bound(&((struct rig *)context)->shared, number, handle);
+}
+
 static SSL_CTX *client_context(struct rig *rig)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -42,8 +47,13 @@ static SSL_CTX *client_context(struct rig *rig)
 void rig_identity(struct rig *rig, bool with_tls12)
 {
     struct diag diag;
-    struct web_identity identity = {
-        .chain = {rig->server.der}, .num_chain = 1, .client_cas = {rig->client_ca.der}, .num_client_cas = 1};
+    struct certificate_text own;
+    CHECK(certificate_describe(&own, rig->own_client.x509) == ERR_OK);
+    struct web_identity identity = {.chain = {rig->server.der},
+                                    .num_chain = 1,
+                                    .client_cas = {rig->client_ca.der},
+                                    .num_client_cas = 1,
+                                    .own_client = own.fingerprint};
     SSL_CTX_free(rig->shared.tls);
     CHECK(tls_context_new(&rig->shared.tls, &identity, with_tls12, -1, &diag) == ERR_OK);
     if (rig->keyd.arena != NULL) fake_keyd_close(&rig->keyd);
@@ -59,6 +69,7 @@ void rig_open(struct rig *rig, bool with_tls12)
     rig->server_ca = pki_ca("server CA");
     rig->client_ca = pki_ca("client CA");
     rig->client = pki_client(&rig->client_ca);
+    rig->own_client = pki_client(&rig->client_ca);
     rig->server = pki_make(&(struct pki_request){.name = "server", .issuer = &rig->server_ca, .eku = NID_server_auth});
     rig->client_context = client_context(rig);
     rig->shared.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -67,6 +78,7 @@ void rig_open(struct rig *rig, bool with_tls12)
     rig->shared.closed = on_closed;
     rig->shared.context = rig;
     CHECK(rig->shared.loop != NULL && rig->shared.signer != NULL);
+    signer_on_bound(rig->shared.signer, on_bound, rig);
     rig_identity(rig, with_tls12);
 }
 
@@ -90,6 +102,7 @@ void rig_close(struct rig *rig)
     pki_free(&rig->server);
     pki_free(&rig->server_ca);
     pki_free(&rig->client);
+    pki_free(&rig->own_client);
     pki_free(&rig->client_ca);
     dup2(rig->stderr_fd, STDERR_FILENO); /* a sanitizer may have something to say */
     close(rig->stderr_fd);

@@ -13,8 +13,9 @@ struct rig {
     struct conn_shared shared;
     struct fake_keyd keyd;
     struct pki_cert server_ca, server, client_ca, client;
-    SSL_CTX *client_context; /* a test may change it before rig_connect */
-    SSL *ssl;                /* the client's */
+    struct pki_cert own_client; /* keyd's */
+    SSL_CTX *client_context;    /* a test may change it before rig_connect */
+    SSL *ssl;                   /* the client's */
     int fd;
     int client_error; /* of SSL_get_error, once the client's handshake has failed */
     unsigned num_closed;
