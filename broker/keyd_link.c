@@ -45,6 +45,10 @@ static void keep_identity(struct broker *broker, const struct keyd_identity *val
 static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
 {
     keep_identity(broker, value);
+    if (!value->secret_memory)
+        log_line(
+            "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
+            "newer, before 6.5 with secretmem.enable=1 on its command line, and no container that forbids the call");
     /* New keys in good time: when two thirds of the leaves' life are over. */
     broker->renew_at = clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
     for (size_t i = 0; i < broker->num_processes; i++) {

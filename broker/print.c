@@ -65,6 +65,14 @@ void print_handles(FILE *out, const struct system_status *status)
     }
 }
 
+static void print_keys_memory(FILE *out, bool is_secret)
+{
+    if (is_secret)
+        fprintf(out, "keys are in secret memory (memfd_secret)\n");
+    else
+        fprintf(out, "WARNING: keys are in locked memory, which root can read: the kernel has no memfd_secret\n");
+}
+
 void print_status(FILE *out, const struct system_status *status)
 {
     fprintf(out, "%s, ready after %u ms\n\n", status->url, (unsigned)status->ready_ms);
@@ -78,10 +86,6 @@ void print_status(FILE *out, const struct system_status *status)
             "; signatures %" PRIu64 ", refused %" PRIu64 "\n",
             status->handshakes, status->handshakes_failed, status->requests, status->requests_refused,
             status->signatures, status->refusals);
-    if (status->num_certificates > 0) {
-        fprintf(out, "keys are in %s\n",
-                status->secret_memory ? "secret memory (memfd_secret)"
-                                      : "locked memory: the kernel has no memfd_secret");
-    }
+    if (status->num_certificates > 0) print_keys_memory(out, status->secret_memory);
     fprintf(out, "each client signature is bound to one handshake with this server\n");
 }

@@ -97,6 +97,7 @@ class System:
         os.chown(self.directory, self.uid, -1)
         os.chmod(self.directory, 0o700)
         self.flags = [command, "--runtime-dir", self.runtime, *flags]
+        self.wrapper = []  # what the broker is started through
         self.process = None
         self.url = self.port = self.ready_ms = None
         self._lines = []
@@ -131,7 +132,7 @@ class System:
     def spawn(self):
         """Starts the broker in a session of its own, as a terminal would, and returns at once."""
         self.process = subprocess.Popen(
-            self.as_user([self.program("broker"), *self.flags]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            self.as_user([*self.wrapper, self.program("broker"), *self.flags]), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=self.environment(), start_new_session=True, cwd="/")
         bystanders.add(self.process.pid)
         threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True).start()

@@ -136,3 +136,22 @@ Test(print, shows_people_what_is_wrong)
     cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
     cr_assert_not_null(strstr(text, "each client signature is bound to one handshake"));
 }
+
+static const char *print_with(bool secret_memory, size_t num_certificates)
+{
+    struct system_status changed = status;
+    changed.secret_memory = secret_memory;
+    changed.num_certificates = num_certificates;
+    FILE *out = open_memstream(&text, &text_len);
+    print_status(out, &changed);
+    fclose(out);
+    return text;
+}
+
+Test(print, warns_of_memory_that_root_can_read)
+{
+    cr_assert_not_null(strstr(print_with(false, 1), "\nWARNING: keys are in locked memory"), "%s", text);
+    cr_assert_null(strstr(print_with(true, 1), "WARNING"), "%s", text);
+    cr_assert_not_null(strstr(text, "\nkeys are in secret memory"));
+    cr_assert_null(strstr(print_with(false, 0), "WARNING"), "no keyd, no keys: %s", text);
+}
