@@ -24,7 +24,11 @@
 #define LIMIT_CLIENT_CAS 8u
 #define LIMIT_CERTIFICATES 16u
 #define LIMIT_SIGNATURE 512u
-#define LIMIT_GRANTS 1024u
+#define LIMIT_GRANTS 16384u      /* channels to keyd: handles, and the web workers' own */
+#define LIMIT_SERVER_GRANTS 256u /* of them the web workers' */
+#define LIMIT_GRANT_DEPTH 8u     /* handles above one that was derived */
+#define LIMIT_STATUS_HANDLES 64u /* rows of a status; beyond: their number alone */
+#define LIMIT_HANDLE_PAGE 128u   /* rows of one HANDLE_LIST */
 #define LIMIT_PROCESSES 80u
 #define LIMIT_ECDHE_POINT 133u /* an uncompressed P-521 point */
 
@@ -36,7 +40,7 @@
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
 #define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
-#define LIMIT_KEYD_EVENTS 2048u           /* reports to the broker that wait for it */
+#define LIMIT_KEYD_EVENTS 32768u          /* reports to the broker that wait for it */
 #define LIMIT_KEYD_EVENTS_EACH 64u        /* of them about uses and refusals of one channel */
 #define LIMIT_KEYD_CATCH_UP 128u          /* packets read from one server channel because a browser came first */
 #define LIMIT_KEYD_SIGNED 1024u           /* a server channel's signatures that an expectation may refer to */

@@ -18,6 +18,7 @@ static struct msg question_of(const struct command *command)
 {
     struct msg msg = {.kind = MSG_SYSTEM_STATUS_QUERY, .id = 1};
     if (command->what == COMMAND_CA) msg.kind = MSG_CA_QUERY;
+    if (command->what == COMMAND_HANDLE_LIST) msg.kind = MSG_HANDLE_LIST_QUERY;
     if (command->what == COMMAND_HANDLE_REVOKE) {
         msg.kind = MSG_HANDLE_REVOKE;
         msg.handle_revoke = command->handle;
@@ -25,25 +26,71 @@ static struct msg question_of(const struct command *command)
     return msg;
 }
 
+static enum err flush(struct diag *diag)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return ERR_OK;
+    return diag_set(diag, ERR_SYSTEM, "standard output cannot be written");
+}
+
 static enum err print_answer(const struct command *command, const struct msg *msg, struct diag *diag)
 {
-    if (msg->kind == MSG_FAILED) return diag_set(diag, (enum err)msg->failed.error, "%s", msg->failed.text);
     if (msg->kind == MSG_CA) pem_print_certificate(stdout, msg->ca);
-    if (msg->kind == MSG_SYSTEM_STATUS) {
-        bool handles_only = command->what == COMMAND_HANDLE_LIST;
-        enum err err = ERR_OK;
-        if (command->output == COMMAND_JSON) {
-            err = handles_only ? print_handles_json(stdout, &msg->system_status)
-                               : print_status_json(stdout, &msg->system_status);
-        } else if (handles_only) {
-            print_handles(stdout, &msg->system_status);
-        } else {
-            print_status(stdout, &msg->system_status);
-        }
-        if (err != ERR_OK) return diag_set(diag, err, "no memory");
+    if (msg->kind == MSG_SYSTEM_STATUS && command->output == COMMAND_FOR_PEOPLE) {
+        print_status(stdout, &msg->system_status);
+    } else if (msg->kind == MSG_SYSTEM_STATUS && print_status_json(stdout, &msg->system_status) != ERR_OK) {
+        return diag_set(diag, ERR_MEMORY, "no memory");
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) return diag_set(diag, ERR_SYSTEM, "standard output cannot be written");
+    return flush(diag);
+}
+
+/* A connection to the broker, and where its answers are. */
+struct line {
+    const char *dir;
+    struct link link;
+    struct codec_arena *arena;
+};
+
+static enum err ask(const struct line *line, struct msg *out, const struct msg *question, struct diag *diag)
+{
+    struct packet_extra extra;
+    enum err err = link_call(&line->link, out, &extra, line->arena, question, NULL, 0, DEADLINE_CONTROL_MS);
+    if (err == ERR_TIMEOUT) return diag_set(diag, err, "the broker in '%s' does not answer; see its log", line->dir);
+    if (err != ERR_OK) {
+        return diag_set(diag, err, "the broker in '%s' closed the connection (%s); see its log", line->dir,
+                        err_name(err));
+    }
+    if (out->kind == MSG_FAILED) return diag_set(diag, (enum err)out->failed.error, "%s", out->failed.text);
     return ERR_OK;
+}
+
+static enum err print_page(const struct command *command, const struct handle_list *list, enum print_page page,
+                           struct diag *diag)
+{
+    if (command->output == COMMAND_FOR_PEOPLE) {
+        print_handles(stdout, list->handles, list->num_handles, page);
+        return ERR_OK;
+    }
+    enum err err = print_handles_json(stdout, list->handles, list->num_handles, page);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "no memory");
+}
+
+/* Page after page, each from the last number on, until one is not full. */
+static enum err ask_list(const struct line *line, const struct command *command, struct diag *diag)
+{
+    struct msg question = question_of(command), answer;
+    enum print_page page = PRINT_FIRST_PAGE;
+    do {
+        enum err err = ask(line, &answer, &question, diag);
+        if (err == ERR_OK && answer.kind != MSG_HANDLE_LIST) err = diag_set(diag, ERR_MALFORMED, "not a list");
+        if (err == ERR_OK) err = print_page(command, &answer.handle_list, page, diag);
+        if (err != ERR_OK) return err;
+        page = PRINT_NEXT_PAGE;
+        question.id++;
+        if (answer.handle_list.num_handles > 0)
+            question.handle_list_query = answer.handle_list.handles[answer.handle_list.num_handles - 1].handle;
+    } while (answer.handle_list.num_handles == LIMIT_HANDLE_PAGE);
+    if (command->output == COMMAND_JSON) print_handles_json_end(stdout);
+    return flush(diag);
 }
 
 enum err ask_broker(const struct command *command, struct diag *diag)
@@ -51,7 +98,6 @@ enum err ask_broker(const struct command *command, struct diag *diag)
     char dir[LIMIT_PATH + 1];
     AUTO_FD fd = -1;
     struct msg answer;
-    struct packet_extra extra;
     enum err err = ERR_OK;
     memcpy(dir, command->config.runtime_dir, sizeof dir);
     if (!dir[0]) err = runtime_default_dir(dir, sizeof dir, diag);
@@ -59,12 +105,9 @@ enum err ask_broker(const struct command *command, struct diag *diag)
     if (err != ERR_OK) return err;
     AUTO(auto_arena) struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
     if (!arena) return diag_set(diag, ERR_MEMORY, "no memory");
-    const struct link link = {.fd = fd, .role = LINK_CONTROL, .end = LINK_LOWER};
+    const struct line line = {.dir = dir, .link = {.fd = fd, .role = LINK_CONTROL, .end = LINK_LOWER}, .arena = arena};
+    if (command->what == COMMAND_HANDLE_LIST) return ask_list(&line, command, diag);
     const struct msg question = question_of(command);
-    err = link_call(&link, &answer, &extra, arena, &question, NULL, 0, DEADLINE_CONTROL_MS);
-    if (err == ERR_TIMEOUT) return diag_set(diag, err, "the broker in '%s' does not answer; see its log", dir);
-    if (err != ERR_OK) {
-        return diag_set(diag, err, "the broker in '%s' closed the connection (%s); see its log", dir, err_name(err));
-    }
-    return print_answer(command, &answer, diag);
+    err = ask(&line, &answer, &question, diag);
+    return err == ERR_OK ? print_answer(command, &answer, diag) : err;
 }

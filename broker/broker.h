@@ -66,6 +66,7 @@ struct broker {
     struct process processes[LIMIT_PROCESSES]; /* keyd, the web workers, the shim */
     size_t num_processes;
     struct handles handles;
+    size_t max_handles; /* for which keyd has descriptors */
     struct log_rate handle_log;
     struct identity identity;
     uint64_t renew_at; /* when keyd is to make new keys; 0: never */

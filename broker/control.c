@@ -1,4 +1,4 @@
-#include "broker/control.h"
+#include "broker/control_internal.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -13,7 +13,10 @@
 void control_init(struct control *control, int listener, uid_t owner)
 {
     *control = (struct control){.listener = listener, .owner = owner};
-    for (size_t i = 0; i < CONTROL_CLIENTS; i++) control->clients[i].link.fd = -1;
+    for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+        control->clients[i].link.fd = -1;
+        control->clients[i].derived_end = -1;
+    }
 }
 
 const char *control_peer_fault(int fd, uid_t owner, uint64_t host_cookie)
@@ -32,20 +35,21 @@ const char *control_peer_fault(int fd, uid_t owner, uint64_t host_cookie)
 static void drop(struct control_client *client)
 {
     if (client->link.fd >= 0) close(client->link.fd);
-    *client = (struct control_client){.link.fd = -1};
+    if (client->derived_end >= 0) close(client->derived_end); /* keyd sees that, and the handle ends */
+    *client = (struct control_client){.link.fd = -1, .derived_end = -1};
 }
 
-static void reply(struct control_client *client, const struct msg *msg, const int *fds, size_t num_fds)
+void control_reply(struct control_client *client, const struct msg *msg, const int *fds, size_t num_fds)
 {
     client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
     /* One that does not read its answers is not waited for. */
     if (link_send(&client->link, msg, fds, num_fds) != ERR_OK) drop(client);
 }
 
-static void reply_failed(struct control_client *client, uint64_t id, enum err err, const char *text)
+void control_reply_failed(struct control_client *client, uint64_t id, enum err err, const char *text)
 {
     const struct msg msg = {.kind = MSG_FAILED, .id = id, .failed = {.text = text, .error = (uint32_t)err}};
-    reply(client, &msg, NULL, 0);
+    control_reply(client, &msg, NULL, 0);
 }
 
 static void ask_processes(struct broker *broker)
@@ -69,11 +73,11 @@ static void answer_waiting(struct broker *broker)
         if (client->link.fd < 0 || !client->waits) continue;
         client->waits = false;
         if (!status) {
-            reply_failed(client, client->id, ERR_MEMORY, "no memory for the status");
+            control_reply_failed(client, client->id, ERR_MEMORY, "no memory for the status");
             continue;
         }
         const struct msg msg = {.kind = MSG_SYSTEM_STATUS, .id = client->id, .system_status = *status_value(status)};
-        reply(client, &msg, NULL, 0);
+        control_reply(client, &msg, NULL, 0);
     }
     status_free(status);
 }
@@ -100,11 +104,11 @@ static void answer_status(struct broker *broker, struct control_client *client, 
 static void answer_ca(struct broker *broker, struct control_client *client, uint64_t id)
 {
     if (!broker->identity.present) {
-        reply_failed(client, id, ERR_AGAIN, "keyd has no CA now; it is being started, ask again");
+        control_reply_failed(client, id, ERR_AGAIN, "keyd has no CA now; it is being started, ask again");
         return;
     }
     const struct msg msg = {.kind = MSG_CA, .id = id, .ca = broker->identity.value.ca};
-    reply(client, &msg, NULL, 0);
+    control_reply(client, &msg, NULL, 0);
 }
 
 static void answer_revoke(struct broker *broker, struct control_client *client, uint64_t id, uint64_t wanted)
@@ -115,42 +119,12 @@ static void answer_revoke(struct broker *broker, struct control_client *client, 
     if (!handle || !handle_is_lent(handle)) {
         snprintf(text, sizeof text, "handle %llu: there is none; broker handle list shows them",
                  (unsigned long long)wanted);
-        reply_failed(client, id, ERR_NOT_FOUND, text);
+        control_reply_failed(client, id, ERR_NOT_FOUND, text);
         return;
     }
     log_line("handle revoked id=%llu label=%s", (unsigned long long)wanted, log_quote(handle->label));
     keyd_revoke(broker, wanted);
-    reply(client, &done, NULL, 0);
-}
-
-static void answer_mint(struct broker *broker, struct control_client *client, uint64_t id,
-                        const struct handle_mint *mint)
-{
-    AUTO_FD end = -1;
-    uint64_t handle;
-    const struct keyd_identity *identity = &broker->identity.value;
-    enum err err = keyd_grant(broker, &handle, &end,
-                              &(struct keyd_grant){.purpose = PURPOSE_TLS_CLIENT,
-                                                   .label = mint->label,
-                                                   .lifetime_s = mint->lifetime_s,
-                                                   .max_signatures = mint->max_signatures,
-                                                   .server = mint->server});
-    if (err == ERR_AGAIN) {
-        reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");
-        return;
-    }
-    if (err != ERR_OK) {
-        reply_failed(client, id, err, "too many handles are out; revoke some, see broker handle list");
-        return;
-    }
-    log_line("handle minted id=%llu label=%s server=%s lifetime_s=%u", (unsigned long long)handle,
-             log_quote(mint->label), log_quote(mint->server), (unsigned)mint->lifetime_s);
-    const struct msg msg = {
-        .kind = MSG_HANDLE_MINTED,
-        .id = id,
-        .handle_minted = {.handle = handle, .client = identity->client, .ca = identity->ca},
-    };
-    reply(client, &msg, &end, 1);
+    control_reply(client, &done, NULL, 0);
 }
 
 static void answer(struct broker *broker, struct control_client *client)
@@ -167,7 +141,9 @@ static void answer(struct broker *broker, struct control_client *client)
     if (msg.kind == MSG_SYSTEM_STATUS_QUERY) answer_status(broker, client, msg.id);
     if (msg.kind == MSG_CA_QUERY) answer_ca(broker, client, msg.id);
     if (msg.kind == MSG_HANDLE_REVOKE) answer_revoke(broker, client, msg.id, msg.handle_revoke);
-    if (msg.kind == MSG_HANDLE_MINT) answer_mint(broker, client, msg.id, &msg.handle_mint);
+    if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);
+    if (msg.kind == MSG_HANDLE_RESTRICT) control_derive(broker, client, msg.id, &msg.handle_restrict);
+    if (msg.kind == MSG_HANDLE_LIST_QUERY) control_list(broker, client, msg.id, msg.handle_list_query);
     packet_extra_close(&extra);
 }
 

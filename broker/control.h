@@ -21,6 +21,10 @@ struct control_client {
     uint64_t deadline; /* on clock_monotonic_ms's scale */
     bool waits;        /* for the status that is being collected */
     uint64_t id;       /* of its question */
+    /* A derived handle that keyd has to allow first: */
+    uint64_t derived;    /* its number; 0: none */
+    uint64_t derived_id; /* of the question */
+    int derived_end;     /* what the client gets; -1: none */
 };
 
 struct control {
@@ -47,6 +51,13 @@ void control_serve(struct broker *broker, const struct pollfd *polled, size_t nu
 /* control_deadline returns the next deadline, 0 if there is none; control_expire acts on those that are over. */
 uint64_t control_deadline(const struct control *control);
 void control_expire(struct broker *broker, uint64_t now);
+
+/* keyd's word on a derived handle: whoever waits for it gets it, or hears why not. */
+void control_opened(struct broker *broker, uint64_t handle);
+void control_not_opened(struct broker *broker, uint64_t handle, enum refusal reason);
+
+/* control_none_opened: keyd is gone, and nobody gets what he waits for. */
+void control_none_opened(struct broker *broker);
 
 /* control_check_round answers those who wait for a status as soon as every process that was asked has answered. */
 void control_check_round(struct broker *broker);

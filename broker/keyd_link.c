@@ -93,6 +93,12 @@ static void log_event(struct broker *broker, const char *what, const struct hand
              log_quote(handle->label), (unsigned)pid, uid, reason ? " reason=" : "", reason ? log_quote(reason) : "");
 }
 
+/* As keyd counts: each use of a derived handle is one of those above it too. */
+static void count_signatures(struct handle *handle, uint32_t num)
+{
+    for (; handle; handle = handle->parent) handle->signatures += num;
+}
+
 static void take_event(struct broker *broker, const struct keyd_event *event)
 {
     /* A grant that the broker has dropped may still have events under way. */
@@ -105,14 +111,18 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
         log_event(broker, "pinned", handle, event->pid, NULL);
         break;
     case GRANT_EVENT_SIGNED:
-        handle->signatures++;
+        count_signatures(handle, event->count);
         log_event(broker, "signed", handle, event->pid, NULL);
         break;
     case GRANT_EVENT_REFUSED:
-        handle->refusals++;
+        handle->refusals += event->count;
         log_event(broker, "refused", handle, event->pid, refusal_text(event->reason));
         break;
-    case GRANT_EVENT_CLOSED: forget_grant(broker, event->grant); break;
+    case GRANT_EVENT_OPENED: control_opened(broker, event->grant); break;
+    case GRANT_EVENT_CLOSED:
+        control_not_opened(broker, event->grant, event->reason);
+        forget_grant(broker, event->grant);
+        break;
     case GRANT_EVENT_CUT:
         log_event(broker, "cut", handle, event->pid, refusal_text(REFUSAL_MALFORMED));
         forget_grant(broker, event->grant);
@@ -134,7 +144,6 @@ static void take_status(struct broker *broker, struct process *keyd, const struc
         if (!handle) continue;
         handle->signatures = status->grants[i].signatures;
         handle->refusals = status->grants[i].refusals;
-        handle->pinned_pid = status->grants[i].pinned_pid;
     }
     control_check_round(broker);
 }
@@ -155,6 +164,7 @@ void keyd_ended(struct broker *broker)
     broker->keyd_counters = (struct keyd_status){0};
     broker->browser.handle = 0;
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
+    control_none_opened(broker);
     handles_clear(&broker->handles);
     control_check_round(broker);
 }
@@ -164,13 +174,13 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     int ends[2];
     struct process *keyd = broker_keyd(broker);
     if (!process_is_up(keyd) || !broker->identity.present) return ERR_AGAIN;
+    if (broker->handles.num >= broker->max_handles) return ERR_TOO_LARGE;
     if (channel_pair(ends) != ERR_OK) return ERR_SYSTEM;
     AUTO_FD upper = ends[0];
     AUTO_FD lower = ends[1];
     /* Before anybody can send: the kernel names only senders of packets that are sent after this. */
     if (channel_want_sender(upper) != ERR_OK) return ERR_SYSTEM;
-    const struct handle *handle = handles_add(&broker->handles, terms->purpose, terms->label, terms->lifetime_s,
-                                              terms->max_signatures, clock_monotonic_ms());
+    const struct handle *handle = handles_add(&broker->handles, terms, clock_monotonic_ms());
     if (!handle) return ERR_TOO_LARGE;
     struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};
     msg.keyd_grant.grant = handle->id;

@@ -42,27 +42,30 @@ static void print_certificates(FILE *out, const struct system_status *status)
     }
 }
 
-void print_handles(FILE *out, const struct system_status *status)
+static void print_handle(FILE *out, const struct handle_status *row)
 {
-    if (status->num_handles == 0) {
-        fprintf(out, "no handles are out\n");
-        return;
+    char expires[24] = "with it", pid[16] = "-", parent[24] = "-", rate[16] = "-", signatures[48];
+    if (row->expires_in_s > 0) snprintf(expires, sizeof expires, "%" PRIu64 " s", row->expires_in_s);
+    if (row->pinned_pid > 0) snprintf(pid, sizeof pid, "%u", (unsigned)row->pinned_pid);
+    if (row->parent > 0) snprintf(parent, sizeof parent, "%" PRIu64, row->parent);
+    if (row->rate > 0) snprintf(rate, sizeof rate, "%u/s", (unsigned)row->rate);
+    if (row->max_signatures > 0) {
+        snprintf(signatures, sizeof signatures, "%" PRIu64 "/%" PRIu64, row->signatures, row->max_signatures);
+    } else {
+        snprintf(signatures, sizeof signatures, "%" PRIu64, row->signatures);
     }
-    fprintf(out, "%6s %-24s %-15s %10s %11s %9s %8s\n", "HANDLE", "LABEL", "PURPOSE", "EXPIRES", "SIGNATURES",
-            "REFUSALS", "PID");
-    for (size_t i = 0; i < status->num_handles; i++) {
-        const struct handle_status *row = &status->handles[i];
-        char expires[24] = "with it", pid[16] = "-", signatures[48];
-        if (row->expires_in_s > 0) snprintf(expires, sizeof expires, "%" PRIu64 " s", row->expires_in_s);
-        if (row->pinned_pid > 0) snprintf(pid, sizeof pid, "%u", (unsigned)row->pinned_pid);
-        if (row->max_signatures > 0) {
-            snprintf(signatures, sizeof signatures, "%" PRIu64 "/%" PRIu64, row->signatures, row->max_signatures);
-        } else {
-            snprintf(signatures, sizeof signatures, "%" PRIu64, row->signatures);
-        }
-        fprintf(out, "%6" PRIu64 " %-24s %-15s %10s %11s %9" PRIu64 " %8s\n", row->handle, row->label,
-                purpose_name(row->purpose), expires, signatures, row->refusals, pid);
-    }
+    fprintf(out, "%6" PRIu64 " %6s %-24s %-15s %10s %11s %9s %9" PRIu64 " %8s  %s\n", row->handle, parent, row->label,
+            purpose_name(row->purpose), expires, signatures, rate, row->refusals, pid,
+            row->server[0] ? row->server : "-");
+}
+
+void print_handles(FILE *out, const struct handle_status *handles, size_t num, enum print_page page)
+{
+    if (page == PRINT_FIRST_PAGE && num == 0) fprintf(out, "no handles are out\n");
+    if (page == PRINT_FIRST_PAGE && num > 0)
+        fprintf(out, "%6s %6s %-24s %-15s %10s %11s %9s %9s %8s  %s\n", "HANDLE", "FROM", "LABEL", "PURPOSE", "EXPIRES",
+                "SIGNATURES", "RATE", "REFUSALS", "PID", "SERVER");
+    for (size_t i = 0; i < num; i++) print_handle(out, &handles[i]);
 }
 
 static void print_keys_memory(FILE *out, bool is_secret)
@@ -78,7 +81,10 @@ void print_status(FILE *out, const struct system_status *status)
     fprintf(out, "%s, ready after %u ms\n\n", status->url, (unsigned)status->ready_ms);
     print_processes(out, status);
     fprintf(out, "\n");
-    print_handles(out, status);
+    print_handles(out, status->handles, status->num_handles, PRINT_FIRST_PAGE);
+    if (status->total_handles > status->num_handles)
+        fprintf(out, "and %zu more; broker handle list shows them\n",
+                (size_t)status->total_handles - status->num_handles);
     fprintf(out, "\n");
     print_certificates(out, status);
     fprintf(out,

@@ -40,10 +40,12 @@ static json_t *process_of(const struct process_status *row)
 
 static json_t *handle_of(const struct handle_status *row)
 {
-    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:i}", "handle", (json_int_t)row->handle, "label", row->label,
-                     "purpose", purpose_name(row->purpose), "expires_in_s", (json_int_t)row->expires_in_s, "signatures",
-                     (json_int_t)row->signatures, "refusals", (json_int_t)row->refusals, "max_signatures",
-                     (json_int_t)row->max_signatures, "pinned_pid", (int)row->pinned_pid);
+    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:s}", "handle", (json_int_t)row->handle,
+                     "label", row->label, "purpose", purpose_name(row->purpose), "expires_in_s",
+                     (json_int_t)row->expires_in_s, "signatures", (json_int_t)row->signatures, "refusals",
+                     (json_int_t)row->refusals, "max_signatures", (json_int_t)row->max_signatures, "pinned_pid",
+                     (int)row->pinned_pid, "rate", (json_int_t)row->rate, "parent", (json_int_t)row->parent, "server",
+                     row->server);
 }
 
 static json_t *certificate_of(const struct certificate_info *row)
@@ -100,20 +102,34 @@ static enum err write_json(FILE *out, json_t *value)
     return ERR_OK;
 }
 
-enum err print_handles_json(FILE *out, const struct system_status *status)
+enum err print_handles_json(FILE *out, const struct handle_status *handles, size_t num, enum print_page page)
 {
-    return write_json(out, handles_of(status));
+    if (page == PRINT_FIRST_PAGE) fputc('[', out);
+    for (size_t i = 0; i < num; i++) {
+        json_t *value = handle_of(&handles[i]);
+        if (!value) return ERR_MEMORY;
+        fputs(page == PRINT_FIRST_PAGE && i == 0 ? "\n" : ",\n", out);
+        int result = json_dumpf(value, out, JSON_INDENT(2));
+        json_decref(value);
+        if (result != 0) return ERR_SYSTEM;
+    }
+    return ERR_OK;
+}
+
+void print_handles_json_end(FILE *out)
+{
+    fputs("\n]\n", out);
 }
 
 enum err print_status_json(FILE *out, const struct system_status *status)
 {
-    json_t *value =
-        json_pack("{s:s, s:i, s:b, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "url", status->url, "ready_ms",
-                  (int)status->ready_ms, "browser_digest_unbound", 0 /* never, by any configuration */, "secret_memory",
-                  (int)status->secret_memory, "processes", processes_of(status), "handles", handles_of(status),
-                  "certificates", certificates_of(status), "handshakes", (json_int_t)status->handshakes,
-                  "handshakes_failed", (json_int_t)status->handshakes_failed, "requests", (json_int_t)status->requests,
-                  "requests_refused", (json_int_t)status->requests_refused, "signatures",
-                  (json_int_t)status->signatures, "refusals", (json_int_t)status->refusals);
+    json_t *value = json_pack(
+        "{s:s, s:i, s:b, s:b, s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "url", status->url, "ready_ms",
+        (int)status->ready_ms, "browser_digest_unbound", 0 /* never, by any configuration */, "secret_memory",
+        (int)status->secret_memory, "processes", processes_of(status), "handles", handles_of(status), "total_handles",
+        (int)status->total_handles, "certificates", certificates_of(status), "handshakes",
+        (json_int_t)status->handshakes, "handshakes_failed", (json_int_t)status->handshakes_failed, "requests",
+        (json_int_t)status->requests, "requests_refused", (json_int_t)status->requests_refused, "signatures",
+        (json_int_t)status->signatures, "refusals", (json_int_t)status->refusals);
     return write_json(out, value);
 }

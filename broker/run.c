@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -68,6 +69,19 @@ static enum err enter_sandbox(struct diag *diag)
     return sandbox_enter(&broker_policy, dirs, sizeof dirs / sizeof *dirs, diag);
 }
 
+/* Each channel needs a descriptor in keyd, whose limit is this process's hard one: it raises itself to that. What does not
+ * fit there is not given out. */
+static size_t max_handles(void)
+{
+    enum { BESIDES = 64 }; /* what keyd has open besides, and what is under way to it */
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_max <= BESIDES) return 0;
+    /* Descriptors that are under way count against the sender's own limit. */
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_max - BESIDES < LIMIT_GRANTS ? (size_t)files.rlim_max - BESIDES : LIMIT_GRANTS;
+}
+
 /* What the broker has to have or know before it gives up its rights. */
 static enum err prepare(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
                         struct diag *diag)
@@ -85,7 +99,9 @@ static enum err prepare(const struct config *config, const struct resources *res
     if (listener_cookie(&broker.host_cookie, runtime_dir->control) != ERR_OK) {
         return diag_set(diag, ERR_SYSTEM, "SO_NETNS_COOKIE: %s; run Linux 5.14 or newer", strerror(errno));
     }
-    return spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
+    enum err err = spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
+    broker.max_handles = max_handles(); /* now, so that the browser's limit stays as it was */
+    return err;
 }
 
 /* What a person wants to know before anything runs; where the kernel picked a port, this is how one learns it. */
@@ -106,6 +122,9 @@ static enum err run_in(const struct config *config, const struct resources *reso
     if (err == ERR_OK) err = enter_sandbox(diag);
     if (err != ERR_OK) return err;
     tell_outset(resources);
+    if (broker.max_handles < LIMIT_GRANTS)
+        log_line("at most %zu handles: the hard limit of open files is low; raise it for up to %u (ulimit -Hn)",
+                 broker.max_handles, HANDLES_MINTED_MAX);
     return supervise_run(&broker);
 }
 

@@ -12,7 +12,7 @@ struct status {
     struct system_status value;
     struct process_status processes[LIMIT_PROCESSES];
     char namespaces[LIMIT_PROCESSES][sizeof((struct procfs_process *)0)->namespaces];
-    struct handle_status handles[LIMIT_GRANTS];
+    struct handle_status handles[LIMIT_STATUS_HANDLES];
 };
 
 const struct system_status *status_value(const struct status *status)
@@ -89,13 +89,13 @@ static void add_browser(struct status *status, struct broker *broker)
     add_process(status, broker, "browser", handle->pinned_pid, life_restarts(&broker->browser.life));
 }
 
-static void add_handles(struct status *status, const struct broker *broker)
+size_t status_handles(struct handle_status *out, size_t max, struct handles *handles, uint64_t after)
 {
-    uint64_t now = clock_monotonic_ms();
-    for (size_t i = 0; i < broker->handles.num; i++) {
-        const struct handle *handle = &broker->handles.rows[i];
+    size_t num = 0;
+    const uint64_t now = clock_monotonic_ms();
+    for (const struct handle *handle = handles_above(handles, after); handle && num < max; handle = handle->next) {
         if (!handle_is_lent(handle)) continue;
-        status->handles[status->value.num_handles++] = (struct handle_status){
+        out[num++] = (struct handle_status){
             .handle = handle->id,
             .label = handle->label,
             .purpose = handle->purpose,
@@ -104,8 +104,18 @@ static void add_handles(struct status *status, const struct broker *broker)
             .refusals = handle->refusals,
             .max_signatures = handle->max_signatures,
             .pinned_pid = handle->pinned_pid,
+            .rate = handle->rate,
+            .parent = handle->parent ? handle->parent->id : 0,
+            .server = handle->server,
         };
     }
+    return num;
+}
+
+static void add_handles(struct status *status, struct broker *broker)
+{
+    status->value.num_handles = status_handles(status->handles, LIMIT_STATUS_HANDLES, &broker->handles, 0);
+    status->value.total_handles = (uint32_t)handles_lent(&broker->handles);
 }
 
 static void add_counters(struct system_status *value, const struct broker *broker)

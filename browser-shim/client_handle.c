@@ -6,8 +6,8 @@
 #include "base/runtime.h"
 #include "proto/link.h"
 
-/* One handshake needs one signature; more would only be of use to somebody else. */
-enum { LIFETIME_S = 60, MAX_SIGNATURES = 4 };
+/* As weak as it can be: one handshake needs one signature, now, by this process. */
+enum { LIFETIME_S = DEADLINE_HANDSHAKE_MS / 1000 + 5, MAX_SIGNATURES = 1, RATE = 1 };
 
 static enum err take_answer(struct client_handle *out, const struct msg *answer, struct packet_extra *extra,
                             struct diag *diag)
@@ -47,7 +47,12 @@ enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, c
     const struct msg request = {
         .kind = MSG_HANDLE_MINT,
         .id = 1,
-        .handle_mint = {.label = label, .lifetime_s = LIFETIME_S, .max_signatures = MAX_SIGNATURES, .server = server},
+        .handle_mint = {.label = label,
+                        .lifetime_s = LIFETIME_S,
+                        .max_signatures = MAX_SIGNATURES,
+                        .server = server,
+                        .rate = RATE,
+                        .pinned = true},
     };
     struct msg answer;
     struct packet_extra extra;

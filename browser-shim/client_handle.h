@@ -16,8 +16,9 @@ struct client_handle {
     struct bytes ca;           /* who signed it, and the page's certificate; DER */
 };
 
-/* client_handle_ask asks the broker that runs in runtime_dir (NULL: the usual one) for a handle that lives a minute and
- * is good for the server of that name (or IP address) alone. label is what `broker handle list` shows. Free it with client_handle_cleanup, also after an error. */
+/* client_handle_ask asks the broker that runs in runtime_dir (NULL: the usual one) for a handle that is good for one
+ * signature within seconds, by this process, for the server of that name (or IP address) alone. label is what `broker handle list` shows. Free it with
+ * client_handle_cleanup, also after an error. */
 MUST_CHECK enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const char *label,
                                       const char *server, struct diag *diag);
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/number_table.h"
 #include "keyd/dispatch.h"
 #include "keyd/events.h"
 #include "keyd/secret_memory.h"
@@ -19,6 +20,8 @@ struct channel {
     ev_io writable;     /* active while an answer waits */
     struct answer answer;
     struct expectation_source *source; /* of a server's channel; otherwise NULL */
+    struct channel *prev_server, *next_server;
+    struct channel *next_free;
 };
 
 struct channel_table {
@@ -32,8 +35,13 @@ struct channel_table {
     struct codec_arena *servers_arena; /* for what is read while a client's request is still in the other one */
     uint64_t signatures;
     uint64_t refusals;
-    size_t num_slots; /* slots that were ever in use */
-    struct grant_status status[LIMIT_GRANTS];
+    struct channel *servers; /* the web workers' channels, linked */
+    size_t num_servers;
+    size_t num;                  /* channels */
+    size_t num_slots;            /* slots that were ever in use; memory behind them was never touched */
+    struct channel *first_free;  /* of them */
+    struct number_table by_name; /* a grant's slot */
+    struct grant_status status[LIMIT_SERVER_GRANTS];
     struct channel slots[LIMIT_GRANTS];
 };
 
@@ -55,14 +63,48 @@ static void report(struct channel_table *table, uint64_t grant, enum grant_event
     table->notify(table->context);
 }
 
+/* The channel of a grant; NULL: none. */
+static struct channel *table_find(struct channel_table *table, uint64_t grant)
+{
+    const uint32_t slot = number_table_find(&table->by_name, grant);
+    return slot != NUMBER_TABLE_NONE ? &table->slots[slot] : NULL;
+}
+
+static void table_give_back(struct channel *channel)
+{
+    struct channel_table *table = channel->table;
+    number_table_remove(&table->by_name, channel->grant.id);
+    channel->grant.id = 0;
+    channel->next_free = table->first_free;
+    table->first_free = channel;
+    table->num--;
+}
+
+static void servers_remove(struct channel *channel)
+{
+    struct channel_table *table = channel->table;
+    if (channel->source == NULL) return;
+    *(channel->prev_server != NULL ? &channel->prev_server->next_server : &table->servers) = channel->next_server;
+    if (channel->next_server != NULL) channel->next_server->prev_server = channel->prev_server;
+    expectation_source_free(&table->expectations, channel->source);
+    channel->source = NULL;
+    table->num_servers--;
+}
+
+static void channel_end(struct channel *channel, enum grant_event what, enum refusal reason,
+                        const struct ucred *sender);
+
+/* With it end all that were derived from it; LIMIT_GRANT_DEPTH bounds how deep that goes. */
 static void channel_close(struct channel *channel)
 {
+    while (channel->grant.first_child != NULL)
+        channel_end(table_find(channel->table, channel->grant.first_child->id), GRANT_EVENT_CLOSED, REFUSAL_NONE, NULL);
+    grant_leave(&channel->grant);
     ev_io_stop(channel->table->loop, &channel->readable);
     ev_io_stop(channel->table->loop, &channel->writable);
     close(channel->link.fd);
-    expectation_source_free(&channel->table->expectations, channel->source);
-    channel->source = NULL;
-    channel->grant.id = 0;
+    servers_remove(channel);
+    table_give_back(channel);
 }
 
 static void channel_end(struct channel *channel, enum grant_event what, enum refusal reason, const struct ucred *sender)
@@ -108,9 +150,8 @@ static void read_servers_first(struct channel_table *table, const struct msg *re
         (!scheme_take(&digest, wanted->scheme, (struct bytes){wanted->digest, wanted->digest_len}) ||
          expectations_have(&table->expectations, &digest, clock_monotonic_ms())))
         return;
-    for (size_t i = 0; i < table->num_slots; i++) {
-        struct channel *channel = &table->slots[i];
-        if (channel->grant.id == 0 || channel->source == NULL) continue;
+    for (struct channel *channel = table->servers, *next; channel != NULL; channel = next) {
+        next = channel->next_server;
         for (unsigned n = 0; n < LIMIT_KEYD_CATCH_UP && ev_is_active(&channel->readable); n++) {
             if (channel_step(channel, table->servers_arena) != ERR_OK) break;
         }
@@ -222,43 +263,76 @@ void channel_table_serve(struct channel_table *table, const struct keystore *key
     table->keystore = keystore;
 }
 
-/* The channel of a grant, or a free slot for grant 0. NULL: none. */
-static struct channel *table_find(struct channel_table *table, uint64_t grant)
+static struct channel *table_take_slot(struct channel_table *table, uint64_t grant)
 {
-    for (size_t i = 0; i < table->num_slots; i++) {
-        if (table->slots[i].grant.id == grant) return &table->slots[i];
-    }
-    return NULL;
-}
-
-static struct channel *table_take_slot(struct channel_table *table)
-{
-    struct channel *slot = table_find(table, 0);
-    if (slot == NULL && table->num_slots < LIMIT_GRANTS) slot = &table->slots[table->num_slots++];
+    struct channel *slot = table->first_free;
+    if (slot != NULL)
+        table->first_free = slot->next_free;
+    else if (table->num_slots < LIMIT_GRANTS)
+        slot = &table->slots[table->num_slots++];
+    if (slot == NULL) return NULL;
+    slot->table = table;
+    slot->source = NULL;
+    slot->grant.id = grant;
+    number_table_put(&table->by_name, grant, (uint32_t)(slot - table->slots));
+    table->num++;
     return slot;
 }
 
-static enum refusal table_open(struct channel_table *table, const struct keyd_grant *terms, int fd)
+/* A derived one is not served unless the broker can be told that it is: the broker waits for that. */
+static enum refusal channel_begin(struct channel *channel, struct channel *parent, const struct keyd_grant *terms)
 {
-    if (table_find(table, terms->grant) != NULL) return REFUSAL_PARAMETERS;
-    struct channel *channel = table_take_slot(table);
-    if (channel == NULL) return REFUSAL_BUSY;
-
-    channel->table = table;
-    channel->link = (struct link){.fd = fd, .role = roles[terms->purpose], .end = LINK_UPPER};
-    grant_init(&channel->grant, terms, clock_monotonic_ms());
-    const bool is_server = terms->purpose == PURPOSE_TLS_SERVER;
-    channel->source = is_server ? expectation_source_new(&table->expectations, channel) : NULL;
-    if ((is_server && channel->source == NULL) ||
-        (grant_is_reported(&channel->grant) && channel_want_sender(fd) != ERR_OK)) {
-        channel->grant.id = 0;
-        return REFUSAL_INTERNAL;
+    const uint64_t now_ms = clock_monotonic_ms();
+    if (parent == NULL) {
+        grant_init(&channel->grant, terms, now_ms);
+        return REFUSAL_NONE;
     }
+    if (!events_have_room(channel->table->events, terms->grant)) return REFUSAL_BUSY;
+    return grant_derive(&channel->grant, &parent->grant, terms, now_ms);
+}
+
+static enum refusal servers_add(struct channel *channel)
+{
+    struct channel_table *table = channel->table;
+    if (table->num_servers == LIMIT_SERVER_GRANTS) return REFUSAL_BUSY;
+    channel->source = expectation_source_new(&table->expectations, channel);
+    if (channel->source == NULL) return REFUSAL_INTERNAL;
+    channel->prev_server = NULL;
+    channel->next_server = table->servers;
+    if (channel->next_server != NULL) channel->next_server->prev_server = channel;
+    table->servers = channel;
+    table->num_servers++;
+    return REFUSAL_NONE;
+}
+
+static void channel_listen(struct channel *channel)
+{
+    const int fd = channel->link.fd;
     ev_io_init(&channel->readable, on_readable, fd, EV_READ);
     ev_io_init(&channel->writable, on_writable, fd, EV_WRITE);
     channel->readable.data = channel;
     channel->writable.data = channel;
-    ev_io_start(table->loop, &channel->readable);
+    ev_io_start(channel->table->loop, &channel->readable);
+}
+
+static enum refusal table_open(struct channel_table *table, const struct keyd_grant *terms, int fd)
+{
+    struct channel *parent = table_find(table, terms->parent);
+    if (table_find(table, terms->grant) != NULL || (terms->parent != 0 && parent == NULL)) return REFUSAL_PARAMETERS;
+    struct channel *channel = table_take_slot(table, terms->grant);
+    if (channel == NULL) return REFUSAL_BUSY;
+    channel->link = (struct link){.fd = fd, .role = roles[terms->purpose], .end = LINK_UPPER};
+    const bool is_server = terms->purpose == PURPOSE_TLS_SERVER;
+    enum refusal refusal = !is_server && channel_want_sender(fd) != ERR_OK ? REFUSAL_INTERNAL : REFUSAL_NONE;
+    if (refusal == REFUSAL_NONE && is_server) refusal = servers_add(channel);
+    if (refusal == REFUSAL_NONE) refusal = channel_begin(channel, parent, terms);
+    if (refusal != REFUSAL_NONE) {
+        servers_remove(channel);
+        table_give_back(channel);
+        return refusal;
+    }
+    channel_listen(channel);
+    if (parent != NULL) report(table, terms->grant, GRANT_EVENT_OPENED, REFUSAL_NONE, NULL);
     return REFUSAL_NONE;
 }
 
@@ -273,7 +347,7 @@ void channel_table_grant(struct channel_table *table, const struct keyd_grant *t
 
 void channel_table_revoke(struct channel_table *table, uint64_t grant)
 {
-    struct channel *channel = grant != 0 ? table_find(table, grant) : NULL;
+    struct channel *channel = table_find(table, grant);
     if (channel != NULL) channel_close(channel);
 }
 
@@ -284,15 +358,13 @@ void channel_table_status(struct channel_table *table, struct keyd_status *out)
         .refusals = table->refusals,
         .secret_bytes = secret_memory_in_use(),
         .grants = table->status,
+        .total = (uint32_t)table->num,
     };
-    for (size_t i = 0; i < table->num_slots; i++) {
-        const struct grant *grant = &table->slots[i].grant;
-        if (grant->id == 0) continue;
+    for (const struct channel *channel = table->servers; channel != NULL; channel = channel->next_server) {
         table->status[out->num_grants++] = (struct grant_status){
-            .grant = grant->id,
-            .signatures = grant->signatures,
-            .refusals = grant->refusals,
-            .pinned_pid = grant->pinned_pid,
+            .grant = channel->grant.id,
+            .signatures = channel->grant.signatures,
+            .refusals = channel->grant.refusals,
         };
     }
 }

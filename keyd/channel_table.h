@@ -28,10 +28,12 @@ void channel_table_serve(struct channel_table *table, const struct keystore *key
 
 /* channel_table_grant opens a channel on fd, which it takes in every case. If it cannot, the broker is told that the
  * channel is closed, and why: REFUSAL_PARAMETERS for a name that is taken, REFUSAL_BUSY if there is no room,
- * REFUSAL_INTERNAL if the kernel would not. */
+ * REFUSAL_INTERNAL if the kernel would not. One that is derived from another is judged (grant_derive); the broker is told
+ * that it is open, or closed and why: REFUSAL_PARAMETERS also if there is no such parent. */
 void channel_table_grant(struct channel_table *table, const struct keyd_grant *terms, int fd);
 
-/* channel_table_revoke closes the grant's channel at once, unanswered. Nothing happens if there is none. */
+/* channel_table_revoke closes the grant's channel at once, unanswered, and those of all that were derived from it, of which
+ * the broker is told. Nothing happens if there is none. */
 void channel_table_revoke(struct channel_table *table, uint64_t grant);
 
 /* channel_table_status fills in the counts; the array of grants lives until the next call. */

@@ -129,7 +129,7 @@ static enum refusal sign(struct answer *out, struct grant *grant, enum key_role 
 {
     size_t len;
     if (keystore_sign(scene->keystore, out->signature, &len, key, digest) != ERR_OK) return REFUSAL_INTERNAL;
-    grant->signatures++;
+    grant_charge(grant, scene->now_ms);
     out->msg.kind = MSG_SIGNATURE;
     out->msg.signature = (struct bytes){out->signature, len};
     if (grant_is_reported(grant)) out->event = GRANT_EVENT_SIGNED;

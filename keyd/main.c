@@ -2,6 +2,7 @@
  * keyd/sandbox_policy.c, and what it signs for whom in keyd/dispatch.c. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -30,6 +31,15 @@ static void serve(void *context)
     exit(err_exit_code(err));
 }
 
+/* A descriptor for each handle; the broker, whose hard limit is the same, gives out no more than fit. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -41,6 +51,7 @@ int main(int argc, char **argv)
         return EXIT_INPUT;
     }
     struct diag diag = {0};
+    raise_files();
     enum err err = sandbox_isolate(&keyd_sandbox_policy, &diag);
     if (err == ERR_OK) err = secret_memory_init(&diag);
     if (err == ERR_OK) secret_memory_run(serve, &diag);

@@ -8,24 +8,15 @@ static bool check_process(const struct process_status *process)
            field_text(process->namespaces, 0, LIMIT_NAME);
 }
 
-static bool check_handle(const struct handle_status *handle)
-{
-    unsigned purpose = (unsigned)handle->purpose;
-    return handle->handle != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
-           field_text(handle->label, 0, LIMIT_LABEL) && (handle->pinned_pid == 0 || field_pid(handle->pinned_pid));
-}
-
 bool codec_check_system_status(const struct msg *msg)
 {
     const struct system_status *status = &msg->system_status;
-    if (status->num_processes > LIMIT_PROCESSES || status->num_handles > LIMIT_GRANTS) return false;
+    if (status->num_processes > LIMIT_PROCESSES || status->total_handles > LIMIT_GRANTS) return false;
     for (size_t i = 0; i < status->num_processes; i++) {
         if (!check_process(&status->processes[i])) return false;
     }
-    for (size_t i = 0; i < status->num_handles; i++) {
-        if (!check_handle(&status->handles[i])) return false;
-    }
     return field_text(status->url, 0, LIMIT_URL) &&
+           codec_check_handles(status->handles, status->num_handles, LIMIT_STATUS_HANDLES) &&
            codec_check_certificates(status->certificates, status->num_certificates);
 }
 
@@ -52,28 +43,6 @@ static enum err decode_processes(struct codec_arena *arena, struct system_status
     return ERR_OK;
 }
 
-static enum err decode_handles(struct codec_arena *arena, struct system_status *out,
-                               Keyward__Wire__HandleStatus *const *wire, size_t num)
-{
-    if (num > LIMIT_GRANTS) return ERR_MALFORMED;
-    out->num_handles = num;
-    out->handles = codec_arena_take(arena, num * sizeof *out->handles);
-    if (out->handles == NULL) return ERR_TOO_LARGE;
-    for (size_t i = 0; i < num; i++) {
-        out->handles[i] = (struct handle_status){
-            .handle = wire[i]->handle,
-            .label = wire[i]->label,
-            .purpose = (enum purpose)wire[i]->purpose,
-            .expires_in_s = wire[i]->expires_in_s,
-            .signatures = wire[i]->signatures,
-            .refusals = wire[i]->refusals,
-            .max_signatures = wire[i]->max_signatures,
-            .pinned_pid = wire[i]->pinned_pid,
-        };
-    }
-    return ERR_OK;
-}
-
 enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
 {
     const Keyward__Wire__SystemStatus *from = (const Keyward__Wire__SystemStatus *)wire;
@@ -87,8 +56,11 @@ enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, 
     to->requests_refused = from->requests_refused;
     to->signatures = from->signatures;
     to->refusals = from->refusals;
+    to->total_handles = from->total_handles;
     enum err err = decode_processes(arena, to, from->processes, from->n_processes);
-    if (err == ERR_OK) err = decode_handles(arena, to, from->handles, from->n_handles);
+    if (err == ERR_OK)
+        err = codec_decode_handles(arena, &to->handles, &to->num_handles, from->handles, from->n_handles,
+                                   LIMIT_STATUS_HANDLES);
     if (err != ERR_OK) return err;
     return codec_decode_certificates(arena, &to->certificates, &to->num_certificates, from->certificates,
                                      from->n_certificates);
@@ -108,34 +80,18 @@ static void wire_process(Keyward__Wire__ProcessStatus *to, const struct process_
     to->resident_bytes = from->resident_bytes;
 }
 
-static void wire_handle(Keyward__Wire__HandleStatus *to, const struct handle_status *from)
-{
-    keyward__wire__handle_status__init(to);
-    to->handle = from->handle;
-    to->label = wire_text(from->label);
-    to->purpose = (uint32_t)from->purpose;
-    to->expires_in_s = from->expires_in_s;
-    to->signatures = from->signatures;
-    to->refusals = from->refusals;
-    to->max_signatures = from->max_signatures;
-    to->pinned_pid = from->pinned_pid;
-}
-
 enum err codec_encode_system_status(const struct packer *packer, const struct msg *msg)
 {
     const struct system_status *from = &msg->system_status;
     Keyward__Wire__ProcessStatus processes[LIMIT_PROCESSES], *process_pointers[LIMIT_PROCESSES];
-    Keyward__Wire__HandleStatus handles[LIMIT_GRANTS], *handle_pointers[LIMIT_GRANTS];
+    Keyward__Wire__HandleStatus handles[LIMIT_STATUS_HANDLES], *handle_pointers[LIMIT_STATUS_HANDLES];
     struct wire_certificate certificates[LIMIT_CERTIFICATES];
     Keyward__Wire__CertificateInfo *certificate_pointers[LIMIT_CERTIFICATES];
     for (size_t i = 0; i < from->num_processes; i++) {
         wire_process(&processes[i], &from->processes[i]);
         process_pointers[i] = &processes[i];
     }
-    for (size_t i = 0; i < from->num_handles; i++) {
-        wire_handle(&handles[i], &from->handles[i]);
-        handle_pointers[i] = &handles[i];
-    }
+    codec_wire_handles(handles, handle_pointers, from->handles, from->num_handles);
     codec_wire_certificates(certificates, certificate_pointers, from->certificates, from->num_certificates);
 
     Keyward__Wire__SystemStatus to;
@@ -155,6 +111,7 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     to.requests_refused = from->requests_refused;
     to.signatures = from->signatures;
     to.refusals = from->refusals;
+    to.total_handles = from->total_handles;
     return codec_pack(packer, &to.base);
 }
 
@@ -216,6 +173,8 @@ enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, co
     out->handle_mint.lifetime_s = from->lifetime_s;
     out->handle_mint.max_signatures = from->max_signatures;
     out->handle_mint.server = from->server;
+    out->handle_mint.rate = from->rate;
+    out->handle_mint.pinned = from->pinned != 0;
     return ERR_OK;
 }
 
@@ -227,6 +186,8 @@ enum err codec_encode_handle_mint(const struct packer *packer, const struct msg 
     to.lifetime_s = msg->handle_mint.lifetime_s;
     to.max_signatures = msg->handle_mint.max_signatures;
     to.server = wire_text(msg->handle_mint.server);
+    to.rate = msg->handle_mint.rate;
+    to.pinned = msg->handle_mint.pinned;
     return codec_pack(packer, &to.base);
 }
 

@@ -63,4 +63,11 @@ MUST_CHECK enum err codec_decode_certificates(struct codec_arena *arena, struct 
 void codec_wire_certificates(struct wire_certificate *storage, Keyward__Wire__CertificateInfo **pointers,
                              const struct certificate_info *certificates, size_t num);
 
+/* HandleStatus is in two kinds as well; these are in codec_handles.c. The storage has room for num. */
+bool codec_check_handles(const struct handle_status *handles, size_t num, size_t max);
+MUST_CHECK enum err codec_decode_handles(struct codec_arena *arena, struct handle_status **out, size_t *out_num,
+                                         Keyward__Wire__HandleStatus *const *wire, size_t num, size_t max);
+void codec_wire_handles(Keyward__Wire__HandleStatus *storage, Keyward__Wire__HandleStatus **pointers,
+                        const struct handle_status *handles, size_t num);
+
 #endif

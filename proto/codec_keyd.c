@@ -162,7 +162,8 @@ bool codec_check_keyd_grant(const struct msg *msg)
     const struct keyd_grant *grant = &msg->keyd_grant;
     unsigned purpose = (unsigned)grant->purpose;
     return grant->grant != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
-           field_text(grant->label, 0, LIMIT_LABEL) && field_text(grant->server, 0, LIMIT_NAME);
+           field_text(grant->label, 0, LIMIT_LABEL) && field_text(grant->server, 0, LIMIT_NAME) &&
+           (grant->pid == 0 || field_pid(grant->pid));
 }
 
 enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -176,6 +177,9 @@ enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, con
         .lifetime_s = from->lifetime_s,
         .max_signatures = from->max_signatures,
         .server = from->server,
+        .rate = from->rate,
+        .pid = from->pid,
+        .parent = from->parent,
     };
     return ERR_OK;
 }
@@ -191,6 +195,9 @@ enum err codec_encode_keyd_grant(const struct packer *packer, const struct msg *
     to.lifetime_s = from->lifetime_s;
     to.max_signatures = from->max_signatures;
     to.server = wire_text(from->server);
+    to.rate = from->rate;
+    to.pid = from->pid;
+    to.parent = from->parent;
     return codec_pack(packer, &to.base);
 }
 
@@ -220,7 +227,7 @@ bool codec_check_keyd_event(const struct msg *msg)
     const struct keyd_event *event = &msg->keyd_event;
     unsigned what = (unsigned)event->what;
     return event->grant != 0 && what > GRANT_EVENT_NONE && what < GRANT_EVENT_NUM &&
-           (unsigned)event->reason < REFUSAL_NUM && (event->pid == 0 || field_pid(event->pid));
+           (unsigned)event->reason < REFUSAL_NUM && (event->pid == 0 || field_pid(event->pid)) && event->count >= 1;
 }
 
 enum err codec_decode_keyd_event(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -233,6 +240,7 @@ enum err codec_decode_keyd_event(struct codec_arena *arena, struct msg *out, con
         .reason = (enum refusal)from->reason,
         .pid = from->pid,
         .uid = from->uid,
+        .count = from->count,
     };
     return ERR_OK;
 }
@@ -247,20 +255,16 @@ enum err codec_encode_keyd_event(const struct packer *packer, const struct msg *
     to.reason = (uint32_t)from->reason;
     to.pid = from->pid;
     to.uid = from->uid;
+    to.count = from->count;
     return codec_pack(packer, &to.base);
-}
-
-static bool check_grant(const struct grant_status *grant)
-{
-    return grant->grant != 0 && (grant->pinned_pid == 0 || field_pid(grant->pinned_pid));
 }
 
 bool codec_check_keyd_status(const struct msg *msg)
 {
     const struct keyd_status *status = &msg->keyd_status;
-    if (status->num_grants > LIMIT_GRANTS) return false;
+    if (status->num_grants > LIMIT_SERVER_GRANTS || status->total > LIMIT_GRANTS) return false;
     for (size_t i = 0; i < status->num_grants; i++) {
-        if (!check_grant(&status->grants[i])) return false;
+        if (status->grants[i].grant == 0) return false;
     }
     return true;
 }
@@ -269,10 +273,11 @@ enum err codec_decode_keyd_status(struct codec_arena *arena, struct msg *out, co
 {
     const Keyward__Wire__KeydStatus *from = (const Keyward__Wire__KeydStatus *)wire;
     struct keyd_status *to = &out->keyd_status;
-    if (from->n_grants > LIMIT_GRANTS) return ERR_MALFORMED;
+    if (from->n_grants > LIMIT_SERVER_GRANTS) return ERR_MALFORMED;
     to->signatures = from->signatures;
     to->refusals = from->refusals;
     to->secret_bytes = from->secret_bytes;
+    to->total = from->total;
     to->num_grants = from->n_grants;
     to->grants = codec_arena_take(arena, to->num_grants * sizeof *to->grants);
     if (to->grants == NULL) return ERR_TOO_LARGE;
@@ -282,7 +287,6 @@ enum err codec_decode_keyd_status(struct codec_arena *arena, struct msg *out, co
             .grant = grant->grant,
             .signatures = grant->signatures,
             .refusals = grant->refusals,
-            .pinned_pid = grant->pinned_pid,
         };
     }
     return ERR_OK;
@@ -291,14 +295,13 @@ enum err codec_decode_keyd_status(struct codec_arena *arena, struct msg *out, co
 enum err codec_encode_keyd_status(const struct packer *packer, const struct msg *msg)
 {
     const struct keyd_status *from = &msg->keyd_status;
-    Keyward__Wire__GrantStatus grants[LIMIT_GRANTS];
-    Keyward__Wire__GrantStatus *pointers[LIMIT_GRANTS];
+    Keyward__Wire__GrantStatus grants[LIMIT_SERVER_GRANTS];
+    Keyward__Wire__GrantStatus *pointers[LIMIT_SERVER_GRANTS];
     for (size_t i = 0; i < from->num_grants; i++) {
         keyward__wire__grant_status__init(&grants[i]);
         grants[i].grant = from->grants[i].grant;
         grants[i].signatures = from->grants[i].signatures;
         grants[i].refusals = from->grants[i].refusals;
-        grants[i].pinned_pid = from->grants[i].pinned_pid;
         pointers[i] = &grants[i];
     }
     Keyward__Wire__KeydStatus to;
@@ -308,5 +311,6 @@ enum err codec_encode_keyd_status(const struct packer *packer, const struct msg 
     to.secret_bytes = from->secret_bytes;
     to.n_grants = from->num_grants;
     to.grants = pointers;
+    to.total = from->total;
     return codec_pack(packer, &to.base);
 }

@@ -42,6 +42,9 @@
     ROW(HANDLE_MINT, handle_mint)                 \
     ROW(HANDLE_MINTED, handle_minted)             \
     EMPTY(DONE)                                   \
+    ROW(HANDLE_RESTRICT, handle_restrict)         \
+    ROW(HANDLE_LIST_QUERY, handle_list_query)     \
+    ROW(HANDLE_LIST, handle_list)                 \
     ROW(SPAWN, spawn)                             \
     ROW(SPAWNED, spawned)                         \
     ROW(EXITED, exited)                           \

@@ -63,6 +63,9 @@ enum msg_kind {
     MSG_HANDLE_MINT,
     MSG_HANDLE_MINTED,
     MSG_DONE,
+    MSG_HANDLE_RESTRICT,
+    MSG_HANDLE_LIST_QUERY,
+    MSG_HANDLE_LIST,
 
     MSG_SPAWN,
     MSG_SPAWNED,
@@ -88,6 +91,8 @@ enum refusal {
     REFUSAL_UNEXPECTED, /* a browser's digest that belongs to no handshake which a server told of */
     REFUSAL_TRANSCRIPT, /* the messages are not those of a TLS 1.3 handshake that asks for this client's certificate */
     REFUSAL_SERVER,     /* the server in the handshake is not the one that this is for */
+    REFUSAL_RATE = 14,  /* faster than the handle's rate */
+    REFUSAL_STRONGER = 15, /* a derived handle would be more than the one it comes from */
     REFUSAL_NUM
 };
 
@@ -107,6 +112,7 @@ enum grant_event {
     GRANT_EVENT_REFUSED, /* reason says why */
     GRANT_EVENT_CLOSED,  /* the holder is gone */
     GRANT_EVENT_CUT,     /* keyd closed it: the holder sent what is not a message */
+    GRANT_EVENT_OPENED,  /* a derived handle: keyd has found it no stronger than its parent */
     GRANT_EVENT_NUM
 };
 
@@ -202,6 +208,9 @@ struct keyd_grant {
     uint32_t lifetime_s;
     uint64_t max_signatures;
     const char *server; /* at most LIMIT_NAME bytes */
+    uint32_t rate;
+    uint32_t pid;
+    uint64_t parent;
 };
 
 struct keyd_event {
@@ -210,21 +219,22 @@ struct keyd_event {
     enum refusal reason;
     uint32_t pid; /* 0: not known; no pid in any message is beyond INT32_MAX */
     uint32_t uid;
+    uint32_t count; /* at least 1 */
 };
 
 struct grant_status {
     uint64_t grant; /* never 0 */
     uint64_t signatures;
     uint64_t refusals;
-    uint32_t pinned_pid;
 };
 
 struct keyd_status {
     uint64_t signatures;
     uint64_t refusals;
     uint64_t secret_bytes;
-    struct grant_status *grants; /* at most LIMIT_GRANTS */
+    struct grant_status *grants; /* at most LIMIT_SERVER_GRANTS */
     size_t num_grants;
+    uint32_t total; /* at most LIMIT_GRANTS */
 };
 
 struct web_setup {
@@ -303,6 +313,9 @@ struct handle_status {
     uint64_t refusals;
     uint64_t max_signatures;
     uint32_t pinned_pid;
+    uint32_t rate;
+    uint64_t parent;
+    const char *server; /* at most LIMIT_NAME bytes */
 };
 
 struct system_status {
@@ -311,7 +324,7 @@ struct system_status {
     bool secret_memory;
     struct process_status *processes; /* at most LIMIT_PROCESSES */
     size_t num_processes;
-    struct handle_status *handles; /* at most LIMIT_GRANTS */
+    struct handle_status *handles; /* at most LIMIT_STATUS_HANDLES */
     size_t num_handles;
     struct certificate_info *certificates;
     size_t num_certificates;
@@ -321,6 +334,7 @@ struct system_status {
     uint64_t requests_refused;
     uint64_t signatures;
     uint64_t refusals;
+    uint32_t total_handles; /* at most LIMIT_GRANTS */
 };
 
 struct handle_mint {
@@ -328,6 +342,24 @@ struct handle_mint {
     uint32_t lifetime_s; /* 1 to LIMIT_HANDLE_LIFETIME_S */
     uint64_t max_signatures;
     const char *server; /* 1 to LIMIT_NAME bytes */
+    uint32_t rate;
+    bool pinned;
+};
+
+struct handle_restrict {
+    uint64_t parent;
+    const char *label;   /* at most LIMIT_LABEL bytes */
+    uint32_t lifetime_s; /* at most LIMIT_HANDLE_LIFETIME_S */
+    uint64_t max_signatures;
+    uint32_t rate;
+    const char *server; /* at most LIMIT_NAME bytes */
+    bool pinned;
+};
+
+struct handle_list {
+    struct handle_status *handles; /* at most LIMIT_HANDLE_PAGE */
+    size_t num_handles;
+    uint32_t total; /* at most LIMIT_GRANTS */
 };
 
 struct handle_minted {
@@ -394,6 +426,9 @@ struct msg {
         uint64_t handle_revoke; /* the handle */
         struct handle_mint handle_mint;
         struct handle_minted handle_minted;
+        struct handle_restrict handle_restrict;
+        uint64_t handle_list_query; /* list those above */
+        struct handle_list handle_list;
 
         struct spawn spawn;
         struct spawned spawned;

@@ -32,9 +32,10 @@ static const struct {
         },
     [LINK_CONTROL] =
         {
-            .accepted[LINK_UPPER] =
-                KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) | KIND(HANDLE_MINT),
-            .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(DONE) | KIND(FAILED),
+            .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
+                                    KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY),
+            .accepted[LINK_LOWER] =
+                KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) | KIND(DONE) | KIND(FAILED),
         },
     [LINK_SIGN_SERVER] =
         {

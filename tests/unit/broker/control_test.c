@@ -28,6 +28,7 @@ static void setup(void)
     address_len = sizeof address;
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &address_len), 0);
     broker.resources = &resources;
+    broker.max_handles = LIMIT_GRANTS;
     broker.arena = codec_arena_new(LIMIT_DECODE_ARENA);
     process_init(&broker.processes[broker.num_processes++], PROGRAM_KEYD, 0);
     cr_assert_eq(procfs_open(&broker.procfs, fd, NULL), ERR_OK);
@@ -43,6 +44,12 @@ static void serve(void)
     struct pollfd rows[1 + CONTROL_CLIENTS];
     size_t num = control_polls(&broker.control, rows);
     if (poll(rows, num, 0) > 0) control_serve(&broker, rows, num);
+}
+
+static struct handle *add_handle(enum purpose purpose, const char *label)
+{
+    const struct keyd_grant terms = {.purpose = purpose, .label = label, .server = "localhost"};
+    return handles_add(&broker.handles, &terms, 0);
 }
 
 static struct link dial(void)
@@ -81,8 +88,8 @@ Test(control, tells_which_handles_are_lent)
 {
     struct link link = dial();
     serve();
-    handles_add(&broker.handles, PURPOSE_TLS_SERVER, "web[0]", 0, 0, 0);
-    handles_add(&broker.handles, PURPOSE_BROWSER_DIGEST, "browser", 0, 0, 0);
+    add_handle(PURPOSE_TLS_SERVER, "web[0]");
+    add_handle(PURPOSE_BROWSER_DIGEST, "browser");
     struct msg answer = ask(&link, (struct msg){.kind = MSG_SYSTEM_STATUS_QUERY});
     cr_assert_eq(answer.system_status.num_handles, 1, "a web worker's channel is no handle");
     cr_assert_str_eq(answer.system_status.handles[0].label, "browser");
@@ -105,8 +112,8 @@ Test(control, revokes_handles_and_nothing_else)
 {
     struct link link = dial();
     serve();
-    uint64_t worker = handles_add(&broker.handles, PURPOSE_TLS_SERVER, "web[0]", 0, 0, 0)->id;
-    uint64_t lent = handles_add(&broker.handles, PURPOSE_TLS_CLIENT, "get", 0, 0, 0)->id;
+    uint64_t worker = add_handle(PURPOSE_TLS_SERVER, "web[0]")->id;
+    uint64_t lent = add_handle(PURPOSE_TLS_CLIENT, "get")->id;
     struct msg answer = ask(&link, (struct msg){.kind = MSG_HANDLE_REVOKE, .handle_revoke = 99});
     cr_assert_eq(answer.kind, MSG_FAILED);
     cr_assert_eq(answer.failed.error, ERR_NOT_FOUND);

@@ -37,7 +37,8 @@ static void say(struct msg msg)
 /* As when a handle is used faster than anybody reads, and once more when it has become quiet. */
 static void report_uses(uint64_t grant)
 {
-    const struct msg use = {.kind = MSG_KEYD_EVENT, .keyd_event = {.grant = grant, .what = GRANT_EVENT_SIGNED}};
+    const struct msg use = {.kind = MSG_KEYD_EVENT,
+                            .keyd_event = {.grant = grant, .what = GRANT_EVENT_SIGNED, .count = 1}};
     for (unsigned i = 0; i < 10 * LIMIT_HANDLE_LINES;) {
         enum err err = link_send(&link_up, &use, NULL, 0);
         if (err == ERR_OK) i++;
@@ -63,8 +64,9 @@ static void be_keyd(const struct msg *msg)
     }
     if (msg->kind == MSG_KEYD_GRANT && ++grants == 1 && strcmp(script, "cuts") == 0) {
         sleep(1);
-        say((struct msg){.kind = MSG_KEYD_EVENT,
-                         .keyd_event = {.grant = msg->keyd_grant.grant, .what = GRANT_EVENT_CUT, .pid = 1}});
+        say((struct msg){
+            .kind = MSG_KEYD_EVENT,
+            .keyd_event = {.grant = msg->keyd_grant.grant, .what = GRANT_EVENT_CUT, .pid = 1, .count = 1}});
     }
     if (msg->kind == MSG_KEYD_GRANT && grants == 1 && strcmp(script, "reports") == 0)
         report_uses(msg->keyd_grant.grant);

@@ -25,13 +25,17 @@ static struct handle_status handles[] = {
      .purpose = PURPOSE_TLS_CLIENT,
      .expires_in_s = 9,
      .signatures = 1,
-     .max_signatures = 5},
+     .max_signatures = 5,
+     .rate = 17,
+     .parent = 2,
+     .server = "kiosk.example"},
     {.handle = 3,
      .label = "browser",
      .purpose = PURPOSE_BROWSER_DIGEST,
      .signatures = 2,
      .refusals = 6,
-     .pinned_pid = 99},
+     .pinned_pid = 99,
+     .server = ""},
 };
 static struct certificate_info certificates[] = {
     {.role = "server",
@@ -51,6 +55,7 @@ static const struct system_status status = {
     .num_processes = 3,
     .handles = handles,
     .num_handles = 2,
+    .total_handles = 12,
     .certificates = certificates,
     .num_certificates = 1,
     .handshakes = 10,
@@ -64,11 +69,9 @@ static const struct system_status status = {
 static char *text;
 static size_t text_len;
 
-static json_t *parse(enum err (*print)(FILE *out, const struct system_status *status))
+static json_t *parse(FILE *out)
 {
     json_error_t error;
-    FILE *out = open_memstream(&text, &text_len);
-    cr_assert_eq(print(out, &status), ERR_OK);
     fclose(out);
     json_t *value = json_loads(text, 0, &error);
     cr_assert_not_null(value, "%s in %s", error.text, text);
@@ -83,7 +86,9 @@ static json_int_t number(const json_t *object, const char *key)
 
 Test(print, writes_json_with_every_field)
 {
-    json_t *value = parse(print_status_json);
+    FILE *out = open_memstream(&text, &text_len);
+    cr_assert_eq(print_status_json(out, &status), ERR_OK);
+    json_t *value = parse(out);
     cr_assert_str_eq(json_string_value(json_object_get(value, "url")), "https://localhost:9000");
     cr_assert(json_is_false(json_object_get(value, "browser_digest_unbound")));
     cr_assert(json_is_true(json_object_get(value, "secret_memory")));
@@ -91,6 +96,7 @@ Test(print, writes_json_with_every_field)
                                            "requests_refused", "signatures",        "refusals"};
     for (size_t i = 0; i < 6; i++) cr_assert_eq(number(value, counters[i]), (json_int_t)(10 + i));
     cr_assert_eq(number(value, "ready_ms"), 8);
+    cr_assert_eq(number(value, "total_handles"), 12);
     json_t *keyd = json_array_get(json_object_get(value, "processes"), 0);
     cr_assert_eq(number(keyd, "pid"), 12);
     cr_assert_eq(number(keyd, "uid"), 61101);
@@ -110,13 +116,23 @@ Test(print, writes_json_with_every_field)
 
 Test(print, writes_handles_in_json)
 {
-    json_t *value = parse(print_handles_json);
-    cr_assert_eq(json_array_size(value), 2);
+    FILE *out = open_memstream(&text, &text_len);
+    cr_assert_eq(print_handles_json(out, handles, 1, PRINT_FIRST_PAGE), ERR_OK);
+    cr_assert_eq(print_handles_json(out, handles + 1, 1, PRINT_NEXT_PAGE), ERR_OK);
+    cr_assert_eq(print_handles_json(out, handles, 0, PRINT_NEXT_PAGE), ERR_OK);
+    print_handles_json_end(out);
+    json_t *value = parse(out);
+    cr_assert_eq(json_array_size(value), 2, "%s", text);
     json_t *first = json_array_get(value, 0), *second = json_array_get(value, 1);
     cr_assert_str_eq(json_string_value(json_object_get(first, "label")), "a \"quoted\" label");
     cr_assert_str_eq(json_string_value(json_object_get(first, "purpose")), "tls-client");
     cr_assert_eq(number(first, "expires_in_s"), 9);
     cr_assert_eq(number(first, "max_signatures"), 5);
+    cr_assert_eq(number(first, "rate"), 17);
+    cr_assert_eq(number(first, "parent"), 2);
+    cr_assert_str_eq(json_string_value(json_object_get(first, "server")), "kiosk.example");
+    cr_assert_eq(number(second, "rate"), 0);
+    cr_assert_eq(number(second, "parent"), 0);
     cr_assert_eq(number(second, "handle"), 3);
     cr_assert_eq(number(second, "pinned_pid"), 99);
     cr_assert_eq(number(second, "refusals"), 6);
@@ -133,6 +149,9 @@ Test(print, shows_people_what_is_wrong)
     cr_assert_not_null(strstr(text, "NONE"), "no filter is shown: %s", text);
     cr_assert_not_null(strstr(text, "NEW PRIVILEGES POSSIBLE"));
     cr_assert_not_null(strstr(text, "1/5"), "signatures of a maximum");
+    cr_assert_not_null(strstr(text, "17/s"), "a rate: %s", text);
+    cr_assert_not_null(strstr(text, "kiosk.example"));
+    cr_assert_not_null(strstr(text, "and 10 more; broker handle list"));
     cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
     cr_assert_not_null(strstr(text, "each client signature is bound to one handshake"));
 }
@@ -154,4 +173,30 @@ Test(print, warns_of_memory_that_root_can_read)
     cr_assert_null(strstr(print_with(true, 1), "WARNING"), "%s", text);
     cr_assert_not_null(strstr(text, "\nkeys are in secret memory"));
     cr_assert_null(strstr(print_with(false, 0), "WARNING"), "no keyd, no keys: %s", text);
+}
+
+Test(print, says_when_there_is_no_handle)
+{
+    FILE *out = open_memstream(&text, &text_len);
+    print_handles(out, NULL, 0, PRINT_FIRST_PAGE);
+    fclose(out);
+    cr_assert_str_eq(text, "no handles are out\n");
+    out = open_memstream(&text, &text_len);
+    cr_assert_eq(print_handles_json(out, NULL, 0, PRINT_FIRST_PAGE), ERR_OK);
+    print_handles_json_end(out);
+    json_t *value = parse(out);
+    cr_assert_eq(json_array_size(value), 0);
+    json_decref(value);
+}
+
+Test(print, heads_the_first_page_alone)
+{
+    FILE *out = open_memstream(&text, &text_len);
+    print_handles(out, handles, 1, PRINT_FIRST_PAGE);
+    print_handles(out, handles + 1, 1, PRINT_NEXT_PAGE);
+    print_handles(out, NULL, 0, PRINT_NEXT_PAGE);
+    fclose(out);
+    unsigned lines = 0;
+    for (const char *c = text; *c; c++) lines += *c == '\n';
+    cr_assert_eq(lines, 3, "%s", text);
 }

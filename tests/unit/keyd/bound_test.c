@@ -116,7 +116,7 @@ Test(bound, expectations_end_with_their_channel)
     peer_expect(&other, &shake);
     peer_assert_signs(&peer, &other); /* it has been read */
     peer_revoke(&peer, 3);
-    cr_assert_eq(peer_status(&peer).num_grants, 2);
+    cr_assert_eq(peer_status(&peer).total, 2);
     expect_unexpected();
 }
 
@@ -144,7 +144,7 @@ static void browser_before_server(unsigned num_ahead)
     const struct msg describe = {.kind = MSG_DESCRIBE_HANDLE, .id = 5}, sign = peer_sign_tls13_server(6);
     peer_shake(&peer, &shake, &server, &shake_kinds[0]);
     const struct msg request = peer_sign_digest(&shake, 9);
-    cr_assert_eq(peer_status(&peer).num_grants, 2); /* it is done with both channels for now */
+    cr_assert_eq(peer_status(&peer).total, 2); /* it is done with both channels for now */
     pause_keyd();
     cr_assert_eq(link_send(&handle, &describe, NULL, 0), ERR_OK);
     for (unsigned i = 0; i < num_ahead; i++) cr_assert_eq(link_send(&server, &sign, NULL, 0), ERR_OK);
@@ -175,7 +175,7 @@ Test(bound, a_guesser_starves_nobody)
     const struct msg guess = peer_sign_digest(&shake, 8), sign = peer_sign_tls13_server(6);
     unsigned sent = 0, answered = 0;
     struct packet_extra extra;
-    cr_assert_eq(peer_status(&peer).num_grants, 2);
+    cr_assert_eq(peer_status(&peer).total, 2);
     pause_keyd();
     while (sent < 60 && link_send(&handle, &guess, NULL, 0) == ERR_OK) sent++;
     cr_assert_eq(link_send(&server, &sign, NULL, 0), ERR_OK);
@@ -229,7 +229,7 @@ Test(bound, a_client_that_is_read_first_does_not_come_too_early)
     struct packet_extra extra;
     peer_shake(&peer, &shake, &server, &shake_kinds[0]);
     const struct msg request = peer_sign_tls13_client(&shake, 9);
-    cr_assert_eq(peer_status(&peer).num_grants, 3);
+    cr_assert_eq(peer_status(&peer).total, 3);
     pause_keyd();
     cr_assert_eq(link_send(&client, &request, NULL, 0), ERR_OK);
     cr_assert_eq(link_send(&server, &sign, NULL, 0), ERR_OK);

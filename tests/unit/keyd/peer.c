@@ -74,6 +74,17 @@ int peer_stop(struct peer *peer)
 struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, uint32_t lifetime_s,
                        uint64_t max_signatures)
 {
+    const struct keyd_grant terms = {.grant = grant,
+                                     .purpose = purpose,
+                                     .label = "test",
+                                     .lifetime_s = lifetime_s,
+                                     .max_signatures = max_signatures,
+                                     .server = purpose == PURPOSE_TLS_CLIENT ? "localhost" : ""};
+    return peer_grant_terms(peer, &terms);
+}
+
+struct link peer_grant_terms(struct peer *peer, const struct keyd_grant *terms)
+{
     static const enum link_role roles[PURPOSE_NUM] = {
         [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
         [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
@@ -84,15 +95,10 @@ struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, 
     /* As the broker does: what is sent before keyd has read the grant names its sender too. */
     cr_assert_eq(channel_want_sender(ends[1]), ERR_OK);
     struct msg msg = {.kind = MSG_KEYD_GRANT};
-    msg.keyd_grant = (struct keyd_grant){.grant = grant,
-                                         .purpose = purpose,
-                                         .label = "test",
-                                         .lifetime_s = lifetime_s,
-                                         .max_signatures = max_signatures,
-                                         .server = purpose == PURPOSE_TLS_CLIENT ? "localhost" : ""};
+    msg.keyd_grant = *terms;
     cr_assert_eq(link_send(&peer->broker, &msg, &ends[1], 1), ERR_OK);
     close(ends[1]);
-    return (struct link){.fd = ends[0], .role = roles[purpose], .end = LINK_LOWER};
+    return (struct link){.fd = ends[0], .role = roles[terms->purpose], .end = LINK_LOWER};
 }
 
 void peer_revoke(struct peer *peer, uint64_t grant)

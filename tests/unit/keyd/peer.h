@@ -34,6 +34,9 @@ int peer_stop(struct peer *peer);
 /* peer_grant has keyd serve a new channel, and returns the other end. */
 struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, uint32_t lifetime_s,
                        uint64_t max_signatures);
+
+/* peer_grant_terms is peer_grant with all the terms. */
+struct link peer_grant_terms(struct peer *peer, const struct keyd_grant *terms);
 void peer_revoke(struct peer *peer, uint64_t grant);
 
 /* peer_event waits for the next event. */

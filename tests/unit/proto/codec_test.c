@@ -165,7 +165,7 @@ static void expect_nested_malformed(void (*change)(struct wire *nested))
             changed_messages++;
         }
     }
-    cr_expect_eq(changed_messages, 5);
+    cr_expect_eq(changed_messages, 6);
 }
 
 static void add_unknown(struct wire *nested)
@@ -361,37 +361,59 @@ Test(codec, a_signing_packet_fits_its_arena)
 
 Test(codec, the_fullest_keyd_status_fits)
 {
-    static struct grant_status grants[LIMIT_GRANTS];
-    for (size_t i = 0; i < LIMIT_GRANTS; i++)
-        grants[i] = (struct grant_status){UINT64_MAX, UINT64_MAX, UINT64_MAX, INT32_MAX};
+    static struct grant_status grants[LIMIT_SERVER_GRANTS];
+    for (size_t i = 0; i < LIMIT_SERVER_GRANTS; i++)
+        grants[i] = (struct grant_status){UINT64_MAX, UINT64_MAX, UINT64_MAX};
     struct msg msg = {.kind = MSG_KEYD_STATUS,
                       .id = UINT64_MAX,
-                      .keyd_status = {UINT64_MAX, UINT64_MAX, UINT64_MAX, grants, LIMIT_GRANTS}};
+                      .keyd_status = {UINT64_MAX, UINT64_MAX, UINT64_MAX, grants, LIMIT_SERVER_GRANTS, LIMIT_GRANTS}};
     cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_PACKET, &msg), ERR_OK);
     cr_assert_eq(decode(&packet), ERR_OK);
     sample_expect_same(&out, &msg);
 }
 
-Test(codec, a_system_status_that_fills_a_packet_fits)
+static char label[LIMIT_LABEL + 1], name[LIMIT_NAME + 1];
+
+static struct handle_status fullest_handle(void)
 {
-    static struct handle_status handles[LIMIT_GRANTS];
-    struct msg msg = {.kind = MSG_SYSTEM_STATUS, .system_status = {.url = "", .handles = handles}};
-    enum err err = ERR_OK;
-    size_t num = 0;
-    for (; err == ERR_OK && num <= LIMIT_GRANTS; num++) {
-        if (num > 0) {
-            handles[num - 1] =
-                (struct handle_status){.handle = num,
-                                       .label = "a label that is long enough to fill a packet, of 60 letters..",
-                                       .purpose = PURPOSE_TLS_CLIENT,
-                                       .signatures = 1 << 20};
-        }
-        msg.system_status.num_handles = num;
-        err = codec_encode(packet.data, &packet.len, LIMIT_PACKET, &msg);
-        if (err == ERR_OK) cr_assert_eq(decode(&packet), ERR_OK, "%zu handles in %zu bytes", num, packet.len);
-    }
-    cr_expect_gt(packet.len, LIMIT_PACKET - 200u);
-    cr_expect_gt(num, 800);
+    memset(label, 'l', LIMIT_LABEL);
+    memset(name, 'n', LIMIT_NAME);
+    return (struct handle_status){UINT64_MAX, label,      PURPOSE_BROWSER_DIGEST,
+                                  UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                  UINT64_MAX, INT32_MAX,  UINT32_MAX,
+                                  UINT64_MAX, name};
+}
+
+Test(codec, the_fullest_page_of_handles_fits)
+{
+    static struct handle_status handles[LIMIT_HANDLE_PAGE];
+    for (size_t i = 0; i < LIMIT_HANDLE_PAGE; i++) handles[i] = fullest_handle();
+    struct msg msg = {
+        .kind = MSG_HANDLE_LIST, .id = UINT64_MAX, .handle_list = {handles, LIMIT_HANDLE_PAGE, LIMIT_GRANTS}};
+    cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_PACKET, &msg), ERR_OK);
+    cr_assert_eq(decode(&packet), ERR_OK);
+    sample_expect_same(&out, &msg);
+}
+
+/* Beside the certificates, of which there are few: as many processes and handles as there may be. */
+Test(codec, a_full_system_status_fits)
+{
+    static struct handle_status handles[LIMIT_STATUS_HANDLES];
+    static struct process_status processes[LIMIT_PROCESSES];
+    for (size_t i = 0; i < LIMIT_STATUS_HANDLES; i++) handles[i] = fullest_handle();
+    for (size_t i = 0; i < LIMIT_PROCESSES; i++)
+        processes[i] = (struct process_status){label,      INT32_MAX, UINT32_MAX, UINT32_MAX, true,
+                                               UINT32_MAX, name,      UINT32_MAX, UINT64_MAX};
+    struct msg msg = {.kind = MSG_SYSTEM_STATUS,
+                      .system_status = {.url = name,
+                                        .processes = processes,
+                                        .num_processes = LIMIT_PROCESSES,
+                                        .handles = handles,
+                                        .num_handles = LIMIT_STATUS_HANDLES,
+                                        .total_handles = LIMIT_GRANTS}};
+    cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_PACKET - 6144, &msg), ERR_OK);
+    cr_assert_eq(decode(&packet), ERR_OK);
+    sample_expect_same(&out, &msg);
 }
 
 Test(codec, encoding_into_too_little_room_says_so)

@@ -21,14 +21,14 @@ static struct certificate_info certificates[2] = {
      .not_before = 13,
      .not_after = 14},
 };
-static struct grant_status grants[2] = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+static struct grant_status grants[2] = {{1, 2, 3}, {5, 6, 7}};
 static struct process_status processes[2] = {
     {"keyd", 101, 61101, 2, true, 7, "net,mnt", 3, 4096},
     {"web[0]", 102, 61102, 2, true, 7, "net", 4, 8192},
 };
 static struct handle_status handles[2] = {
-    {9, "browser", PURPOSE_BROWSER_DIGEST, 10, 11, 12, 13, 14},
-    {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20},
+    {9, "browser", PURPOSE_BROWSER_DIGEST, 10, 11, 12, 13, 14, 53, 54, "localhost"},
+    {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20, 55, 56, "kiosk.example"},
 };
 
 struct msg sample_of(enum msg_kind kind)
@@ -60,10 +60,10 @@ struct msg sample_of(enum msg_kind kind)
                                                  .certificates = certificates,
                                                  .num_certificates = 2,
                                                  .secret_memory = true}},
-        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example"}},
+        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
-        [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26}},
-        [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2}},
+        [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60}},
+        [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61}},
         [MSG_WEB_SETUP] = {.web_setup = {3, true, true, 30, 31, true}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
@@ -79,10 +79,13 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
         [MSG_FAILED] = {.failed = {"keyd: no memory; free some", ERR_MEMORY}},
         [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000", 40, true, processes, 2, handles, 2,
-                                                 certificates, 2, 41, 42, 43, 44, 45, 46}},
+                                                 certificates, 2, 41, 42, 43, 44, 45, 46, 62}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
-        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost"}},
+        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true}},
+        [MSG_HANDLE_RESTRICT] = {.handle_restrict = {64, "part", 65, 66, 67, "localhost", true}},
+        [MSG_HANDLE_LIST_QUERY] = {.handle_list_query = 68},
+        [MSG_HANDLE_LIST] = {.handle_list = {handles, 2, 69}},
         [MSG_HANDLE_MINTED] = {.handle_minted = {48, {blob, 430}, {blob, 431}}},
         [MSG_SPAWN] = {.spawn = {PROGRAM_WEB, 3}},
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
@@ -153,23 +156,44 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_grant.lifetime_s);
         SAME(keyd_grant.max_signatures);
         SAME_TEXT(keyd_grant.server);
+        SAME(keyd_grant.rate);
+        SAME(keyd_grant.pid);
+        SAME(keyd_grant.parent);
     } else if (want->kind == MSG_KEYD_EVENT) {
         SAME(keyd_event.grant);
         SAME(keyd_event.what);
         SAME(keyd_event.reason);
         SAME(keyd_event.pid);
         SAME(keyd_event.uid);
+        SAME(keyd_event.count);
     } else if (want->kind == MSG_KEYD_STATUS) {
         SAME(keyd_status.signatures);
         SAME(keyd_status.refusals);
         SAME(keyd_status.secret_bytes);
         SAME(keyd_status.num_grants);
+        SAME(keyd_status.total);
         for (size_t i = 0; i < want->keyd_status.num_grants; i++) {
             SAME(keyd_status.grants[i].grant);
             SAME(keyd_status.grants[i].signatures);
             SAME(keyd_status.grants[i].refusals);
-            SAME(keyd_status.grants[i].pinned_pid);
         }
+    }
+}
+
+static void same_handles(const struct handle_status *a, const struct handle_status *b, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        cr_expect_eq(a[i].handle, b[i].handle);
+        cr_expect_str_eq(a[i].label, b[i].label);
+        cr_expect_eq(a[i].purpose, b[i].purpose);
+        cr_expect_eq(a[i].expires_in_s, b[i].expires_in_s);
+        cr_expect_eq(a[i].signatures, b[i].signatures);
+        cr_expect_eq(a[i].refusals, b[i].refusals);
+        cr_expect_eq(a[i].max_signatures, b[i].max_signatures);
+        cr_expect_eq(a[i].pinned_pid, b[i].pinned_pid);
+        cr_expect_eq(a[i].rate, b[i].rate);
+        cr_expect_eq(a[i].parent, b[i].parent);
+        cr_expect_str_eq(a[i].server, b[i].server);
     }
 }
 
@@ -186,6 +210,7 @@ static void same_system_status(const struct msg *got, const struct msg *want)
     SAME(system_status.refusals);
     SAME(system_status.num_processes);
     SAME(system_status.num_handles);
+    SAME(system_status.total_handles);
     SAME(system_status.num_certificates);
     same_certificates(got->system_status.certificates, want->system_status.certificates,
                       want->system_status.num_certificates);
@@ -200,16 +225,7 @@ static void same_system_status(const struct msg *got, const struct msg *want)
         SAME(system_status.processes[i].restarts);
         SAME(system_status.processes[i].resident_bytes);
     }
-    for (size_t i = 0; i < want->system_status.num_handles; i++) {
-        SAME(system_status.handles[i].handle);
-        SAME_TEXT(system_status.handles[i].label);
-        SAME(system_status.handles[i].purpose);
-        SAME(system_status.handles[i].expires_in_s);
-        SAME(system_status.handles[i].signatures);
-        SAME(system_status.handles[i].refusals);
-        SAME(system_status.handles[i].max_signatures);
-        SAME(system_status.handles[i].pinned_pid);
-    }
+    same_handles(got->system_status.handles, want->system_status.handles, want->system_status.num_handles);
 }
 
 static void same_web(const struct msg *got, const struct msg *want)
@@ -307,6 +323,23 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME(handle_mint.lifetime_s);
         SAME(handle_mint.max_signatures);
         SAME_TEXT(handle_mint.server);
+        SAME(handle_mint.rate);
+        SAME(handle_mint.pinned);
+        break;
+    case MSG_HANDLE_RESTRICT:
+        SAME(handle_restrict.parent);
+        SAME_TEXT(handle_restrict.label);
+        SAME(handle_restrict.lifetime_s);
+        SAME(handle_restrict.max_signatures);
+        SAME(handle_restrict.rate);
+        SAME_TEXT(handle_restrict.server);
+        SAME(handle_restrict.pinned);
+        break;
+    case MSG_HANDLE_LIST_QUERY: SAME(handle_list_query); break;
+    case MSG_HANDLE_LIST:
+        SAME(handle_list.total);
+        SAME(handle_list.num_handles);
+        same_handles(got->handle_list.handles, want->handle_list.handles, want->handle_list.num_handles);
         break;
     case MSG_HANDLE_MINTED:
         SAME(handle_minted.handle);
