@@ -83,8 +83,8 @@ static enum err prepare(struct run *run, const struct client_options *options, s
     if (err == ERR_OK) err = client_connect(&run->connection, &options->address, diag);
     if (err != ERR_OK) return err;
     tell(options, "connected to %s port %s", options->address.host, options->address.port);
-    err =
-        client_handle_ask(&run->handle, options->runtime_dir, label_of(options->command), options->address.host, diag);
+    err = client_handle_ask(&run->handle, options->runtime_dir, options->from, label_of(options->command),
+                            options->address.host, diag);
     if (err == ERR_OK) tell(options, "the broker lends handle %llu", (unsigned long long)run->handle.id);
     return err;
 }

@@ -27,8 +27,31 @@ static enum err take_answer(struct client_handle *out, const struct msg *answer,
     return ERR_OK;
 }
 
-enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const char *label, const char *server,
-                           struct diag *diag)
+/* A derived handle ends with the one it comes from, if it is not closed before. */
+static struct msg question(uint64_t from, const char *label, const char *server)
+{
+    if (from != 0) {
+        return (struct msg){
+            .kind = MSG_HANDLE_RESTRICT,
+            .id = 1,
+            .handle_restrict =
+                {.parent = from, .label = label, .max_signatures = MAX_SIGNATURES, .server = server, .pinned = true},
+        };
+    }
+    return (struct msg){
+        .kind = MSG_HANDLE_MINT,
+        .id = 1,
+        .handle_mint = {.label = label,
+                        .lifetime_s = LIFETIME_S,
+                        .max_signatures = MAX_SIGNATURES,
+                        .server = server,
+                        .rate = RATE,
+                        .pinned = true},
+    };
+}
+
+enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, uint64_t from, const char *label,
+                           const char *server, struct diag *diag)
 {
     *out = (struct client_handle){.fd = -1};
     char usual[LIMIT_PATH];
@@ -44,16 +67,7 @@ enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, c
     enum err err = runtime_connect(&control, runtime_dir, diag);
     if (err != ERR_OK) return err;
     const struct link broker = {.fd = control, .role = LINK_CONTROL, .end = LINK_LOWER};
-    const struct msg request = {
-        .kind = MSG_HANDLE_MINT,
-        .id = 1,
-        .handle_mint = {.label = label,
-                        .lifetime_s = LIFETIME_S,
-                        .max_signatures = MAX_SIGNATURES,
-                        .server = server,
-                        .rate = RATE,
-                        .pinned = true},
-    };
+    const struct msg request = question(from, label, server);
     struct msg answer;
     struct packet_extra extra;
     err = link_call(&broker, &answer, &extra, out->arena, &request, NULL, 0, DEADLINE_CONTROL_MS);

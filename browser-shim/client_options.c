@@ -1,6 +1,8 @@
 #include "browser-shim/client_options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "browser-shim/client.h"
@@ -16,6 +18,7 @@ const char client_usage[] =
     "\n"
     "  -o, --output FILE        write the body, or the answers, to FILE, whole or not at all\n"
     "      --runtime-dir DIR    where the broker's control socket is\n"
+    "      --from HANDLE        use a part of this handle: one signature of its, and not a handle of one's own\n"
     "  -v, --verbose            tell on standard error what happens\n"
     "  -h, --help               print this\n"
     "\n"
@@ -51,15 +54,26 @@ static enum err parse_command(struct client_options *out, int argc, char **argv,
     return diag_set(diag, ERR_INPUT, "unknown command '%s'; run browser-shim --help", argv[1]);
 }
 
+/* A number as `broker handle list` shows it. */
+static enum err parse_handle(uint64_t *out, const char *text, struct diag *diag)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number == 0) {
+        return diag_set(diag, ERR_INPUT, "--from '%s' is not a handle's number; broker handle list shows them", text);
+    }
+    *out = number;
+    return ERR_OK;
+}
+
 static enum err parse_flags(struct client_options *out, int argc, char **argv, struct diag *diag)
 {
-    enum { RUNTIME_DIR = 256 };
+    enum { RUNTIME_DIR = 256, FROM };
     static const struct option flags[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"output", required_argument, NULL, 'o'}, {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
+        {"from", required_argument, NULL, FROM},  {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     opterr = 0; /* we say it ourselves */
     optind = 0; /* so that getopt starts afresh */
@@ -69,6 +83,9 @@ static enum err parse_flags(struct client_options *out, int argc, char **argv, s
         case -1: return ERR_OK;
         case 'o': out->output = optarg; break;
         case RUNTIME_DIR: out->runtime_dir = optarg; break;
+        case FROM:
+            if (parse_handle(&out->from, optarg, diag) != ERR_OK) return ERR_INPUT;
+            break;
         case 'v': out->verbose = true; break;
         case 'h': out->command = CLIENT_HELP; break;
         case ':': return diag_set(diag, ERR_INPUT, "%s needs a value; run browser-shim --help", argv[optind - 1]);

@@ -2,6 +2,8 @@
 #ifndef KEYWARD_BROWSER_SHIM_CLIENT_OPTIONS_H
 #define KEYWARD_BROWSER_SHIM_CLIENT_OPTIONS_H
 
+#include <stdint.h>
+
 #include "browser-shim/client_address.h"
 
 enum client_command { CLIENT_HELP, CLIENT_GET, CLIENT_PUT, CLIENT_ECHO };
@@ -11,6 +13,7 @@ struct client_options {
     const char *runtime_dir; /* NULL: the usual one */
     const char *output;      /* NULL: standard output */
     bool verbose;
+    uint64_t from;                 /* the handle to derive one from; 0: a new one */
     const char *upload;            /* put's file */
     struct client_url url;         /* get and put */
     struct client_address address; /* echo; get and put have it in url */

@@ -1,6 +1,9 @@
-"""A TLS client that says exactly what a test tells it to, byte by byte."""
+"""A TLS client that says exactly what a test tells it to, byte by byte, and one of the broker's control socket."""
 
+import array
 import contextlib
+import os
+import select
 import socket
 import ssl
 import threading
@@ -100,3 +103,145 @@ def impostor(certificate, key):
             yield listener.getsockname()[1]
         finally:
             thread.join()
+
+
+# ---- The control socket, and handles: the messages of proto/keyward.proto -------------------------------------------
+
+KINDS = {"sign_tls13_client": 12, "signature": 16, "refusal": 17, "failed": 61, "handle_revoke": 74, "handle_mint": 75,
+         "handle_minted": 76, "done": 77, "handle_restrict": 78, "handle_list_query": 79, "handle_list": 84}
+NAMES = {number: name for name, number in KINDS.items()}
+
+# The fields of what is sent, by number.
+FIELDS = {
+    "handle_mint": {"label": 1, "lifetime_s": 2, "max_signatures": 3, "server": 4, "rate": 5, "pinned": 6},
+    "handle_restrict": {"parent": 1, "label": 2, "lifetime_s": 3, "max_signatures": 4, "rate": 5, "server": 6,
+                        "pinned": 7},
+    "handle_revoke": {"handle": 1},
+    "handle_list_query": {"after": 1},
+    "sign_tls13_client": {"signature_scheme": 1, "messages": 2},
+}
+
+REFUSED = {6: "not pinned", 5: "exhausted", 7: "wrong process", 12: "transcript", 14: "rate"}
+
+
+def varint(number):
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+def pack_field(number, value):
+    """One field of a protocol buffer; a default is left out."""
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return varint(number << 3 | 2) + varint(len(value)) + value if value else b""
+    return varint(number << 3) + varint(int(value)) if value else b""
+
+
+def take_varint(data, at):
+    number = shift = 0
+    while True:
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return number, at
+
+
+def unpack(data):
+    """Returns {field: [number or bytes]}."""
+    fields, at = {}, 0
+    while at < len(data):
+        tag, at = take_varint(data, at)
+        value, at = take_varint(data, at)
+        if tag & 7 == 2:
+            value, at = data[at:at + value], at + value
+        fields.setdefault(tag >> 3, []).append(value)
+    return fields
+
+
+class Closed(Exception):
+    """The other end is gone."""
+
+
+class Channel:
+    """One end of a channel of Keyward's: a message a packet."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def close(self):
+        self.end.close()
+
+    def ask(self, kind, **fields):
+        """Sends a message. Returns (kind, {field: [value]}, descriptors) of what comes back."""
+        numbers = FIELDS[kind]
+        body = b"".join(pack_field(numbers[name], fields[name]) for name in sorted(fields, key=numbers.get))
+        packet = pack_field(1, 77) + varint(KINDS[kind] << 3 | 2) + varint(len(body)) + body
+        try:
+            self.end.send(packet)
+        except BrokenPipeError:
+            raise Closed from None
+        return self.hear()
+
+    def hear(self):
+        self.end.settimeout(TIMEOUT_S)
+        data, ancillary, _, _ = self.end.recvmsg(1 << 16, socket.CMSG_SPACE(4 * 4))
+        if not data:
+            raise Closed
+        descriptors = array.array("i")
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(content)
+        fields = unpack(data)
+        [number] = [number for number in fields if number != 1]
+        return NAMES[number], unpack(fields[number][0]), list(descriptors)
+
+    def is_closed(self):
+        """Whether the other end goes away within a few seconds."""
+        readable, _, _ = select.select([self.end], [], [], TIMEOUT_S)
+        try:
+            return bool(readable) and not self.end.recv(1 << 16)
+        except ConnectionResetError:
+            return True
+
+
+class Handle(Channel):
+    """A handle that this process holds."""
+
+    def __init__(self, number, descriptor):
+        super().__init__(socket.socket(fileno=descriptor))
+        self.number = number
+
+    def refusal(self):
+        """Asks for a signature of what is no handshake. Returns why there is none: "transcript" if nothing else is."""
+        kind, fields, _ = self.ask("sign_tls13_client", signature_scheme=0x0403, messages=b"nonsense")
+        assert kind == "refusal", kind
+        return REFUSED.get(fields[1][0], fields[1][0])
+
+
+class Control(Channel):
+    """A client of the broker's control socket."""
+
+    def __init__(self, runtime):
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        end.connect(os.path.join(runtime, "control"))
+        super().__init__(end)
+
+    def mint(self, **terms):
+        terms = {"label": "whole", "lifetime_s": 600, "server": "localhost", **terms}
+        kind, fields, descriptors = self.ask("handle_mint", **terms)
+        assert kind == "handle_minted", (kind, fields)
+        return Handle(fields[1][0], descriptors[0])
+
+    def derive(self, parent, **terms):
+        """Returns a handle derived from the parent, or the text that says why not."""
+        kind, fields, descriptors = self.ask("handle_restrict", parent=parent, **terms)
+        if kind == "failed":
+            assert not descriptors
+            return fields[1][0].decode()
+        assert kind == "handle_minted", kind
+        return Handle(fields[1][0], descriptors[0])

@@ -69,6 +69,16 @@ Test(client_options, echo)
     cr_expect_not(options.verbose);
 }
 
+Test(client_options, derive_from_a_handle)
+{
+    cr_assert_eq(PARSE("get", "https://a/"), ERR_OK);
+    cr_expect_eq(options.from, 0);
+    cr_assert_eq(PARSE("get", "--from", "7", "https://a/"), ERR_OK);
+    cr_expect_eq(options.from, 7);
+    cr_assert_eq(PARSE("get", "--from=18446744073709551615", "https://a/"), ERR_OK);
+    cr_expect_eq(options.from, UINT64_MAX);
+}
+
 Test(client_options, help)
 {
     cr_assert_eq(PARSE("--help"), ERR_OK);
@@ -88,6 +98,12 @@ Test(client_options, says_what_is_wrong)
         {"get", "-x", "https://a/"},
         {"get", "https://a/", "-o"},
         {"get", "https://a/", "--runtime-dir"},
+        {"get", "https://a/", "--from"},
+        {"get", "https://a/", "--from", ""},
+        {"get", "https://a/", "--from", "0"},
+        {"get", "https://a/", "--from", "-1"},
+        {"get", "https://a/", "--from", "7x"},
+        {"get", "https://a/", "--from", "18446744073709551616"},
         {"put", "https://a/"},
         {"put", "file", "https://a/", "more"},
         {"echo", "localhost:9001"},
