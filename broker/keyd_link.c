@@ -178,8 +178,9 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     if (channel_pair(ends) != ERR_OK) return ERR_SYSTEM;
     AUTO_FD upper = ends[0];
     AUTO_FD lower = ends[1];
-    /* Before anybody can send: the kernel names only senders of packets that are sent after this. */
-    if (channel_want_sender(upper) != ERR_OK) return ERR_SYSTEM;
+    /* Before anybody can send: the kernel names only senders of packets that are sent after this. A worker is known
+     * without, and the naming would cost each of its signatures half a microsecond. */
+    if (terms->purpose != PURPOSE_TLS_SERVER && channel_want_sender(upper) != ERR_OK) return ERR_SYSTEM;
     const struct handle *handle = handles_add(&broker->handles, terms, clock_monotonic_ms());
     if (!handle) return ERR_TOO_LARGE;
     struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};

@@ -1,6 +1,7 @@
 /* keyd: holds every private key and signs TLS handshakes with them. The broker starts it; what it may do afterwards is in
  * keyd/sandbox_policy.c, and what it signs for whom in keyd/dispatch.c. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -40,6 +41,16 @@ static void raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* A batch process does not take the core from a worker in the midst of its work for each packet that the worker sends,
+ * but serves what has come when the worker waits (docs/adr/0017-one-signing-thread.md). Where that is forbidden it costs
+ * speed and nothing else. */
+static void schedule_in_batches(void)
+{
+    const struct sched_param priority = {0};
+    const int result = sched_setscheduler(0, SCHED_BATCH, &priority);
+    (void)result;
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -52,6 +63,7 @@ int main(int argc, char **argv)
     }
     struct diag diag = {0};
     raise_files();
+    schedule_in_batches();
     enum err err = sandbox_isolate(&keyd_sandbox_policy, &diag);
     if (err == ERR_OK) err = secret_memory_init(&diag);
     if (err == ERR_OK) secret_memory_run(serve, &diag);

@@ -1,6 +1,7 @@
 /* The program itself, sandbox and all: how it starts, serves and ends. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -85,6 +86,15 @@ Test(process, has_its_sandbox_on)
     cr_assert_neq(strstr(text, "\nSeccomp:\t2\n"), NULL);
     cr_assert_neq(strstr(text, "\nCapBnd:\t0000000000000000\n"), NULL);
     cr_assert_neq(strstr(text, "\nThreads:\t1\n"), NULL);
+    peer_stop(&peer);
+}
+
+/* Otherwise each packet takes the core from the worker that sends it (docs/adr/0017-one-signing-thread.md). */
+Test(process, leaves_the_core_to_whom_it_serves)
+{
+    struct peer peer;
+    peer_start(&peer);
+    cr_assert_eq(sched_getscheduler(peer.pid), SCHED_BATCH);
     peer_stop(&peer);
 }
 
