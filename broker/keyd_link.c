@@ -58,10 +58,10 @@ static void take_identity(struct broker *broker, struct process *keyd, const str
     shim_launch(broker);
 }
 
-/* Which of our processes has the channel; NULL: none, a command-line client has it. */
+/* Which of our processes has the channel; NULL: none, a client of the control socket has it. */
 static struct process *holder_of(struct broker *broker, const struct handle *handle)
 {
-    if (handle->purpose == PURPOSE_BROWSER_DIGEST) return broker_shim(broker);
+    if (handle->id == broker->browser.handle) return broker_shim(broker);
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (broker->processes[i].grant == handle->id) return &broker->processes[i];
     }
@@ -77,20 +77,22 @@ static void forget_grant(struct broker *broker, uint64_t id)
     handles_remove(&broker->handles, id);
 }
 
-/* The uid is looked up here: keyd sees it from inside its own user namespace, where other users have no number. */
-/* A handle's holder decides how often it is used; the counters count all of it. */
-static void log_event(struct broker *broker, const char *what, const struct handle *handle, uint32_t pid,
-                      const char *reason)
+/* The uid is looked up here: keyd sees it from inside its own user namespace, where other users have no number.
+ * A handle's holder decides how often it is used; the counters count all of it. */
+static void log_event(struct broker *broker, const char *what, const struct handle *handle,
+                      const struct keyd_event *event, const char *reason)
 {
     struct procfs_process sender;
-    char uid[16] = "?";
+    char uid[16] = "?", times[24] = "";
     uint64_t withheld;
     if (!log_rate_admit(&broker->handle_log, &withheld, clock_monotonic_ms(), LIMIT_HANDLE_LINES)) return;
     if (withheld > 0) log_line("too many uses of handles to log them all withheld=%llu", (unsigned long long)withheld);
-    if (procfs_read(&sender, &broker->procfs, (pid_t)pid) == ERR_OK)
+    if (procfs_read(&sender, &broker->procfs, (pid_t)event->pid) == ERR_OK)
         snprintf(uid, sizeof uid, "%u", (unsigned)sender.uid);
-    log_line("handle %s id=%llu label=%s pid=%u uid=%s%s%s", what, (unsigned long long)handle->id,
-             log_quote(handle->label), (unsigned)pid, uid, reason ? " reason=" : "", reason ? log_quote(reason) : "");
+    if (event->count > 1) snprintf(times, sizeof times, " times=%u", (unsigned)event->count);
+    log_line("handle %s id=%llu label=%s pid=%u uid=%s%s%s%s", what, (unsigned long long)handle->id,
+             log_quote(handle->label), (unsigned)event->pid, uid, times, reason ? " reason=" : "",
+             reason ? log_quote(reason) : "");
 }
 
 /* As keyd counts: each use of a derived handle is one of those above it too. */
@@ -101,30 +103,28 @@ static void count_signatures(struct handle *handle, uint32_t num)
 
 static void take_event(struct broker *broker, const struct keyd_event *event)
 {
-    /* A grant that the broker has dropped may still have events under way. */
+    /* A grant that the broker has dropped may still have events under way, and somebody who waits for it. */
+    if (event->what == GRANT_EVENT_CLOSED) control_not_opened(broker, event->grant, event->reason);
     struct handle *handle = handles_find(&broker->handles, event->grant);
     if (!handle) return;
     struct process *holder = holder_of(broker, handle);
     switch (event->what) {
     case GRANT_EVENT_PINNED:
         handle->pinned_pid = event->pid;
-        log_event(broker, "pinned", handle, event->pid, NULL);
+        log_event(broker, "pinned", handle, event, NULL);
         break;
     case GRANT_EVENT_SIGNED:
         count_signatures(handle, event->count);
-        log_event(broker, "signed", handle, event->pid, NULL);
+        log_event(broker, "signed", handle, event, NULL);
         break;
     case GRANT_EVENT_REFUSED:
         handle->refusals += event->count;
-        log_event(broker, "refused", handle, event->pid, refusal_text(event->reason));
+        log_event(broker, "refused", handle, event, refusal_text(event->reason));
         break;
     case GRANT_EVENT_OPENED: control_opened(broker, event->grant); break;
-    case GRANT_EVENT_CLOSED:
-        control_not_opened(broker, event->grant, event->reason);
-        forget_grant(broker, event->grant);
-        break;
+    case GRANT_EVENT_CLOSED: forget_grant(broker, event->grant); break;
     case GRANT_EVENT_CUT:
-        log_event(broker, "cut", handle, event->pid, refusal_text(REFUSAL_MALFORMED));
+        log_event(broker, "cut", handle, event, refusal_text(REFUSAL_MALFORMED));
         forget_grant(broker, event->grant);
         if (holder) process_give_up(broker, holder, "it broke the protocol towards keyd");
         break;

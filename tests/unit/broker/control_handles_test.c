@@ -279,6 +279,42 @@ Test(control_handles, a_revoked_handle_takes_its_parts_along)
     cr_assert_eq(broker.handles.num, 0);
 }
 
+/* keyd may have opened it, or not: it says that it is closed, and the broker has forgotten it already. */
+Test(control_handles, what_is_revoked_while_it_is_made_is_not_waited_for)
+{
+    struct packet_extra extra;
+    struct link other = dial();
+    struct msg revoke = {.kind = MSG_HANDLE_REVOKE};
+    uint64_t whole = mint(5, false);
+    next_grant();
+    uint64_t part = ask_for_part(whole);
+    revoke.handle_revoke = whole;
+    say(&other, revoke);
+    cr_assert_eq(hear(&other, &extra).kind, MSG_DONE);
+    tell(part, GRANT_EVENT_OPENED, REFUSAL_NONE);
+    tell(part, GRANT_EVENT_CLOSED, REFUSAL_NONE);
+    expect_failed(ERR_DENIED, "gone");
+}
+
+/* Who holds a part of the browser's handle is not the shim, and does not answer for it. */
+Test(control_handles, a_part_that_is_cut_costs_nobody_else)
+{
+    struct process *shim = &broker.processes[broker.num_processes++];
+    process_init(shim, PROGRAM_SHIM, 0);
+    shim->life.state = LIFE_RUNNING;
+    shim->pid = 0;
+    const struct keyd_grant browsers = {.purpose = PURPOSE_BROWSER_DIGEST, .label = "browser"};
+    broker.browser.handle = handles_add(&broker.handles, &browsers, 0)->id;
+    uint64_t part = ask_for_part(broker.browser.handle);
+    tell(part, GRANT_EVENT_OPENED, REFUSAL_NONE);
+    tell(part, GRANT_EVENT_CUT, REFUSAL_MALFORMED);
+    cr_assert_eq(shim->life.state, LIFE_RUNNING);
+    cr_assert_null(handles_find(&broker.handles, part));
+    cr_assert_neq(broker.browser.handle, 0);
+    tell(broker.browser.handle, GRANT_EVENT_CUT, REFUSAL_MALFORMED);
+    cr_assert_neq(shim->life.state, LIFE_RUNNING, "its own is");
+}
+
 Test(control_handles, gives_out_no_more_than_keyd_can_hold)
 {
     broker.max_handles = 2;
