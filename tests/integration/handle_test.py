@@ -5,9 +5,10 @@ import os
 
 import processes
 import wire
-from keyward import SharedSystemCase, for_each_user
+from keyward import SharedSystemCase, System, SystemCase, for_each_user
 
 MANY = 300  # more than two pages of HANDLE_LIST
+FEW_FILES = 200
 
 
 @for_each_user
@@ -144,3 +145,38 @@ class Handles(SharedSystemCase):
         for handle in handles:
             handle.close()
         processes.wait_until(lambda: self.system.status()["total_handles"] < MANY, 10, lambda: "they are still there")
+
+
+class SystemWithFewFiles(System):
+    """Started where the hard limit of open files is low."""
+
+    def as_user(self, arguments):
+        return ["prlimit", f"--nofile={FEW_FILES}:{FEW_FILES}", *super().as_user(arguments)]
+
+
+class FewFiles(SystemCase):
+    def test_no_more_handles_than_keyd_has_descriptors_for(self):
+        system = SystemWithFewFiles(self.base, "--listen", "127.0.0.1:0", "--no-browser")
+        system.start()
+        self.addCleanup(self._finish, system)
+        most = int(system.wait_line(r"^broker: at most (\d+) handles: the hard limit of open files is low")[1])
+        self.assertLess(most, FEW_FILES)
+        control = wire.Control(system.runtime)
+        self.addCleanup(control.close)
+        handles = []
+        while True:
+            kind, fields, descriptors = control.ask("handle_mint", label="one of many", lifetime_s=60, server="localhost")
+            if kind == "failed":
+                break
+            handles.append(wire.Handle(fields[1][0], descriptors[0]))
+        self.assertIn("open (ulimit -Hn)", fields[1][0].decode())
+        workers = len(system.processes("web"))
+        self.assertEqual(len(handles), most - workers)
+        self.assertEqual(handles[-1].refusal(), "transcript")
+        self.assertEqual(system.run("browser-shim", "get", "--from", str(handles[0].number), system.url + "/hello",
+                                    "--runtime-dir", system.runtime, check=False).returncode, 111)
+        handles[0].close()
+        processes.wait_until(lambda: system.status()["total_handles"] < len(handles), 10, lambda: "it is still there")
+        done = system.run("browser-shim", "get", system.url + "/hello", "--runtime-dir", system.runtime)
+        self.assertEqual(done.stdout.strip(), "Hello World")
+        self.assertEqual(handles[-1].refusal(), "transcript")
