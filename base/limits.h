@@ -5,11 +5,14 @@
 /* Channels. */
 #define LIMIT_PACKET 65536u     /* bytes in one packet, any channel */
 #define LIMIT_SIGN_PACKET 1024u /* bytes in one packet, a signing channel */
-#define LIMIT_TRANSCRIPT 16384u /* bytes of a handshake's messages, ClientHello to the client's Certificate */
-#define LIMIT_TRANSCRIPT_PACKET (LIMIT_TRANSCRIPT + 64u) /* bytes in one packet, a signing channel that carries them */
-#define LIMIT_PACKET_FDS 4u                              /* descriptors with one packet */
-#define LIMIT_DECODE_ARENA (512u * 1024u)                /* the fullest valid packet, decoded */
-#define LIMIT_SIGN_ARENA (48u * 1024u)                   /* the same for a signing channel */
+#define LIMIT_TRANSCRIPT \
+    16384u /* bytes of a handshake's messages that web tells of, ClientHello to server's Finished */
+#define LIMIT_TRANSCRIPT_PACKET (LIMIT_TRANSCRIPT + 64u) /* bytes in one packet, a web worker's signing channel */
+#define LIMIT_CLIENT_TRANSCRIPT 32768u /* bytes of those that a client shows: foreign servers send longer ones */
+#define LIMIT_CLIENT_PACKET (LIMIT_CLIENT_TRANSCRIPT + 64u) /* bytes in one packet, a client's signing channel */
+#define LIMIT_PACKET_FDS 4u                                 /* descriptors with one packet */
+#define LIMIT_DECODE_ARENA (512u * 1024u)                   /* the fullest valid packet, decoded */
+#define LIMIT_SIGN_ARENA (96u * 1024u)                      /* the same for a signing channel */
 
 /* Fields. */
 #define LIMIT_LABEL 64u
@@ -21,13 +24,14 @@
 #define LIMIT_URL 2048u
 #define LIMIT_CERTIFICATE 8192u /* DER bytes */
 #define LIMIT_CHAIN 4u
+#define LIMIT_SERVER_CHAIN 8u /* certificates that a server shows to a client of this system */
 #define LIMIT_CLIENT_CAS 8u
 #define LIMIT_CERTIFICATES 16u
 #define LIMIT_SIGNATURE 512u
 #define LIMIT_GRANTS 16384u      /* channels to keyd: handles, and the web workers' own */
 #define LIMIT_SERVER_GRANTS 256u /* of them the web workers' */
 #define LIMIT_GRANT_DEPTH 8u     /* handles above one that was derived */
-#define LIMIT_STATUS_HANDLES 64u /* rows of a status; beyond: their number alone */
+#define LIMIT_STATUS_HANDLES 48u /* rows of a status; beyond: their number alone */
 #define LIMIT_HANDLE_PAGE 128u   /* rows of one HANDLE_LIST */
 #define LIMIT_PROCESSES 80u
 #define LIMIT_ECDHE_POINT 133u /* an uncompressed P-521 point */
@@ -38,6 +42,7 @@
 #define LIMIT_HANDLE_LINES 100u           /* log lines a second of what handles are used for */
 #define LIMIT_HANDLE_LIFETIME_S 3600u     /* a command-line client's handle */
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
+#define LIMIT_ASIDE_HEAP (512u * 1024u)   /* what it may allocate while it reads the certificates of a foreign server */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
 #define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
 #define LIMIT_KEYD_EVENTS 32768u          /* reports to the broker that wait for it */

@@ -69,11 +69,15 @@ void control_mint(struct broker *broker, struct control_client *client, uint64_t
         .max_signatures = mint->max_signatures,
         .server = mint->server,
         .rate = mint->rate,
+        .ca = mint->ca,
     };
     if (mint->pinned && !pin(&terms, client, id)) return;
     if (!grant(broker, client, id, &handle, &end, &terms)) return;
-    log_line("handle minted id=%llu label=%s server=%s lifetime_s=%u", (unsigned long long)handle,
-             log_quote(mint->label), log_quote(mint->server), (unsigned)mint->lifetime_s);
+    /* Loudly: for a foreign server nothing stands but the operator's word. */
+    const char *ca = handles_find(&broker->handles, handle)->ca;
+    log_line("handle minted%s id=%llu label=%s server=%s lifetime_s=%u%s%s", ca[0] ? " FOR A FOREIGN SERVER" : "",
+             (unsigned long long)handle, log_quote(mint->label), log_quote(mint->server), (unsigned)mint->lifetime_s,
+             ca[0] ? " ca_pinned=" : "", ca);
     reply_minted(broker, client, id, handle, end);
 }
 

@@ -1,6 +1,7 @@
 #include "broker/handles.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- Those that expire: a binary heap (Knuth, The Art of Computer Programming, 5.2.3) ---------------------------- */
 
@@ -94,6 +95,16 @@ static void append(struct handles *handles, struct handle *handle)
     number_table_put(&handles->by_id, handle->id, (uint32_t)(handle - handles->slots));
 }
 
+/* A derived one has its parent's, and no other can be asked for. */
+static void set_ca(struct handle *handle, struct bytes ca, const struct handle *parent)
+{
+    uint8_t digest[SHA256_BYTES];
+    if (parent) memcpy(handle->ca, parent->ca, sizeof handle->ca);
+    if (parent || ca.len == 0) return;
+    sha256_of(digest, ca);
+    bytes_hex(handle->ca, (struct bytes){digest, sizeof digest});
+}
+
 static void set_terms(struct handle *handle, const struct keyd_grant *terms, const struct handle *parent, uint64_t now)
 {
     const bool has_server = terms->server && terms->server[0];
@@ -108,6 +119,7 @@ static void set_terms(struct handle *handle, const struct keyd_grant *terms, con
     };
     snprintf(handle->label, sizeof handle->label, "%s", terms->label);
     snprintf(handle->server, sizeof handle->server, "%s", has_server ? terms->server : parent ? parent->server : "");
+    set_ca(handle, terms->ca, parent);
 }
 
 struct handle *handles_add(struct handles *handles, const struct keyd_grant *terms, uint64_t now)

@@ -122,7 +122,10 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
         log_event(broker, "refused", handle, event, refusal_text(event->reason));
         break;
     case GRANT_EVENT_OPENED: control_opened(broker, event->grant); break;
-    case GRANT_EVENT_CLOSED: forget_grant(broker, event->grant); break;
+    case GRANT_EVENT_CLOSED:
+        if (event->reason != REFUSAL_NONE) log_event(broker, "closed", handle, event, refusal_text(event->reason));
+        forget_grant(broker, event->grant);
+        break;
     case GRANT_EVENT_CUT:
         log_event(broker, "cut", handle, event, refusal_text(REFUSAL_MALFORMED));
         forget_grant(broker, event->grant);

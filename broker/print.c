@@ -54,9 +54,9 @@ static void print_handle(FILE *out, const struct handle_status *row)
     } else {
         snprintf(signatures, sizeof signatures, "%" PRIu64, row->signatures);
     }
-    fprintf(out, "%6" PRIu64 " %6s %-24s %-15s %10s %11s %9s %9" PRIu64 " %8s  %s\n", row->handle, parent, row->label,
-            purpose_name(row->purpose), expires, signatures, rate, row->refusals, pid,
-            row->server[0] ? row->server : "-");
+    fprintf(out, "%6" PRIu64 " %6s %-24s %-15s %10s %11s %9s %9" PRIu64 " %8s  %s%s%s\n", row->handle, parent,
+            row->label, purpose_name(row->purpose), expires, signatures, rate, row->refusals, pid,
+            row->server[0] ? row->server : "-", row->ca[0] ? " FOREIGN, CA pinned: SHA-256 " : "", row->ca);
 }
 
 void print_handles(FILE *out, const struct handle_status *handles, size_t num, enum print_page page)

@@ -40,12 +40,12 @@ static json_t *process_of(const struct process_status *row)
 
 static json_t *handle_of(const struct handle_status *row)
 {
-    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:s}", "handle", (json_int_t)row->handle,
+    return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:s, s:s}", "handle", (json_int_t)row->handle,
                      "label", row->label, "purpose", purpose_name(row->purpose), "expires_in_s",
                      (json_int_t)row->expires_in_s, "signatures", (json_int_t)row->signatures, "refusals",
                      (json_int_t)row->refusals, "max_signatures", (json_int_t)row->max_signatures, "pinned_pid",
                      (int)row->pinned_pid, "rate", (json_int_t)row->rate, "parent", (json_int_t)row->parent, "server",
-                     row->server);
+                     row->server, "ca", row->ca);
 }
 
 static json_t *certificate_of(const struct certificate_info *row)

@@ -107,6 +107,7 @@ size_t status_handles(struct handle_status *out, size_t max, struct handles *han
             .rate = handle->rate,
             .parent = handle->parent ? handle->parent->id : 0,
             .server = handle->server,
+            .ca = handle->ca,
         };
     }
     return num;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "browser-shim/client_ca.h"
 #include "browser-shim/client_connect.h"
 #include "browser-shim/client_echo.h"
 #include "browser-shim/client_handle.h"
@@ -34,6 +35,7 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct client_optio
 
 /* What a run holds; made before the sandbox, used inside it. */
 struct run {
+    struct client_ca ca;
     struct client_upload upload;
     struct client_output output;
     int connection;
@@ -78,13 +80,17 @@ static const char *label_of(enum client_command command)
 static enum err prepare(struct run *run, const struct client_options *options, struct diag *diag)
 {
     enum err err = ERR_OK;
-    if (options->upload != NULL) err = open_upload(&run->upload, options->upload, diag);
+    if (options->cacert != NULL) err = client_ca_read(&run->ca, options->cacert, diag);
+    if (err == ERR_OK && options->upload != NULL) err = open_upload(&run->upload, options->upload, diag);
     if (err == ERR_OK) err = client_output_open(&run->output, options->output, diag);
     if (err == ERR_OK) err = client_connect(&run->connection, &options->address, diag);
     if (err != ERR_OK) return err;
     tell(options, "connected to %s port %s", options->address.host, options->address.port);
-    err = client_handle_ask(&run->handle, options->runtime_dir, options->from, label_of(options->command),
-                            options->address.host, diag);
+    const struct client_handle_wish wish = {.from = options->from,
+                                            .label = label_of(options->command),
+                                            .server = options->address.host,
+                                            .ca = {run->ca.der, run->ca.len}};
+    err = client_handle_ask(&run->handle, options->runtime_dir, &wish, diag);
     if (err == ERR_OK) tell(options, "the broker lends handle %llu", (unsigned long long)run->handle.id);
     return err;
 }
@@ -105,8 +111,9 @@ static enum err handshake(struct run *run, const struct client_options *options,
     if (err == ERR_OK) err = client_tls_handshake(run->tls, diag);
     if (err != ERR_OK) return err;
     char text[128];
-    tell(options, "%s; the server is '%s', signed by the broker's CA", client_tls_describe(run->tls, text, sizeof text),
-         options->address.host);
+    tell(options, "%s; the server is '%s', signed by the CA %s%s", client_tls_describe(run->tls, text, sizeof text),
+         options->address.host, run->handle.foreign ? "in " : "of the broker",
+         run->handle.foreign ? options->cacert : "");
     return ERR_OK;
 }
 

@@ -10,7 +10,7 @@
 enum { LIFETIME_S = DEADLINE_HANDSHAKE_MS / 1000 + 5, MAX_SIGNATURES = 1, RATE = 1 };
 
 static enum err take_answer(struct client_handle *out, const struct msg *answer, struct packet_extra *extra,
-                            struct diag *diag)
+                            struct bytes ca, struct diag *diag)
 {
     if (answer->kind == MSG_FAILED) {
         return diag_set(diag, (enum err)answer->failed.error, "the broker gives no handle: %s", answer->failed.text);
@@ -23,35 +23,40 @@ static enum err take_answer(struct client_handle *out, const struct msg *answer,
     out->fd = packet_extra_take(extra, 0);
     out->id = answer->handle_minted.handle;
     out->certificate = answer->handle_minted.client;
-    out->ca = answer->handle_minted.ca;
+    out->foreign = ca.len > 0;
+    out->ca = out->foreign ? ca : answer->handle_minted.ca;
     return ERR_OK;
 }
 
 /* A derived handle ends with the one it comes from, if it is not closed before. */
-static struct msg question(uint64_t from, const char *label, const char *server)
+static struct msg question(const struct client_handle_wish *wish)
 {
-    if (from != 0) {
+    if (wish->from != 0) {
         return (struct msg){
             .kind = MSG_HANDLE_RESTRICT,
             .id = 1,
-            .handle_restrict =
-                {.parent = from, .label = label, .max_signatures = MAX_SIGNATURES, .server = server, .pinned = true},
+            .handle_restrict = {.parent = wish->from,
+                                .label = wish->label,
+                                .max_signatures = MAX_SIGNATURES,
+                                .server = wish->server,
+                                .pinned = true},
         };
     }
     return (struct msg){
         .kind = MSG_HANDLE_MINT,
         .id = 1,
-        .handle_mint = {.label = label,
+        .handle_mint = {.label = wish->label,
                         .lifetime_s = LIFETIME_S,
                         .max_signatures = MAX_SIGNATURES,
-                        .server = server,
+                        .server = wish->server,
                         .rate = RATE,
-                        .pinned = true},
+                        .pinned = true,
+                        .ca = wish->ca},
     };
 }
 
-enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, uint64_t from, const char *label,
-                           const char *server, struct diag *diag)
+enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const struct client_handle_wish *wish,
+                           struct diag *diag)
 {
     *out = (struct client_handle){.fd = -1};
     char usual[LIMIT_PATH];
@@ -67,11 +72,11 @@ enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, u
     enum err err = runtime_connect(&control, runtime_dir, diag);
     if (err != ERR_OK) return err;
     const struct link broker = {.fd = control, .role = LINK_CONTROL, .end = LINK_LOWER};
-    const struct msg request = question(from, label, server);
+    const struct msg request = question(wish);
     struct msg answer;
     struct packet_extra extra;
     err = link_call(&broker, &answer, &extra, out->arena, &request, NULL, 0, DEADLINE_CONTROL_MS);
-    if (err == ERR_OK) return take_answer(out, &answer, &extra, diag);
+    if (err == ERR_OK) return take_answer(out, &answer, &extra, wish->ca, diag);
     if (err == ERR_TIMEOUT) {
         return diag_set(diag, err, "the broker in '%s' did not answer within %u ms; see what it logs", runtime_dir,
                         DEADLINE_CONTROL_MS);

@@ -2,6 +2,7 @@
 #ifndef KEYWARD_BROWSER_SHIM_CLIENT_HANDLE_H
 #define KEYWARD_BROWSER_SHIM_CLIENT_HANDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -13,15 +14,23 @@ struct client_handle {
     uint64_t id;
     struct codec_arena *arena; /* where the next two are */
     struct bytes certificate;  /* the client's, DER */
-    struct bytes ca;           /* who signed it, and the page's certificate; DER */
+    struct bytes ca;           /* who signed the server's; DER */
+    bool foreign;              /* which is not this system's own */
+};
+
+/* What a handle is to be for. */
+struct client_handle_wish {
+    uint64_t from;      /* the handle that it is derived from; 0: none, it is a new one */
+    const char *label;  /* what `broker handle list` shows */
+    const char *server; /* its name, or IP address */
+    struct bytes ca; /* DER, lives as long as the handle: who signed a foreign server's certificate; empty: our own's */
 };
 
 /* client_handle_ask asks the broker that runs in runtime_dir (NULL: the usual one) for a handle that is good for one
- * signature by this process, for the server of that name (or IP address) alone: a new one that lives for seconds, or, if from
- * is not 0, one derived from that handle. label is what `broker handle list` shows. Free it with client_handle_cleanup, also
- * after an error. */
-MUST_CHECK enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, uint64_t from,
-                                      const char *label, const char *server, struct diag *diag);
+ * signature by this process, for that server alone: a new one that lives for seconds, or one derived from another, whose
+ * CA it has. Free it with client_handle_cleanup, also after an error. */
+MUST_CHECK enum err client_handle_ask(struct client_handle *out, const char *runtime_dir,
+                                      const struct client_handle_wish *wish, struct diag *diag);
 
 void client_handle_cleanup(struct client_handle *handle);
 

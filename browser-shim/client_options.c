@@ -14,9 +14,12 @@ const char client_usage[] =
     "       browser-shim echo [OPTION]... HOST:PORT MESSAGE...\n"
     "\n"
     "Speaks to a Keyward page as a browser would: asks the running broker for a short-lived handle and authenticates\n"
-    "with the client key, which stays in keyd. The server has to be the one that the broker started.\n"
+    "with the client key, which stays in keyd. The server has to be the one that the broker started; with --cacert "
+    "any\n"
+    "other whose certificate leads to that CA, which keyd verifies too.\n"
     "\n"
     "  -o, --output FILE        write the body, or the answers, to FILE, whole or not at all\n"
+    "      --cacert FILE        the CA of a server that is not the broker's own: one certificate, PEM\n"
     "      --runtime-dir DIR    where the broker's control socket is\n"
     "      --from HANDLE        use a part of this handle: one signature of its, and not a handle of one's own\n"
     "  -v, --verbose            tell on standard error what happens\n"
@@ -69,11 +72,15 @@ static enum err parse_handle(uint64_t *out, const char *text, struct diag *diag)
 
 static enum err parse_flags(struct client_options *out, int argc, char **argv, struct diag *diag)
 {
-    enum { RUNTIME_DIR = 256, FROM };
+    enum { RUNTIME_DIR = 256, CACERT, FROM };
     static const struct option flags[] = {
-        {"output", required_argument, NULL, 'o'}, {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
-        {"from", required_argument, NULL, FROM},  {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"output", required_argument, NULL, 'o'},
+        {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
+        {"cacert", required_argument, NULL, CACERT},
+        {"from", required_argument, NULL, FROM},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0; /* we say it ourselves */
     optind = 0; /* so that getopt starts afresh */
@@ -82,6 +89,7 @@ static enum err parse_flags(struct client_options *out, int argc, char **argv, s
         switch (flag) {
         case -1: return ERR_OK;
         case 'o': out->output = optarg; break;
+        case CACERT: out->cacert = optarg; break;
         case RUNTIME_DIR: out->runtime_dir = optarg; break;
         case FROM:
             if (parse_handle(&out->from, optarg, diag) != ERR_OK) return ERR_INPUT;

@@ -12,6 +12,7 @@ struct client_options {
     enum client_command command;
     const char *runtime_dir; /* NULL: the usual one */
     const char *output;      /* NULL: standard output */
+    const char *cacert;      /* NULL: the server is the one that the broker started */
     bool verbose;
     uint64_t from;                 /* the handle to derive one from; 0: a new one */
     const char *upload;            /* put's file */

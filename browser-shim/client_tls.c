@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ struct client_tls {
     struct client_tls_story story;
     char host[LIMIT_NAME + 1]; /* the story's */
     /* The handshake's messages so far, each with its header, for keyd to see what it signs. */
-    uint8_t messages[LIMIT_TRANSCRIPT];
+    uint8_t messages[LIMIT_CLIENT_TRANSCRIPT];
     size_t messages_len;
     bool messages_overflow;
 };
@@ -120,6 +121,7 @@ static int trust_ca(SSL_CTX *ctx, struct bytes der)
 static int expect_name(SSL *ssl, const struct client_address *address)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT); /* RFC 9525, 2: no common names */
     if (address->is_ip) return X509_VERIFY_PARAM_set1_ip_asc(param, address->host);
     return X509_VERIFY_PARAM_set1_host(param, address->host, strlen(address->host)) &&
            SSL_set_tlsext_host_name(ssl, address->host); /* RFC 6066, 3: names only */
@@ -129,6 +131,10 @@ static int prepare(struct client_tls *tls, const struct client_handle *handle, c
                    enum client_tls_service service)
 {
     static const uint8_t http[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+    /* What keyd verifies of a server (RFC 8446, 4.2.3). */
+    static const uint16_t schemes[] = {SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_ECDSA_SECP384R1_SHA384,
+                                       SSL_SIGN_RSA_PSS_RSAE_SHA256,    SSL_SIGN_RSA_PSS_RSAE_SHA384,
+                                       SSL_SIGN_RSA_PSS_RSAE_SHA512,    SSL_SIGN_ED25519};
     tls->ctx = SSL_CTX_new(TLS_method());
     if (tls->ctx == NULL || !SSL_CTX_set_min_proto_version(tls->ctx, TLS1_3_VERSION) ||
         !SSL_CTX_set_max_proto_version(tls->ctx, TLS1_3_VERSION) || !trust_ca(tls->ctx, handle->ca) ||
@@ -136,6 +142,9 @@ static int prepare(struct client_tls *tls, const struct client_handle *handle, c
         return 0;
     SSL_CTX_set_private_key_method(tls->ctx, &key_method);
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+    /* That CA and no other: an intermediate too can be the one that somebody trusts. */
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(tls->ctx), X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+    if (!SSL_CTX_set_verify_algorithm_prefs(tls->ctx, schemes, sizeof schemes / sizeof *schemes)) return 0;
     tls->ssl = SSL_new(tls->ctx);
     if (tls->ssl == NULL || !SSL_set_app_data(tls->ssl, tls) || !SSL_set_fd(tls->ssl, tls->fd) ||
         !expect_name(tls->ssl, address))
@@ -158,6 +167,7 @@ enum err client_tls_new(struct client_tls **out, int fd, const struct client_han
     tls->handle = (struct link){.fd = handle->fd, .role = LINK_SIGN_CLIENT, .end = LINK_LOWER};
     memcpy(tls->host, address->host, sizeof tls->host);
     tls->story.host = tls->host;
+    tls->story.foreign = handle->foreign;
     tls->arena = codec_arena_new(8192);
     if (tls->arena == NULL || !prepare(tls, handle, address, service)) {
         client_tls_free(tls);
@@ -233,8 +243,8 @@ enum err client_tls_handshake(struct client_tls *tls, struct diag *diag)
     tls->story.connected = true;
     if (!tls->story.certificate_requested) {
         return diag_set(diag, ERR_DENIED,
-                        "%s did not ask for a client certificate: this is not Keyward's page, or it lets anyone in",
-                        tls->story.host);
+                        "%s did not ask for a client certificate: this is not %s, or it lets anyone in",
+                        tls->story.host, tls->story.foreign ? "the server that wants one" : "Keyward's page");
     }
     return ERR_OK;
 }

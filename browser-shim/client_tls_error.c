@@ -14,9 +14,28 @@ const char *client_tls_reason(void)
 
 static enum err explain_handle(const struct client_tls_story *story, struct diag *diag)
 {
+    if (story->refusal == REFUSAL_SERVER && story->foreign) {
+        return diag_set(diag, ERR_DENIED,
+                        "keyd did not sign: it takes %s for another server than '%s', or its certificate has a key or "
+                        "signature that keyd does not take (RSA below 2048 bits, SHA-1, P-521)",
+                        story->host, story->host);
+    }
     if (story->refusal != REFUSAL_NONE) {
         return diag_set(diag, ERR_DENIED, "keyd did not sign: %s; try again with a new handle",
                         refusal_text(story->refusal));
+    }
+    if (story->handle_error == ERR_TOO_LARGE) {
+        return diag_set(
+            diag, ERR_TOO_LARGE,
+            "%s has a handshake of more than %u bytes, which keyd does not read; have the server send fewer "
+            "certificates, or name fewer CAs in its request for ours",
+            story->host, LIMIT_CLIENT_TRANSCRIPT);
+    }
+    if (story->handle_error == ERR_CLOSED && story->foreign) {
+        return diag_set(
+            diag, ERR_CLOSED,
+            "the handle ended before keyd signed: keyd takes no such CA or name, or the handle was revoked; "
+            "see what the broker logs");
     }
     if (story->handle_error == ERR_CLOSED) {
         return diag_set(diag, ERR_CLOSED, "the handle was revoked, or keyd ended, before it signed; try again");
@@ -31,6 +50,9 @@ static enum err explain_server_certificate(const struct client_tls_story *story,
     switch (story->verify_result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        if (story->foreign) {
+            return diag_set(diag, ERR_DENIED, "the server's certificate is not for '%s'; use a name that it has", host);
+        }
         return diag_set(diag, ERR_DENIED,
                         "the server's certificate is not for '%s'; use a name that it has ('broker status' lists them)",
                         host);
@@ -40,6 +62,12 @@ static enum err explain_server_certificate(const struct client_tls_story *story,
         return diag_set(diag, ERR_DENIED, "%s: the server's certificate is not valid yet; check this machine's clock",
                         host);
     default:
+        if (story->foreign) {
+            return diag_set(diag, ERR_DENIED,
+                            "%s: certificate verify failed: %s; --cacert has to name the CA that signed the server's "
+                            "certificate",
+                            host, why);
+        }
         return diag_set(diag, ERR_DENIED,
                         "%s: certificate verify failed: %s; the server is not the one that the running broker started",
                         host, why);

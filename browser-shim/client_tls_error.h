@@ -10,6 +10,7 @@
 /* What is known of a connection. */
 struct client_tls_story {
     const char *host;
+    bool foreign; /* the server is not the broker's own */
     bool certificate_requested;
     bool connected;        /* the handshake is over */
     enum refusal refusal;  /* keyd's */

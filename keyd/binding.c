@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "keyd/purpose.h"
+#include "keyd/secret_memory.h"
+#include "keyd/server_verify.h"
 #include "keyd/transcript.h"
 
 /* The digest of a CertificateVerify's content over this transcript hash. */
@@ -18,7 +20,7 @@ static void verify_digest(struct digest *out, uint16_t scheme, enum purpose_role
 /* The server's certificate is compared, not verified: the only server that keyd's CA ever vouched for is this one. */
 static bool is_own_server(const struct transcript *transcript, const struct keystore *keystore)
 {
-    return bytes_equal(transcript->leaf, keystore_certificate(keystore, KEY_SERVER)) &&
+    return bytes_equal(transcript->chain[0], keystore_certificate(keystore, KEY_SERVER)) &&
            keystore_does(keystore, KEY_SERVER, transcript->scheme);
 }
 
@@ -83,21 +85,57 @@ static bool is_own_client(const struct transcript *transcript, const struct keys
     return false;
 }
 
-enum refusal binding_client(struct digest *out_digest, const struct keystore *keystore, const char *server,
-                            const struct sign_tls13_client *request, uint64_t now_s)
+static enum refusal check_own_server(const struct transcript *transcript, const struct keystore *keystore,
+                                     const char *name, uint64_t now_s)
 {
-    struct transcript transcript;
     struct digest digest;
-    uint8_t hash[TRANSCRIPT_HASH];
-    if (!transcript_parse(&transcript, request->messages, TRANSCRIPT_TO_CLIENT_CERTIFICATE)) return REFUSAL_TRANSCRIPT;
-    if (!is_own_server(&transcript, keystore) || !keystore_is_server_name(keystore, server) ||
+    if (!is_own_server(transcript, keystore) || !keystore_is_server_name(keystore, name) ||
         !is_in_its_time(keystore_info(keystore, KEY_SERVER), now_s))
         return REFUSAL_SERVER;
-    verify_digest(&digest, transcript.scheme, PURPOSE_ROLE_SERVER, transcript.signed_hash, transcript.hash.len);
-    if (!keystore_verify(keystore, KEY_SERVER, &digest, transcript.signature)) return REFUSAL_SERVER;
+    verify_digest(&digest, transcript->scheme, PURPOSE_ROLE_SERVER, transcript->signed_hash, transcript->hash.len);
+    return keystore_verify(keystore, KEY_SERVER, &digest, transcript->signature) ? REFUSAL_NONE : REFUSAL_SERVER;
+}
+
+static enum refusal check_foreign_server(const struct transcript *transcript, const struct binding_server *server,
+                                         uint64_t now_s)
+{
+    uint8_t content[PURPOSE_TLS13_CONTENT];
+    const struct server_wanted wanted = {.ca = server->ca, .name = server->name, .now_s = now_s};
+    struct server_shown shown = {.chain = transcript->chain,
+                                 .num_chain = transcript->num_chain,
+                                 .scheme = transcript->scheme,
+                                 .content = {.data = content},
+                                 .signature = transcript->signature};
+    purpose_tls13_content(content, &shown.content.len, PURPOSE_ROLE_SERVER,
+                          (struct bytes){transcript->signed_hash, transcript->hash.len});
+    secret_memory_step_aside();
+    const enum server_verdict verdict = server_verify(&wanted, &shown);
+    if (!secret_memory_step_back()) return REFUSAL_INTERNAL;
+    return verdict == SERVER_GOOD ? REFUSAL_NONE : REFUSAL_SERVER;
+}
+
+enum refusal binding_client(struct digest *out_digest, const struct keystore *keystore,
+                            const struct binding_server *server, const struct sign_tls13_client *request,
+                            uint64_t now_s)
+{
+    struct transcript transcript;
+    uint8_t hash[TRANSCRIPT_HASH];
+    if (!transcript_parse(&transcript, request->messages, TRANSCRIPT_TO_CLIENT_CERTIFICATE)) return REFUSAL_TRANSCRIPT;
+    const enum refusal refusal = server->ca.len > 0 ? check_foreign_server(&transcript, server, now_s)
+                                                    : check_own_server(&transcript, keystore, server->name, now_s);
+    if (refusal != REFUSAL_NONE) return refusal;
 
     transcript_hash_finish(hash, &transcript.whole_hash);
     if (!is_own_client(&transcript, keystore, hash)) return REFUSAL_TRANSCRIPT;
     verify_digest(out_digest, request->scheme, PURPOSE_ROLE_CLIENT, hash, transcript.hash.len);
     return REFUSAL_NONE;
+}
+
+enum refusal binding_can(const struct binding_server *server)
+{
+    secret_memory_step_aside();
+    const enum server_verdict verdict =
+        server_verify_can(&(struct server_wanted){.ca = server->ca, .name = server->name});
+    if (!secret_memory_step_back()) return REFUSAL_INTERNAL;
+    return verdict == SERVER_GOOD ? REFUSAL_NONE : REFUSAL_PARAMETERS;
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/number_table.h"
+#include "keyd/binding.h"
 #include "keyd/dispatch.h"
 #include "keyd/events.h"
 #include "keyd/secret_memory.h"
@@ -279,13 +280,23 @@ static struct channel *table_take_slot(struct channel_table *table, uint64_t gra
     return slot;
 }
 
+/* A handle for a foreign server, if there is a CA: one that could never be used is not opened. */
+static enum refusal pin_server(struct grant *grant, struct bytes ca)
+{
+    if (ca.len == 0) return REFUSAL_NONE;
+    if (grant->purpose != PURPOSE_TLS_CLIENT) return REFUSAL_PARAMETERS;
+    const enum refusal refusal = binding_can(&(struct binding_server){.name = grant->server, .ca = ca});
+    if (refusal != REFUSAL_NONE) return refusal;
+    return grant_pin_ca(grant, ca) ? REFUSAL_NONE : REFUSAL_INTERNAL;
+}
+
 /* A derived one is not served unless the broker can be told that it is: the broker waits for that. */
 static enum refusal channel_begin(struct channel *channel, struct channel *parent, const struct keyd_grant *terms)
 {
     const uint64_t now_ms = clock_monotonic_ms();
     if (parent == NULL) {
         grant_init(&channel->grant, terms, now_ms);
-        return REFUSAL_NONE;
+        return pin_server(&channel->grant, terms->ca);
     }
     if (!events_have_room(channel->table->events, terms->grant)) return REFUSAL_BUSY;
     return grant_derive(&channel->grant, &parent->grant, terms, now_ms);

@@ -29,7 +29,8 @@ static enum refusal on_sign_tls13_client(struct answer *out, struct digest *out_
     (void)out;
     const struct sign_tls13_client *wanted = &request->sign_tls13_client;
     if (!keystore_does(scene->keystore, KEY_CLIENT, wanted->scheme)) return REFUSAL_SCHEME;
-    return binding_client(out_digest, scene->keystore, grant->server, wanted, scene->now_s);
+    const struct binding_server server = {.name = grant->server, .ca = grant->ca};
+    return binding_client(out_digest, scene->keystore, &server, wanted, scene->now_s);
 }
 
 static enum refusal on_expect_client(struct answer *out, struct digest *out_digest, struct grant *grant,

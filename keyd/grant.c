@@ -1,6 +1,7 @@
 #include "keyd/grant.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -28,6 +29,16 @@ void grant_init(struct grant *grant, const struct keyd_grant *terms, uint64_t no
     grant->spared = full(grant);
     snprintf(grant->label, sizeof(grant->label), "%s", terms->label);
     snprintf(grant->server, sizeof(grant->server), "%s", terms->server != NULL ? terms->server : "");
+}
+
+bool grant_pin_ca(struct grant *grant, struct bytes ca)
+{
+    CHECK(grant->parent == NULL && grant->ca.len == 0);
+    uint8_t *copy = malloc(ca.len);
+    if (copy == NULL) return false;
+    memcpy(copy, ca.data, ca.len);
+    grant->ca = (struct bytes){copy, ca.len};
+    return true;
 }
 
 /* Whether a limit is more than the parent's; 0 is as the parent's in what is asked, and no limit in what the parent has. */
@@ -60,7 +71,7 @@ enum refusal grant_derive(struct grant *grant, struct grant *parent, const struc
     if (!grant_is_reported(parent)) return REFUSAL_PURPOSE;
     if (parent->expires_ms != 0 && now_ms >= parent->expires_ms) return REFUSAL_EXPIRED;
     if (is_stronger(parent, terms, now_ms)) return REFUSAL_STRONGER;
-    if (depth(parent) >= LIMIT_GRANT_DEPTH) return REFUSAL_PARAMETERS;
+    if (depth(parent) >= LIMIT_GRANT_DEPTH || terms->ca.len > 0) return REFUSAL_PARAMETERS;
     /* A copy, so that what is added to a grant one day is inherited too. */
     *grant = *parent;
     grant->id = terms->grant;
@@ -84,6 +95,8 @@ enum refusal grant_derive(struct grant *grant, struct grant *parent, const struc
 void grant_leave(struct grant *grant)
 {
     CHECK(grant->first_child == NULL);
+    if (grant->parent == NULL) free((void *)(uintptr_t)grant->ca.data);
+    grant->ca = (struct bytes){NULL, 0};
     if (grant->parent == NULL) return;
     *(grant->prev_sibling != NULL ? &grant->prev_sibling->next_sibling : &grant->parent->first_child) =
         grant->next_sibling;

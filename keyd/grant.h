@@ -17,6 +17,8 @@ struct grant {
     enum purpose purpose;
     char label[LIMIT_LABEL + 1];
     char server[LIMIT_NAME + 1]; /* the one that a command-line client's handle is for */
+    struct bytes ca;             /* the CA that this one is pinned to, DER; empty: it is this system's own server. It is
+                                  * the copy of the grant that it was derived from, in the end */
     uint64_t expires_ms;         /* on clock_monotonic_ms's scale; 0: with its channel */
     uint64_t max_signatures;     /* 0: no limit */
     uint64_t signatures;         /* its own and its descendants' */
@@ -42,11 +44,14 @@ void grant_init(struct grant *grant, const struct keyd_grant *terms, uint64_t no
 
 /* grant_derive makes a grant from parent; a term of 0, or no server, is as the parent has it. It stays where it is until
  * grant_leave. REFUSAL_STRONGER: a term is more than the parent has. REFUSAL_PURPOSE: nothing is derived from a web
- * worker's. REFUSAL_PARAMETERS: it has LIMIT_GRANT_DEPTH above it. REFUSAL_EXPIRED: the parent's time is over. */
+ * worker's. REFUSAL_PARAMETERS: it has LIMIT_GRANT_DEPTH above it, or is to have a CA of its own. REFUSAL_EXPIRED: the parent's time is over. */
 enum refusal grant_derive(struct grant *grant, struct grant *parent, const struct keyd_grant *terms, uint64_t now_ms);
 
-/* grant_leave takes a grant without children from its parent. */
+/* grant_leave takes a grant without children from its parent; one that has none gives up its CA. */
 void grant_leave(struct grant *grant);
+/* grant_pin_ca keeps a copy of the CA for a grant that was not derived and all that will be, until grant_leave. False: no
+ * memory. */
+bool grant_pin_ca(struct grant *grant, struct bytes ca);
 
 /* grant_check says whether the sender may use the grant in this way now. sender is NULL, or has pid 0, where the kernel
  * does not name one; then whatever needs pinning is refused. */

@@ -139,15 +139,18 @@ static void on_broker_readable(struct ev_loop *loop, ev_io *watcher, int events)
         keyd_end(keyd, diag_set(keyd->diag, ERR_MALFORMED, "the broker sent what it may not send now"));
 }
 
-/* What BoringSSL makes on first use, and would have no way to make later: its random generator's state, for which it
- * stops the process if it fails, and the curves of the key exchanges. */
+/* What BoringSSL makes on first use and keeps, and might have no room for later: its random generator's state, for which
+ * it stops the process if it fails, and the curves, all of them, as anybody's certificate may have a key on any. */
 static enum err warm_boringssl(struct diag *diag)
 {
+    static const int curves[] = {NID_secp224r1, NID_X9_62_prime256v1, NID_secp384r1, NID_secp521r1};
     uint8_t random[16];
     RAND_bytes(random, sizeof(random));
-    EC_GROUP *p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    EC_GROUP *p384 = EC_GROUP_new_by_curve_name(NID_secp384r1);
-    return p256 != NULL && p384 != NULL ? ERR_OK : diag_set(diag, ERR_MEMORY, "no memory for the curves");
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        if (EC_GROUP_new_by_curve_name(curves[i]) == NULL)
+            return diag_set(diag, ERR_MEMORY, "no memory for the curves");
+    }
+    return ERR_OK;
 }
 
 enum err keyd_new(struct keyd **out, int broker_fd, struct diag *diag)

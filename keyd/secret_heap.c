@@ -103,6 +103,13 @@ void secret_heap_free(struct secret_heap *heap, void *pointer)
     heap->free[block->size_class] = block;
 }
 
+void secret_heap_reset(struct secret_heap *heap)
+{
+    CHECK(heap->in_use == 0);
+    explicit_bzero(heap->base, heap->top); /* the headers: contents have been wiped */
+    secret_heap_init(heap, heap->base, heap->len, heap->cookie);
+}
+
 size_t secret_heap_size(const struct secret_heap *heap, const void *pointer)
 {
     const struct secret_block *block = (const struct secret_block *)pointer - 1;

@@ -33,6 +33,9 @@ void *secret_heap_alloc(struct secret_heap *heap, size_t size);
 /* secret_heap_free wipes what secret_heap_alloc gave. */
 void secret_heap_free(struct secret_heap *heap, void *pointer);
 
+/* secret_heap_reset makes a heap as it was at first, in one piece. Everything has to be free. */
+void secret_heap_reset(struct secret_heap *heap);
+
 /* secret_heap_size returns the size that was asked for. */
 size_t secret_heap_size(const struct secret_heap *heap, const void *pointer);
 

@@ -14,8 +14,12 @@
 #include "base/limits.h"
 #include "keyd/secret_heap.h"
 
-static struct secret_region heap_region, stack_region;
-static struct secret_heap heap;
+static struct secret_region heap_region, aside_region, stack_region;
+static struct secret_heap heap, aside_heap;
+static struct {
+    bool now;
+    bool ran_out;
+} aside;
 
 /* BoringSSL looks these up as weak symbols (crypto/mem.c); its headers do not declare them. */
 OPENSSL_EXPORT void *OPENSSL_memory_alloc(size_t size);
@@ -25,6 +29,7 @@ OPENSSL_EXPORT size_t OPENSSL_memory_get_size(void *pointer);
 static enum err map_kind(enum secret_kind kind, struct diag *diag)
 {
     enum err err = secret_region_map(&stack_region, LIMIT_SECRET_STACK, kind, diag);
+    if (err == ERR_OK) err = secret_region_map(&aside_region, LIMIT_ASIDE_HEAP, kind, diag);
     return err != ERR_OK ? err : secret_region_map(&heap_region, LIMIT_SECRET_HEAP, kind, diag);
 }
 
@@ -39,6 +44,7 @@ enum err secret_memory_init(struct diag *diag)
     if (err == ERR_NOT_FOUND) err = map_kind(SECRET_LOCKED, diag);
     if (err != ERR_OK) return err;
     secret_heap_init(&heap, heap_region.data, heap_region.len, cookie);
+    secret_heap_init(&aside_heap, aside_region.data, aside_region.len, cookie);
     return ERR_OK;
 }
 
@@ -50,7 +56,23 @@ enum secret_kind secret_memory_kind(void)
 
 size_t secret_memory_in_use(void)
 {
-    return heap.in_use;
+    return heap.in_use + aside_heap.in_use;
+}
+
+void secret_memory_step_aside(void)
+{
+    CHECK(!aside.now);
+    aside.now = true;
+    aside.ran_out = false;
+}
+
+/* Should BoringSSL have kept something it is left where it is, and the heap in pieces. */
+bool secret_memory_step_back(void)
+{
+    CHECK(aside.now);
+    aside.now = false;
+    if (aside_heap.in_use == 0) secret_heap_reset(&aside_heap);
+    return !aside.ran_out;
 }
 
 static bool region_holds(const struct secret_region *region, const void *address)
@@ -60,7 +82,8 @@ static bool region_holds(const struct secret_region *region, const void *address
 
 bool secret_memory_holds(const void *address)
 {
-    return region_holds(&heap_region, address) || region_holds(&stack_region, address);
+    return region_holds(&heap_region, address) || region_holds(&aside_region, address) ||
+           region_holds(&stack_region, address);
 }
 
 /* makecontext passes integers only, so what to call waits here. */
@@ -120,15 +143,23 @@ void *OPENSSL_memory_alloc(size_t size)
 {
     /* A constructor may allocate before main; what fails here fails there with its diagnostic. */
     if (heap.base == NULL && secret_memory_init(NULL) != ERR_OK) return NULL;
-    return secret_heap_alloc(&heap, size);
+    void *pointer = secret_heap_alloc(aside.now ? &aside_heap : &heap, size);
+    if (aside.now && pointer == NULL) aside.ran_out = true;
+    return pointer;
+}
+
+/* Whichever of the two it comes from. */
+static struct secret_heap *heap_of(const void *pointer)
+{
+    return region_holds(&aside_region, pointer) ? &aside_heap : &heap;
 }
 
 void OPENSSL_memory_free(void *pointer)
 {
-    secret_heap_free(&heap, pointer);
+    secret_heap_free(heap_of(pointer), pointer);
 }
 
 size_t OPENSSL_memory_get_size(void *pointer)
 {
-    return secret_heap_size(&heap, pointer);
+    return secret_heap_size(heap_of(pointer), pointer);
 }

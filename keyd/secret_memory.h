@@ -20,10 +20,17 @@ MUST_CHECK enum err secret_memory_init(struct diag *diag);
 /* secret_memory_kind says which kind it is. Only after secret_memory_init. */
 enum secret_kind secret_memory_kind(void);
 
-/* secret_memory_in_use returns how many bytes of the heap are taken. */
+/* secret_memory_in_use returns how many bytes of the heap are taken, and of the one aside. */
 size_t secret_memory_in_use(void);
 
-/* secret_memory_holds says whether the address is on the heap or on the stack. */
+/* Between secret_memory_step_aside and secret_memory_step_back, BoringSSL allocates from another heap, LIMIT_ASIDE_HEAP
+ * bytes that are one piece again each time. What is computed there is something that a peer can make large: however large,
+ * the keys' heap neither runs out by it nor is cut into pieces. Not to be nested; all has to be freed before the end.
+ * secret_memory_step_back says whether there was room for everything. */
+void secret_memory_step_aside(void);
+MUST_CHECK bool secret_memory_step_back(void);
+
+/* secret_memory_holds says whether the address is on a heap or on the stack. */
 bool secret_memory_holds(const void *address);
 
 /* secret_memory_run calls function on the secret stack and returns when it does. Not to be nested. */

@@ -171,19 +171,19 @@ static bool parse_request(const struct message *request)
            CBS_get_u16_length_prefixed(&body, &extensions) && CBS_len(&body) == 0;
 }
 
-/* RFC 8446, 4.4.2. The certificates after the first are well-formed, and that is all. */
-static bool parse_certificate(struct bytes *out_leaf, const struct message *certificate)
+/* RFC 8446, 4.4.2. What the certificates are is not looked at. */
+static bool parse_certificate(struct transcript *out, const struct message *certificate)
 {
     CBS body = certificate->body, context, list, der, extensions;
     if (!CBS_get_u8_length_prefixed(&body, &context) || CBS_len(&context) != 0 ||
         !CBS_get_u24_length_prefixed(&body, &list) || CBS_len(&body) != 0 || CBS_len(&list) == 0)
         return false;
-    *out_leaf = (struct bytes){NULL, 0};
+    out->num_chain = 0;
     while (CBS_len(&list) > 0) {
-        if (!CBS_get_u24_length_prefixed(&list, &der) || CBS_len(&der) == 0 ||
+        if (out->num_chain == LIMIT_SERVER_CHAIN || !CBS_get_u24_length_prefixed(&list, &der) || CBS_len(&der) == 0 ||
             !CBS_get_u16_length_prefixed(&list, &extensions))
             return false;
-        if (out_leaf->data == NULL) *out_leaf = (struct bytes){CBS_data(&der), CBS_len(&der)};
+        out->chain[out->num_chain++] = (struct bytes){CBS_data(&der), CBS_len(&der)};
     }
     return true;
 }
@@ -203,8 +203,7 @@ static bool parse_server_flight(struct transcript *out, CBS *messages)
 {
     struct message extensions, request, certificate, verify, finished;
     if (!take(messages, &extensions, ENCRYPTED_EXTENSIONS) || !take(messages, &request, CERTIFICATE_REQUEST) ||
-        !parse_request(&request) || !take(messages, &certificate, CERTIFICATE) ||
-        !parse_certificate(&out->leaf, &certificate))
+        !parse_request(&request) || !take(messages, &certificate, CERTIFICATE) || !parse_certificate(out, &certificate))
         return false;
     hash_add_message(&out->hash, &extensions);
     hash_add_message(&out->hash, &request);

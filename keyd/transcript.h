@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 #define TRANSCRIPT_HASH 48u /* room for a hash of 32 or 48 bytes */
 
@@ -23,9 +24,10 @@ struct transcript_hash {
 
 /* Spans point into the messages. */
 struct transcript {
-    struct bytes leaf;      /* the server's, DER */
-    uint16_t scheme;        /* of its CertificateVerify, as the next two */
-    struct bytes signature; /* not verified here */
+    struct bytes chain[LIMIT_SERVER_CHAIN]; /* the server's certificates as it sent them, DER, its own first */
+    size_t num_chain;                       /* at least 1 */
+    uint16_t scheme;                        /* of its CertificateVerify, as the next two */
+    struct bytes signature;                 /* not verified here */
     uint8_t signed_hash[TRANSCRIPT_HASH];
     struct transcript_hash hash;       /* ClientHello .. server Finished */
     struct transcript_hash whole_hash; /* the client's Certificate as well, if there is one */
@@ -36,8 +38,8 @@ enum transcript_end { TRANSCRIPT_TO_FINISHED, TRANSCRIPT_TO_CLIENT_CERTIFICATE }
 
 /* transcript_parse reads ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions,
  * CertificateRequest, Certificate, CertificateVerify, the server's Finished and, if they end there, the client's
- * Certificate. False: they are anything else, or of a cipher suite that is not one of TLS 1.3's three with AES-GCM and
- * ChaCha20. */
+ * Certificate. False: they are anything else, of a cipher suite that is not one of TLS 1.3's three with AES-GCM and
+ * ChaCha20, or the server has sent more than LIMIT_SERVER_CHAIN certificates. */
 bool transcript_parse(struct transcript *out, struct bytes messages, enum transcript_end end);
 
 /* transcript_hash_finish writes the hash; more can be added to it still. Its length is hash->len. */

@@ -162,7 +162,8 @@ bool codec_check_handle_mint(const struct msg *msg)
 {
     const struct handle_mint *mint = &msg->handle_mint;
     return field_text(mint->label, 1, LIMIT_LABEL) && field_text(mint->server, 1, LIMIT_NAME) &&
-           mint->lifetime_s >= 1 && mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S;
+           mint->lifetime_s >= 1 && mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S &&
+           (mint->ca.len == 0 || field_certificate(mint->ca));
 }
 
 enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -175,6 +176,7 @@ enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, co
     out->handle_mint.server = from->server;
     out->handle_mint.rate = from->rate;
     out->handle_mint.pinned = from->pinned != 0;
+    out->handle_mint.ca = bytes_of_wire(from->ca);
     return ERR_OK;
 }
 
@@ -188,6 +190,7 @@ enum err codec_encode_handle_mint(const struct packer *packer, const struct msg 
     to.server = wire_text(msg->handle_mint.server);
     to.rate = msg->handle_mint.rate;
     to.pinned = msg->handle_mint.pinned;
+    to.ca = wire_bytes(msg->handle_mint.ca);
     return codec_pack(packer, &to.base);
 }
 

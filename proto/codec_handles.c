@@ -9,7 +9,7 @@ static bool check_handle(const struct handle_status *handle)
     unsigned purpose = (unsigned)handle->purpose;
     return handle->handle != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
            field_text(handle->label, 0, LIMIT_LABEL) && (handle->pinned_pid == 0 || field_pid(handle->pinned_pid)) &&
-           field_text(handle->server, 0, LIMIT_NAME);
+           field_text(handle->server, 0, LIMIT_NAME) && field_text(handle->ca, 0, LIMIT_LABEL);
 }
 
 bool codec_check_handles(const struct handle_status *handles, size_t num, size_t max)
@@ -41,6 +41,7 @@ enum err codec_decode_handles(struct codec_arena *arena, struct handle_status **
             .rate = wire[i]->rate,
             .parent = wire[i]->parent,
             .server = wire[i]->server,
+            .ca = wire[i]->ca,
         };
     }
     return ERR_OK;
@@ -60,6 +61,7 @@ static void wire_handle(Keyward__Wire__HandleStatus *to, const struct handle_sta
     to->rate = from->rate;
     to->parent = from->parent;
     to->server = wire_text(from->server);
+    to->ca = wire_text(from->ca);
 }
 
 void codec_wire_handles(Keyward__Wire__HandleStatus *storage, Keyward__Wire__HandleStatus **pointers,

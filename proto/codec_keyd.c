@@ -163,7 +163,7 @@ bool codec_check_keyd_grant(const struct msg *msg)
     unsigned purpose = (unsigned)grant->purpose;
     return grant->grant != 0 && purpose > PURPOSE_NONE && purpose < PURPOSE_NUM &&
            field_text(grant->label, 0, LIMIT_LABEL) && field_text(grant->server, 0, LIMIT_NAME) &&
-           (grant->pid == 0 || field_pid(grant->pid));
+           (grant->pid == 0 || field_pid(grant->pid)) && (grant->ca.len == 0 || field_certificate(grant->ca));
 }
 
 enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -180,6 +180,7 @@ enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, con
         .rate = from->rate,
         .pid = from->pid,
         .parent = from->parent,
+        .ca = bytes_of_wire(from->ca),
     };
     return ERR_OK;
 }
@@ -198,6 +199,7 @@ enum err codec_encode_keyd_grant(const struct packer *packer, const struct msg *
     to.rate = from->rate;
     to.pid = from->pid;
     to.parent = from->parent;
+    to.ca = wire_bytes(from->ca);
     return codec_pack(packer, &to.base);
 }
 

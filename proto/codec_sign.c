@@ -64,14 +64,10 @@ enum err codec_encode_sign_tls12_server(const struct packer *packer, const struc
     return codec_pack(packer, &to.base);
 }
 
-static bool check_messages(struct bytes messages)
-{
-    return messages.len >= 1 && messages.len <= LIMIT_TRANSCRIPT;
-}
-
 bool codec_check_sign_tls13_client(const struct msg *msg)
 {
-    return check_messages(msg->sign_tls13_client.messages);
+    const struct bytes messages = msg->sign_tls13_client.messages;
+    return messages.len >= 1 && messages.len <= LIMIT_CLIENT_TRANSCRIPT;
 }
 
 enum err codec_decode_sign_tls13_client(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -95,7 +91,7 @@ enum err codec_encode_sign_tls13_client(const struct packer *packer, const struc
 
 bool codec_check_expect_client(const struct msg *msg)
 {
-    return check_messages(msg->expect_client);
+    return msg->expect_client.len >= 1 && msg->expect_client.len <= LIMIT_TRANSCRIPT;
 }
 
 enum err codec_decode_expect_client(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)

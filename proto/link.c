@@ -58,10 +58,11 @@ __attribute__((noinline)) static enum err receive_small(const struct link *link,
 }
 
 __attribute__((noinline)) static enum err receive_transcript(const struct link *link, struct msg *out,
-                                                             struct packet_extra *out_extra, struct codec_arena *arena)
+                                                             struct packet_extra *out_extra, struct codec_arena *arena,
+                                                             size_t max_len)
 {
-    PACKET_BUFFER packet[LIMIT_TRANSCRIPT_PACKET];
-    return receive(link, out, out_extra, arena, packet, sizeof packet);
+    PACKET_BUFFER packet[LIMIT_CLIENT_PACKET];
+    return receive(link, out, out_extra, arena, packet, max_len);
 }
 
 __attribute__((noinline)) static enum err receive_large(const struct link *link, struct msg *out,
@@ -78,7 +79,7 @@ enum err link_recv(const struct link *link, struct msg *out, struct packet_extra
     *out_extra = (struct packet_extra){0};
     size_t max_len = rules_max_packet(link->role, link->end);
     if (max_len <= LIMIT_SIGN_PACKET) return receive_small(link, out, out_extra, arena);
-    if (max_len <= LIMIT_TRANSCRIPT_PACKET) return receive_transcript(link, out, out_extra, arena);
+    if (max_len <= LIMIT_CLIENT_PACKET) return receive_transcript(link, out, out_extra, arena, max_len);
     return receive_large(link, out, out_extra, arena);
 }
 

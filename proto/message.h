@@ -87,7 +87,7 @@ enum refusal {
     REFUSAL_WRONG_PROCESS,
     REFUSAL_MALFORMED,  /* the packet was not a message; the channel is closed */
     REFUSAL_BUSY,       /* the answer does not fit into the channel; ask again later */
-    REFUSAL_INTERNAL,   /* the signature failed inside BoringSSL */
+    REFUSAL_INTERNAL,   /* BoringSSL failed, or had no memory */
     REFUSAL_UNEXPECTED, /* a browser's digest that belongs to no handshake which a server told of */
     REFUSAL_TRANSCRIPT, /* the messages are not those of a TLS 1.3 handshake that asks for this client's certificate */
     REFUSAL_SERVER,     /* the server in the handshake is not the one that this is for */
@@ -148,7 +148,7 @@ struct sign_tls13 {
 
 struct sign_tls13_client {
     uint16_t scheme;
-    struct bytes messages; /* 1 to LIMIT_TRANSCRIPT bytes */
+    struct bytes messages; /* 1 to LIMIT_CLIENT_TRANSCRIPT bytes */
 };
 
 struct sign_tls12_server {
@@ -211,6 +211,7 @@ struct keyd_grant {
     uint32_t rate;
     uint32_t pid;
     uint64_t parent;
+    struct bytes ca; /* DER, at most LIMIT_CERTIFICATE bytes */
 };
 
 struct keyd_event {
@@ -316,6 +317,7 @@ struct handle_status {
     uint32_t rate;
     uint64_t parent;
     const char *server; /* at most LIMIT_NAME bytes */
+    const char *ca;     /* at most LIMIT_LABEL bytes */
 };
 
 struct system_status {
@@ -344,6 +346,7 @@ struct handle_mint {
     const char *server; /* 1 to LIMIT_NAME bytes */
     uint32_t rate;
     bool pinned;
+    struct bytes ca; /* DER, at most LIMIT_CERTIFICATE bytes */
 };
 
 struct handle_restrict {

@@ -68,6 +68,7 @@ msg_kinds rules_accepted(enum link_role role, enum link_end end)
 size_t rules_max_packet(enum link_role role, enum link_end receiver)
 {
     if (!is_signing(role) || receiver == LINK_LOWER) return LIMIT_PACKET;
+    if (role == LINK_SIGN_CLIENT) return LIMIT_CLIENT_PACKET;
     return role == LINK_SIGN_BROWSER ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
 }
 

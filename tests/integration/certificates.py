@@ -31,6 +31,9 @@ commonName = supplied
 """
 
 
+EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+
+
 def openssl(*arguments, cwd=None):
     done = subprocess.run(["openssl", *arguments], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
@@ -50,21 +53,22 @@ class Authority:
             config.write(EXTENSIONS)
         with open(os.path.join(directory, "index.txt"), "w", encoding="utf-8"):
             pass
-        self._request("ca", common_name, "P-256")
+        self._request("ca", common_name, EC)
         self._sign("ca", "ca", "20200101000000Z", "20491231235959Z", selfsign=True)
 
-    def leaf(self, name, profile="client", start="20200101000000Z", end="20491231235959Z", curve="P-256"):
-        """Makes a leaf with its own key and returns (certificate file, key file)."""
-        self._request(name, f"test {name}", curve)
+    def leaf(self, name, profile="client", start="20200101000000Z", end="20491231235959Z", curve="P-256", rsa=None):
+        """Makes a leaf with its own key, of so many bits if it is RSA, and returns (certificate file, key file)."""
+        kind = ["-newkey", f"rsa:{rsa}"] if rsa else [*EC[:-1], f"ec_paramgen_curve:{curve}"]
+        self._request(name, f"test {name}", kind)
         self._sign(name, profile, start, end)
         return self._path(name + ".pem"), self._path(name + ".key")
 
     def _path(self, file):
         return os.path.join(self.directory, file)
 
-    def _request(self, name, common_name, curve):
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes", "-subj",
-                f"/CN={common_name}", "-keyout", name + ".key", "-out", name + ".csr", cwd=self.directory)
+    def _request(self, name, common_name, kind):
+        openssl("req", "-new", *kind, "-nodes", "-subj", f"/CN={common_name}", "-keyout", name + ".key", "-out",
+                name + ".csr", cwd=self.directory)
 
     def _sign(self, name, profile, start, end, selfsign=False):
         openssl("ca", "-batch", "-config", "openssl.cnf", "-name", "issuing", "-extensions", profile, "-notext",

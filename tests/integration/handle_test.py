@@ -140,7 +140,7 @@ class Handles(SharedSystemCase):
         self.assertEqual(labels, [f"many {i}" for i in range(MANY)])
         status = self.system.status()
         self.assertEqual(status["total_handles"], len(rows))
-        self.assertEqual(len(status["handles"]), 64)
+        self.assertEqual(len(status["handles"]), 48)
         self.assertIn(f"and {len(rows) - 64} more", self.system.broker("status").stdout)
         for handle in handles:
             handle.close()

@@ -32,7 +32,9 @@ static void check_parsed(struct bytes messages, enum transcript_end end)
     struct transcript transcript, shorter;
     if (!transcript_parse(&transcript, messages, end)) return;
     CHECK(transcript.hash.len == 32 || transcript.hash.len == 48);
-    CHECK(transcript.leaf.len > 0 && is_inside(transcript.leaf, messages));
+    CHECK(transcript.num_chain >= 1 && transcript.num_chain <= LIMIT_SERVER_CHAIN);
+    for (size_t i = 0; i < transcript.num_chain; i++)
+        CHECK(transcript.chain[i].len > 0 && is_inside(transcript.chain[i], messages));
     CHECK(is_inside(transcript.signature, messages));
     uint8_t before[TRANSCRIPT_HASH] = {0}, after[TRANSCRIPT_HASH] = {0};
     transcript_hash_finish(before, &transcript.hash);
@@ -50,13 +52,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct expectation_source *source;
     if (source == NULL) source = expectation_source_new(&all, NULL);
     if (source == NULL) abort();
-    if (size > LIMIT_TRANSCRIPT) return 0;
+    if (size > LIMIT_CLIENT_TRANSCRIPT) return 0;
     const struct bytes messages = {data, size};
     struct digest digest;
     const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, messages};
     check_parsed(messages, TRANSCRIPT_TO_FINISHED);
     check_parsed(messages, TRANSCRIPT_TO_CLIENT_CERTIFICATE);
     CHECK(binding_expect(source, keys(), 1, messages, 1) != REFUSAL_NONE);
-    CHECK(binding_client(&digest, keys(), "localhost", &request, 1700000000) != REFUSAL_NONE);
+    CHECK(binding_client(&digest, keys(), &(struct binding_server){.name = "localhost"}, &request, 1700000000) !=
+          REFUSAL_NONE);
     return 0;
 }

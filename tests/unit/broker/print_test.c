@@ -28,14 +28,16 @@ static struct handle_status handles[] = {
      .max_signatures = 5,
      .rate = 17,
      .parent = 2,
-     .server = "kiosk.example"},
+     .server = "kiosk.example",
+     .ca = "c0ffee"},
     {.handle = 3,
      .label = "browser",
      .purpose = PURPOSE_BROWSER_DIGEST,
      .signatures = 2,
      .refusals = 6,
      .pinned_pid = 99,
-     .server = ""},
+     .server = "",
+     .ca = ""},
 };
 static struct certificate_info certificates[] = {
     {.role = "server",
@@ -131,6 +133,8 @@ Test(print, writes_handles_in_json)
     cr_assert_eq(number(first, "rate"), 17);
     cr_assert_eq(number(first, "parent"), 2);
     cr_assert_str_eq(json_string_value(json_object_get(first, "server")), "kiosk.example");
+    cr_assert_str_eq(json_string_value(json_object_get(first, "ca")), "c0ffee");
+    cr_assert_str_eq(json_string_value(json_object_get(second, "ca")), "");
     cr_assert_eq(number(second, "rate"), 0);
     cr_assert_eq(number(second, "parent"), 0);
     cr_assert_eq(number(second, "handle"), 3);
@@ -151,6 +155,9 @@ Test(print, shows_people_what_is_wrong)
     cr_assert_not_null(strstr(text, "1/5"), "signatures of a maximum");
     cr_assert_not_null(strstr(text, "17/s"), "a rate: %s", text);
     cr_assert_not_null(strstr(text, "kiosk.example"));
+    const char *pinned = strstr(text, "kiosk.example FOREIGN, CA pinned: SHA-256 c0ffee\n");
+    cr_assert_not_null(pinned, "%s", text);
+    cr_assert_null(strstr(pinned + 30, "CA pinned:"), "the own server's");
     cr_assert_not_null(strstr(text, "and 10 more; broker handle list"));
     cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
     cr_assert_not_null(strstr(text, "each client signature is bound to one handshake"));

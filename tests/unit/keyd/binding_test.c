@@ -17,6 +17,7 @@ enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, ENCRYPTED = 8, CERTIFICATE = 11, REQU
 #define SHAKE_ID 77u /* the server's name for its handshake */
 
 static struct keystore *keystore, *foreign;
+static const struct binding_server localhost = {.name = "localhost"};
 static struct expectations all;
 static struct expectation_source *source;
 static uint64_t now_s;
@@ -81,7 +82,7 @@ static enum refusal ask_as(const char *server, struct bytes messages)
 {
     struct digest digest;
     const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, messages};
-    return binding_client(&digest, keystore, server, &request, now_s);
+    return binding_client(&digest, keystore, &(struct binding_server){.name = server}, &request, now_s);
 }
 
 /* What the browser would have signed. */
@@ -123,7 +124,8 @@ Test(binding, gives_a_client_the_digest_of_its_own_handshake)
         for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
             struct digest digest;
             const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
-            cr_assert_eq(binding_client(&digest, keystore, names[j], &request, now_s), REFUSAL_NONE, "%s",
+            const struct binding_server server = {.name = names[j]};
+            cr_assert_eq(binding_client(&digest, keystore, &server, &request, now_s), REFUSAL_NONE, "%s",
                          shake_kinds[i].name);
             cr_assert_eq(digest.scheme, SCHEME_ECDSA_P256_SHA256);
             cr_assert_eq(memcmp(digest.data, shake.digest, sizeof(shake.digest)), 0, "%s", shake_kinds[i].name);
@@ -342,7 +344,7 @@ Test(binding, refuses_another_certificate_with_a_good_signature)
     run(&shake_kinds[0]);
     copy(shake_for_client(&shake));
     cr_assert(transcript_parse(&transcript, spoiled_bytes(), TRANSCRIPT_TO_CLIENT_CERTIFICATE));
-    uint8_t *leaf = spoiled + (transcript.leaf.data - spoiled);
+    uint8_t *leaf = spoiled + (transcript.chain[0].data - spoiled);
     leaf[own.len - 1] ^= 0x01;
     cr_assert(transcript_parse(&transcript, spoiled_bytes(), TRANSCRIPT_TO_CLIENT_CERTIFICATE));
     const struct sign_tls13 request = {SCHEME_ECDSA_P256_SHA256, {transcript.signed_hash, transcript.hash.len}};
@@ -406,10 +408,10 @@ Test(binding, refuses_a_server_out_of_its_time)
     run(&shake_kinds[0]);
     const struct certificate_info *info = keystore_info(keystore, KEY_SERVER);
     const struct sign_tls13_client request = {SCHEME_ECDSA_P256_SHA256, shake_for_client(&shake)};
-    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_before - 1), REFUSAL_SERVER);
-    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_before), REFUSAL_NONE);
-    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_after), REFUSAL_NONE);
-    cr_assert_eq(binding_client(&digest, keystore, "localhost", &request, info->not_after + 1), REFUSAL_SERVER);
+    cr_assert_eq(binding_client(&digest, keystore, &localhost, &request, info->not_before - 1), REFUSAL_SERVER);
+    cr_assert_eq(binding_client(&digest, keystore, &localhost, &request, info->not_before), REFUSAL_NONE);
+    cr_assert_eq(binding_client(&digest, keystore, &localhost, &request, info->not_after), REFUSAL_NONE);
+    cr_assert_eq(binding_client(&digest, keystore, &localhost, &request, info->not_after + 1), REFUSAL_SERVER);
 }
 
 Test(binding, refuses_another_clients_certificate)

@@ -77,7 +77,7 @@ Test(transcript, finds_what_is_in_a_handshake)
         run(&shake_kinds[i]);
         begin(CLIENT_HELLO);
         cr_assert(parses(), "%s", shake_kinds[i].name);
-        cr_assert(bytes_equal(transcript.leaf, keystore_certificate(keystore, KEY_SERVER)));
+        cr_assert(bytes_equal(transcript.chain[0], keystore_certificate(keystore, KEY_SERVER)));
         cr_assert_eq(transcript.scheme, SCHEME_ECDSA_P256_SHA256);
         cr_assert_eq(transcript.hash.len, shake_kinds[i].aes256 ? 48 : 32);
         cr_assert(transcript_parse(&transcript, shake_for_client(&shake), TRANSCRIPT_TO_CLIENT_CERTIFICATE));

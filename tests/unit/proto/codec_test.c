@@ -328,7 +328,7 @@ Test(codec, a_signing_packet_fits_its_arena)
     struct codec_arena *small = codec_arena_new(LIMIT_SIGN_ARENA);
     /* The worst that a signing channel's lower end can send: as many fields as fit. */
     memset(&packet, 0, sizeof packet);
-    while (packet.len + 2 <= LIMIT_TRANSCRIPT_PACKET) {
+    while (packet.len + 2 <= LIMIT_CLIENT_PACKET) {
         packet.data[packet.len++] = 0x72; /* pin_handle, empty */
         packet.data[packet.len++] = 0x00;
     }
@@ -344,15 +344,17 @@ Test(codec, a_signing_packet_fits_its_arena)
         cr_expect_eq(codec_decode(small, &out, packet.data, packet.len, ALL_KINDS), ERR_OK);
     }
     /* The fullest handshake is the longest packet that keyd takes. */
-    static uint8_t messages[LIMIT_TRANSCRIPT];
+    static uint8_t messages[LIMIT_CLIENT_TRANSCRIPT];
     const struct msg fullest[] = {
-        {.kind = MSG_EXPECT_CLIENT, .id = UINT64_MAX, .expect_client = {messages, sizeof messages}},
+        {.kind = MSG_EXPECT_CLIENT, .id = UINT64_MAX, .expect_client = {messages, LIMIT_TRANSCRIPT}},
         {.kind = MSG_SIGN_TLS13_CLIENT,
          .id = UINT64_MAX,
          .sign_tls13_client = {UINT16_MAX, {messages, sizeof messages}}},
     };
     for (size_t i = 0; i < 2; i++) {
-        cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_TRANSCRIPT_PACKET, &fullest[i]), ERR_OK);
+        cr_assert_eq(
+            codec_encode(packet.data, &packet.len, i == 0 ? LIMIT_TRANSCRIPT_PACKET : LIMIT_CLIENT_PACKET, &fullest[i]),
+            ERR_OK);
         cr_expect_eq(codec_decode(small, &out, packet.data, packet.len, ALL_KINDS), ERR_OK);
         sample_expect_same(&out, &fullest[i]);
     }
@@ -381,7 +383,7 @@ static struct handle_status fullest_handle(void)
     return (struct handle_status){UINT64_MAX, label,      PURPOSE_BROWSER_DIGEST,
                                   UINT64_MAX, UINT64_MAX, UINT64_MAX,
                                   UINT64_MAX, INT32_MAX,  UINT32_MAX,
-                                  UINT64_MAX, name};
+                                  UINT64_MAX, name,       label};
 }
 
 Test(codec, the_fullest_page_of_handles_fits)

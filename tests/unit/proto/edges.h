@@ -38,8 +38,9 @@ struct edge {
         {kind, parent, 5, EDGE_NUMBER, ANY_U64}, {kind, parent, 6, EDGE_NUMBER, ANY_U64},                   \
         {kind, parent, 7, EDGE_NUMBER, ANY_U64}, {kind, parent, 8, EDGE_NUMBER, PID_OR_0},                  \
         {kind, parent, 9, EDGE_NUMBER, ANY_U32}, {kind, parent, 10, EDGE_NUMBER, ANY_U64},                  \
+        {kind, parent, 11, EDGE_LENGTH, 0, LIMIT_NAME},                                                     \
     {                                                                                                       \
-        kind, parent, 11, EDGE_LENGTH, 0, LIMIT_NAME                                                        \
+        kind, parent, 12, EDGE_LENGTH, 0, LIMIT_LABEL                                                       \
     }
 
 static const struct edge edges[] = {
@@ -54,7 +55,7 @@ static const struct edge edges[] = {
     {MSG_SIGN_TLS12_SERVER, 0, 5, EDGE_LENGTH, 1, LIMIT_ECDHE_POINT},
 
     {MSG_SIGN_TLS13_CLIENT, 0, 1, EDGE_NUMBER, 0, UINT16_MAX},
-    {MSG_SIGN_TLS13_CLIENT, 0, 2, EDGE_LENGTH, 1, LIMIT_TRANSCRIPT},
+    {MSG_SIGN_TLS13_CLIENT, 0, 2, EDGE_LENGTH, 1, LIMIT_CLIENT_TRANSCRIPT},
     {MSG_EXPECT_CLIENT, 0, 1, EDGE_LENGTH, 1, LIMIT_TRANSCRIPT},
     {MSG_CLIENT_BOUND, 0, 1, EDGE_NUMBER, 1, UINT64_MAX},
 
@@ -93,6 +94,7 @@ static const struct edge edges[] = {
     {MSG_KEYD_GRANT, 0, 7, EDGE_NUMBER, ANY_U32},
     {MSG_KEYD_GRANT, 0, 8, EDGE_NUMBER, PID_OR_0},
     {MSG_KEYD_GRANT, 0, 9, EDGE_NUMBER, ANY_U64},
+    {MSG_KEYD_GRANT, 0, 10, EDGE_LENGTH, 0, LIMIT_CERTIFICATE},
     {MSG_KEYD_REVOKE, 0, 1, EDGE_NUMBER, 1, UINT64_MAX},
     {MSG_KEYD_EVENT, 0, 1, EDGE_NUMBER, 1, UINT64_MAX},
     {MSG_KEYD_EVENT, 0, 2, EDGE_NUMBER, 1, GRANT_EVENT_OPENED},
@@ -179,6 +181,7 @@ static const struct edge edges[] = {
     {MSG_HANDLE_MINT, 0, 4, EDGE_LENGTH, 1, LIMIT_NAME},
     {MSG_HANDLE_MINT, 0, 5, EDGE_NUMBER, ANY_U32},
     {MSG_HANDLE_MINT, 0, 6, EDGE_NUMBER, A_FLAG},
+    {MSG_HANDLE_MINT, 0, 7, EDGE_LENGTH, 0, LIMIT_CERTIFICATE},
     {MSG_HANDLE_RESTRICT, 0, 1, EDGE_NUMBER, ANY_U64},
     {MSG_HANDLE_RESTRICT, 0, 2, EDGE_LENGTH, 0, LIMIT_LABEL},
     {MSG_HANDLE_RESTRICT, 0, 3, EDGE_NUMBER, 0, LIMIT_HANDLE_LIFETIME_S},

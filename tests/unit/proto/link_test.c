@@ -144,13 +144,13 @@ Test(link, a_signing_channel_takes_no_descriptor)
 Test(link, a_signing_channel_takes_no_long_packet)
 {
     static const enum link_role roles[] = {LINK_SIGN_BROWSER, LINK_SIGN_SERVER, LINK_SIGN_CLIENT};
+    static const size_t limits[] = {LIMIT_SIGN_PACKET, LIMIT_TRANSCRIPT_PACKET, LIMIT_CLIENT_PACKET};
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         struct link keyd = upper(roles[i]);
-        size_t max_len = i == 0 ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
-        static uint8_t packet[LIMIT_TRANSCRIPT_PACKET + 1];
-        cr_assert_eq(channel_send(ends[1], packet, max_len + 1, NULL, 0), ERR_OK);
+        static uint8_t packet[LIMIT_CLIENT_PACKET + 1];
+        cr_assert_eq(channel_send(ends[1], packet, limits[i] + 1, NULL, 0), ERR_OK);
         cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_TOO_LARGE);
-        cr_assert_eq(channel_send(ends[1], packet, max_len, NULL, 0), ERR_OK);
+        cr_assert_eq(channel_send(ends[1], packet, limits[i], NULL, 0), ERR_OK);
         cr_expect_eq(link_recv(&keyd, &out, &extra, arena), ERR_MALFORMED);
     }
 }

@@ -59,7 +59,9 @@ Test(rules, who_asks_for_signatures_sends_small_packets)
 {
     for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
         bool signing = role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
-        size_t asking = role == LINK_SIGN_BROWSER ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
+        size_t asking = role == LINK_SIGN_BROWSER  ? LIMIT_SIGN_PACKET
+                        : role == LINK_SIGN_CLIENT ? LIMIT_CLIENT_PACKET
+                                                   : LIMIT_TRANSCRIPT_PACKET;
         cr_expect_eq(rules_max_packet(role, LINK_UPPER), signing ? asking : LIMIT_PACKET);
         cr_expect_eq(rules_max_packet(role, LINK_LOWER), LIMIT_PACKET);
         cr_expect_eq(rules_max_fds(role), signing ? 0 : LIMIT_PACKET_FDS);

@@ -27,8 +27,8 @@ static struct process_status processes[2] = {
     {"web[0]", 102, 61102, 2, true, 7, "net", 4, 8192},
 };
 static struct handle_status handles[2] = {
-    {9, "browser", PURPOSE_BROWSER_DIGEST, 10, 11, 12, 13, 14, 53, 54, "localhost"},
-    {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20, 55, 56, "kiosk.example"},
+    {9, "browser", PURPOSE_BROWSER_DIGEST, 10, 11, 12, 13, 14, 53, 54, "localhost", ""},
+    {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20, 55, 56, "kiosk.example", "c0ffee"},
 };
 
 struct msg sample_of(enum msg_kind kind)
@@ -60,7 +60,8 @@ struct msg sample_of(enum msg_kind kind)
                                                  .certificates = certificates,
                                                  .num_certificates = 2,
                                                  .secret_memory = true}},
-        [MSG_KEYD_GRANT] = {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59}},
+        [MSG_KEYD_GRANT] =
+            {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
         [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60}},
         [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61}},
@@ -71,7 +72,8 @@ struct msg sample_of(enum msg_kind kind)
                                                .client_cas = {{blob, 412}},
                                                .num_client_cas = 1,
                                                .has_client_ca_file = true,
-                                               .own_client = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+                                               .own_client =
+                                                   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
@@ -82,7 +84,7 @@ struct msg sample_of(enum msg_kind kind)
                                                  certificates, 2, 41, 42, 43, 44, 45, 46, 62}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
-        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true}},
+        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}}},
         [MSG_HANDLE_RESTRICT] = {.handle_restrict = {64, "part", 65, 66, 67, "localhost", true}},
         [MSG_HANDLE_LIST_QUERY] = {.handle_list_query = 68},
         [MSG_HANDLE_LIST] = {.handle_list = {handles, 2, 69}},
@@ -156,6 +158,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_grant.lifetime_s);
         SAME(keyd_grant.max_signatures);
         SAME_TEXT(keyd_grant.server);
+        SAME_BYTES(keyd_grant.ca);
         SAME(keyd_grant.rate);
         SAME(keyd_grant.pid);
         SAME(keyd_grant.parent);
@@ -194,6 +197,7 @@ static void same_handles(const struct handle_status *a, const struct handle_stat
         cr_expect_eq(a[i].rate, b[i].rate);
         cr_expect_eq(a[i].parent, b[i].parent);
         cr_expect_str_eq(a[i].server, b[i].server);
+        cr_expect_str_eq(a[i].ca, b[i].ca);
     }
 }
 
@@ -323,6 +327,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME(handle_mint.lifetime_s);
         SAME(handle_mint.max_signatures);
         SAME_TEXT(handle_mint.server);
+        SAME_BYTES(handle_mint.ca);
         SAME(handle_mint.rate);
         SAME(handle_mint.pinned);
         break;
