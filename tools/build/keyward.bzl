@@ -71,7 +71,7 @@ def kw_test(name, srcs, copts = [], deps = [], tags = [], size = "small", **kwar
         **kwargs
     )
 
-def kw_fuzz(name, srcs, corpus, copts = [], deps = [], **kwargs):
+def kw_fuzz(name, srcs, corpus, copts = [], linkopts = [], deps = [], **kwargs):
     """A decoder's fuzz target: LLVMFuzzerTestOneInput in srcs, corpus a list of files.
 
     Under --config=fuzz, NAME is a libFuzzer program. In every build NAME_replay is a test that feeds it the corpus,
@@ -81,7 +81,7 @@ def kw_fuzz(name, srcs, corpus, copts = [], deps = [], **kwargs):
         name = name,
         srcs = srcs,
         copts = COPTS + ["-Wno-missing-prototypes"] + copts,
-        linkopts = LINKOPTS + ["-fsanitize=fuzzer"],
+        linkopts = LINKOPTS + linkopts + ["-fsanitize=fuzzer"],
         linkstatic = True,
         testonly = True,
         tags = ["manual"],
@@ -93,7 +93,7 @@ def kw_fuzz(name, srcs, corpus, copts = [], deps = [], **kwargs):
         size = "small",
         srcs = srcs + ["//tests/fuzz:replay.c"],
         copts = COPTS + ["-Wno-missing-prototypes"] + copts,
-        linkopts = LINKOPTS,
+        linkopts = LINKOPTS + linkopts,
         linkstatic = True,
         data = corpus,
         args = ["$(rootpath {})".format(f) for f in corpus],
