@@ -54,3 +54,28 @@ Test(number_table, tells_numbers_of_one_place_apart)
         cr_assert_eq(table.num, 7);
     }
 }
+
+/* Numbers whose places are all over each other's, put and removed in no order, beside a plain list of what is there. */
+Test(number_table, forgets_nobody_but_whom_it_is_told_to)
+{
+    static uint32_t there[1000]; /* the value of number i + 1's; 0: it is not there */
+    uint64_t numbers[1000];
+    uint32_t num = 0, random = 1;
+    for (uint64_t number = 1; num < 1000; number++) { /* homes in 500 neighbouring slots */
+        if ((number * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - NUMBER_TABLE_BITS) < 500) numbers[num++] = number;
+    }
+    for (uint32_t i = 1; i <= 5000; i++) {
+        random = random * 1103515245u + 12345u;
+        const uint32_t which = (random >> 8) % 1000;
+        if (there[which] != 0) {
+            number_table_remove(&table, numbers[which]);
+            there[which] = 0;
+        } else {
+            number_table_put(&table, numbers[which], i);
+            there[which] = i;
+        }
+        if (i % 50 != 0) continue;
+        for (uint32_t j = 0; j < 1000; j++)
+            cr_assert_eq(number_table_find(&table, numbers[j]), there[j] != 0 ? there[j] : NUMBER_TABLE_NONE);
+    }
+}
