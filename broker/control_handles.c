@@ -163,7 +163,7 @@ void control_not_opened(struct broker *broker, uint64_t handle, enum refusal rea
     char text[256];
     struct control_client *client = find_waiting(broker, handle);
     if (!client) return;
-    AUTO_FD end = end_waiting(client);
+    close(end_waiting(client));
     const bool stronger = reason == REFUSAL_STRONGER;
     log_line("handle not derived id=%llu reason=%s", (unsigned long long)handle, log_quote(refusal_text(reason)));
     snprintf(text, sizeof text, "no handle was derived: %s%s",
@@ -181,7 +181,7 @@ void control_none_opened(struct broker *broker)
     for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
         struct control_client *client = &broker->control.clients[i];
         if (client->derived == 0) continue;
-        AUTO_FD end = end_waiting(client);
+        close(end_waiting(client));
         control_reply_failed(client, client->derived_id, ERR_AGAIN, "keyd has ended; it is being started, ask again");
     }
 }
