@@ -1,0 +1,56 @@
+"""Server CPU for a full TLS 1.3 handshake with a client certificate and one GET.
+
+Rounds take turns, the servers on one core and the load on the others."""
+
+import statistics
+
+import life
+import report
+import servers
+
+
+def measure(subjects, client, options):
+    """Returns {name: [microseconds a handshake, one for each round]}."""
+    found = {subject.name: [] for subject in subjects}
+    for subject in subjects:
+        servers.pin(subject.pids)
+        client.load(subject, 200, options.parallel)  # warm
+    for number in range(options.rounds):
+        # Each round begins with another server, so that none always follows the same neighbour.
+        first = number % len(subjects)
+        for subject in subjects[first:] + subjects[:first]:
+            before = servers.cpu_ns(subject.pids)
+            client.load(subject, options.connections, options.parallel)
+            found[subject.name].append((servers.cpu_ns(subject.pids) - before) / 1000 / options.connections)
+    return found
+
+
+def compare(subjects, client, options, references):
+    """Measures, prints a table with ratios to the references, and returns the median ratios to the first of them."""
+    try:
+        found = measure(subjects, client, options)
+    finally:
+        for subject in subjects:
+            subject.stop()
+    rows = []
+    for name, rounds in found.items():
+        to = ["-" if other == name else report.spread(report.ratios(rounds, found[other]), 3) for other in references]
+        rows.append([name, report.spread(rounds), *to])
+    report.table(["", "us a handshake", *(f"to {other}" for other in references)], rows)
+    return {name: statistics.median(report.ratios(rounds, found[references[0]])) for name, rounds in found.items()}
+
+
+def run(base, options):
+    report.heading(f"Handshakes: server CPU, {options.rounds} rounds of {options.connections} connections, "
+                   f"{options.parallel} at a time; median and quartiles")
+    client = servers.Client(base)
+    subjects = [
+        servers.Keyward("keyward", base, client, keyd=servers.KNOWN_KEYD),
+        servers.Keyward("handle out", base, client, keyd=servers.KNOWN_KEYD),
+        servers.Keyward("in-process", base, client, keyd=servers.KNOWN_KEYD, web=servers.IN_PROCESS_WEB),
+        servers.Nginx(base, client),
+    ]
+    with life.Lent(subjects[1].system):
+        found = compare(subjects, client, options, ["in-process", "nginx"])
+    report.bar("web and keyd, to the key in-process", found["keyward"], 1.10)
+    report.bar("the same while a handle is lent, so that every handshake is foretold", found["handle out"], 1.10)

@@ -1,0 +1,67 @@
+"""The system as a whole: how fast it starts and what it takes while idle."""
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+
+import keyward
+import processes
+import report
+
+
+def start(base, programs, *flags):
+    return keyward.System(base, "--listen", "127.0.0.1:0", "--no-browser", *flags, programs=programs).start()
+
+
+def launch(base, options):
+    """The broker's own ready_ms, and milliseconds from exec to the ready line as seen from outside."""
+    programs = keyward.install(os.path.join(base, "bin-launch"))
+    own, outside = [], []
+    for _ in range(options.rounds * 2):
+        begun = time.monotonic()
+        system = start(base, programs)
+        outside.append((time.monotonic() - begun) * 1000)
+        own.append(system.ready_ms)
+        system.stop()
+    report.heading(f"Launch to ready, {len(own)} launches, {os.cpu_count()} workers, no browser, in ms")
+    report.note(f"by the broker's clock  {report.spread(own)}")
+    report.note(f"from exec to the line  {report.spread(outside)}")
+    report.bar("from exec to the line", statistics.median(outside), 30, " ms")
+
+
+def read_memory(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:
+        fields = dict(line.split(":", 1) for line in lines if ":" in line and not line[0].isdigit())
+    return [int(fields[field].split()[0]) for field in ("Pss", "Rss")]
+
+
+def memory(base, _):
+    system = start(base, keyward.install(os.path.join(base, "bin-memory")))
+    rows = [(processes.name(pid), *read_memory(pid)) for pid in system.pids()]
+    system.stop()
+    report.heading(f"Memory with {os.cpu_count()} workers, no browser, idle, in KiB")
+    total = ["all", *(sum(column) for column in list(zip(*rows))[1:])]
+    report.table(["", "PSS", "RSS"], [[str(cell) for cell in row] for row in [*rows, total]])
+    report.bar("all processes, PSS", total[1] / 1024, 25, " MB")
+
+
+class Lent:
+    """A handle of the running system that is out until the end of the with statement."""
+
+    def __init__(self, system):
+        self.system = system
+
+    def __enter__(self):
+        self.process = subprocess.Popen([keyward.runfile("tests/bench/lend"), self.system.runtime],
+                                        stdout=subprocess.PIPE, text=True)
+        keyward.bystanders.add(self.process.pid)
+        if self.process.stdout.readline() != "lent\n":
+            raise AssertionError("no handle was lent")
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self.process.stdout.close()
