@@ -51,6 +51,17 @@
 #define LIMIT_KEYD_SIGNED 1024u           /* a server channel's signatures that an expectation may refer to */
 #define LIMIT_KEYD_EXPECTATIONS 512u      /* client signatures that one server channel's handshakes wait for */
 
+/* The audit log. */
+#define LIMIT_AUDIT_LINE 5120u              /* bytes of a record; none is longer, by what can be in it */
+#define LIMIT_AUDIT_TEXT 256u               /* bytes of a record's words */
+#define LIMIT_AUDIT_KEY 128u                /* DER bytes of the public key that heads are signed with */
+#define LIMIT_AUDIT_PENDING (1024u * 1024u) /* bytes that wait for a file which cannot be written; refusals: half */
+#define LIMIT_AUDIT_TAIL (256u * 1024u)     /* bytes of an existing file that are checked before it is continued */
+#define LIMIT_AUDIT_LAG 1024u               /* records between a head and the record that has its signature */
+#define LIMIT_AUDIT_MERGES 256u             /* refusals that are being counted together */
+#define LIMIT_AUDIT_INTERVAL_S 86400u       /* between signed heads */
+#define LIMIT_AUDIT_KEYS 16u                /* that verify is told, and heads as well */
+
 /* web. */
 #define LIMIT_WORKERS 64u
 #define LIMIT_LISTENERS 8u
@@ -110,6 +121,7 @@
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
+#define DEADLINE_AUDIT_MS 500u    /* keyd's signature of the closing head */
 #define DEADLINE_START_MS 10000u  /* a process, from start to ready */
 #define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */
 

@@ -3,6 +3,7 @@
 #define KEYWARD_BROKER_BROKER_H
 
 #include "base/log_rate.h"
+#include "broker/audit.h"
 #include "broker/config.h"
 #include "broker/control.h"
 #include "broker/handles.h"
@@ -68,6 +69,7 @@ struct broker {
     struct handles handles;
     size_t max_handles; /* for which keyd has descriptors */
     struct log_rate handle_log;
+    struct audit audit;
     struct identity identity;
     uint64_t renew_at; /* when keyd is to make new keys; 0: never */
     int page_listener; /* from the browser's namespace; -1: none */

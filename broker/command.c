@@ -45,6 +45,8 @@ void command_help(FILE *out)
                  subcommands[i].operands ? " ID" : "");
         fprintf(out, "  %-26s %s\n", left, subcommands[i].help);
     }
+    fprintf(out, "  %-26s %s\n  %-26s %s\n", "audit verify FILE", "say whether an audit log is as it was written",
+            "audit show FILE", "show an audit log");
     fprintf(out, "\nflags of run and check:\n  %-26s %s\n", "--config FILE", "an INI file; flags win over it");
     config_print_flags(out);
     fprintf(out, "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"

@@ -48,6 +48,28 @@ static enum err set_runtime_dir(struct config *config, const char *value, struct
     return value_text(config->runtime_dir, sizeof config->runtime_dir, value, diag);
 }
 
+static enum err set_audit(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->audit_file, sizeof config->audit_file, value, diag);
+}
+
+static enum err set_audit_policy(struct config *config, const char *value, struct diag *diag)
+{
+    config->audit_continue = strcmp(value, "continue") == 0;
+    if (config->audit_continue || strcmp(value, "refuse") == 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT,
+                    "'%s' is no policy; want refuse (no handle is used while the log cannot be written) or continue",
+                    value);
+}
+
+static enum err set_audit_interval(struct config *config, const char *value, struct diag *diag)
+{
+    uint64_t seconds;
+    enum err err = value_duration(&seconds, value, 1, LIMIT_AUDIT_INTERVAL_S, diag);
+    if (err == ERR_OK) config->audit_interval_s = (uint32_t)seconds;
+    return err;
+}
+
 static enum err set_workers(struct config *config, const char *value, struct diag *diag)
 {
     uint64_t number;
@@ -171,6 +193,10 @@ static const struct {
     {"keyd", "ca_lifetime", NULL, NULL, set_ca_lifetime, NULL, NULL},
     {"keyd", "leaf_lifetime", NULL, NULL, set_leaf_lifetime, NULL, NULL},
     {"keyd", "client_name", NULL, NULL, set_client_name, NULL, NULL},
+    {"audit", "file", "--audit", NULL, set_audit, "FILE", "the audit log (audit.jsonl in the runtime directory)"},
+    {"audit", "policy", "--audit-policy", NULL, set_audit_policy, "refuse|continue",
+     "what becomes of handles while the log cannot be written (refuse)"},
+    {"audit", "interval", "--audit-interval", NULL, set_audit_interval, "TIME", "between the log's signed heads (60s)"},
     {"broker", "runtime_dir", "--runtime-dir", NULL, set_runtime_dir, "DIR",
      "where the control socket is (/run/keyward for root, else $XDG_RUNTIME_DIR/keyward)"},
 };
@@ -187,6 +213,7 @@ void config_defaults(struct config *out)
         .ca_lifetime_s = 8 * 86400,
         .leaf_lifetime_s = 7 * 86400,
         .client_name = "keyward-kiosk",
+        .audit_interval_s = 60,
     };
     enum err err = set_listen(out, "127.0.0.1:9000", NULL);
     if (err == ERR_OK) err = set_names(out, "localhost 127.0.0.1 ::1", NULL);

@@ -111,6 +111,14 @@ static void answer_ca(struct broker *broker, struct control_client *client, uint
     control_reply(client, &msg, NULL, 0);
 }
 
+static void answer_audit(struct broker *broker, struct control_client *client, uint64_t id)
+{
+    char fingerprint[2 * AUDIT_HASH + 1];
+    struct msg msg = {.kind = MSG_AUDIT_STATE, .id = id};
+    audit_state(&broker->audit, &msg.audit_state, fingerprint);
+    control_reply(client, &msg, NULL, 0);
+}
+
 static void answer_revoke(struct broker *broker, struct control_client *client, uint64_t id, uint64_t wanted)
 {
     char text[128];
@@ -122,6 +130,7 @@ static void answer_revoke(struct broker *broker, struct control_client *client, 
         control_reply_failed(client, id, ERR_NOT_FOUND, text);
         return;
     }
+    audit_handle(broker, AUDIT_REVOKED, handle, "by the control socket");
     log_line("handle revoked id=%llu label=%s", (unsigned long long)wanted, log_quote(handle->label));
     keyd_revoke(broker, wanted);
     control_reply(client, &done, NULL, 0);
@@ -144,6 +153,7 @@ static void answer(struct broker *broker, struct control_client *client)
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);
     if (msg.kind == MSG_HANDLE_RESTRICT) control_derive(broker, client, msg.id, &msg.handle_restrict);
     if (msg.kind == MSG_HANDLE_LIST_QUERY) control_list(broker, client, msg.id, msg.handle_list_query);
+    if (msg.kind == MSG_AUDIT_QUERY) answer_audit(broker, client, msg.id);
     packet_extra_close(&extra);
 }
 

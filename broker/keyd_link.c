@@ -44,6 +44,7 @@ static void keep_identity(struct broker *broker, const struct keyd_identity *val
 
 static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
 {
+    audit_keyd_is_there(broker, value->audit_key); /* before anything is granted */
     keep_identity(broker, value);
     if (!value->secret_memory)
         log_line(
@@ -106,6 +107,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     /* A grant that the broker has dropped may still have events under way, and somebody who waits for it. */
     if (event->what == GRANT_EVENT_CLOSED) control_not_opened(broker, event->grant, event->reason);
     struct handle *handle = handles_find(&broker->handles, event->grant);
+    audit_event(broker, handle, event);
     if (!handle) return;
     struct process *holder = holder_of(broker, handle);
     switch (event->what) {
@@ -139,6 +141,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
 static void take_status(struct broker *broker, struct process *keyd, const struct keyd_status *status)
 {
     keyd->asked = false;
+    audit_status(broker, status);
     broker->keyd_counters = *status;
     broker->keyd_counters.grants = NULL;
     broker->keyd_counters.num_grants = 0;
@@ -156,12 +159,14 @@ void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *
     if (msg->kind == MSG_KEYD_IDENTITY) take_identity(broker, keyd, &msg->keyd_identity);
     if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
     if (msg->kind == MSG_KEYD_STATUS) take_status(broker, keyd, &msg->keyd_status);
+    if (msg->kind == MSG_AUDIT_HEAD) audit_head_signed(broker, msg->audit_head.number, msg->audit_head.signature);
 }
 
 void keyd_ended(struct broker *broker)
 {
     broker->identity.present = false;
     broker->renew_at = 0;
+    audit_keyd_is_gone(broker);
     broker->retired_signatures += broker->keyd_counters.signatures;
     broker->retired_refusals += broker->keyd_counters.refusals;
     broker->keyd_counters = (struct keyd_status){0};
@@ -189,6 +194,7 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};
     msg.keyd_grant.grant = handle->id;
     *out_handle = handle->id;
+    audit_granted(broker, handle, terms);
     process_send(broker, keyd, &msg, &upper, 1);
     *out_end = auto_keep_fd(&lower);
     return ERR_OK;

@@ -1,15 +1,16 @@
 /* broker: starts, watches and connects the processes of Keyward, and answers its operators. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/ask.h"
+#include "broker/audit.h"
+#include "broker/audit_command.h"
 #include "broker/command.h"
 #include "broker/run.h"
-
-#define VERSION "0.1.0"
 
 static enum err check(struct config *config, struct diag *diag)
 {
@@ -28,7 +29,7 @@ static enum err obey(struct command *command, uint64_t begun, struct diag *diag)
     case COMMAND_HANDLE_LIST:
     case COMMAND_HANDLE_REVOKE: return ask_broker(command, diag);
     case COMMAND_HELP: command_help(stdout); return ERR_OK;
-    case COMMAND_VERSION: puts("broker (Keyward) " VERSION); return ERR_OK;
+    case COMMAND_VERSION: puts("broker (Keyward) " AUDIT_VERSION); return ERR_OK;
     }
     return ERR_INPUT;
 }
@@ -53,8 +54,12 @@ int main(int argc, char **argv)
     uint64_t begun = clock_monotonic_ms();
     log_open("broker");
     enum err err = occupy_standard_streams(&diag);
-    if (err == ERR_OK) err = command_parse(&command, argc, argv, &diag);
-    if (err == ERR_OK) err = obey(&command, begun, &diag);
+    if (err == ERR_OK && argc > 1 && strcmp(argv[1], "audit") == 0) {
+        err = audit_command(argc - 2, argv + 2, &diag);
+    } else {
+        if (err == ERR_OK) err = command_parse(&command, argc, argv, &diag);
+        if (err == ERR_OK) err = obey(&command, begun, &diag);
+    }
     if (err != ERR_OK && diag.text[0]) fprintf(stderr, "broker: %s\n", diag.text);
     return err_exit_code(err);
 }

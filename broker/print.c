@@ -93,5 +93,11 @@ void print_status(FILE *out, const struct system_status *status)
             status->handshakes, status->handshakes_failed, status->requests, status->requests_refused,
             status->signatures, status->refusals);
     if (status->num_certificates > 0) print_keys_memory(out, status->secret_memory);
-    fprintf(out, "each client signature is bound to one handshake with this server\n");
+    fprintf(out, "audit log: %" PRIu64 " records", status->audit_records);
+    if (status->audit_lost > 0) fprintf(out, ", %" PRIu64 " LOST", status->audit_lost);
+    if (status->audit_pending > 0) {
+        fprintf(out, "; IT CANNOT BE WRITTEN (%" PRIu64 " bytes wait), handles are %s", status->audit_pending,
+                status->audit_held ? "refused" : "used nevertheless");
+    }
+    fprintf(out, "\neach client signature is bound to one handshake with this server\n");
 }

@@ -206,6 +206,7 @@ static void process_ended(struct broker *broker, struct process *process, uint32
     process_hear(broker, process, PROCESS_LAST_WORDS);
     close_channel(process);
     describe_end(cause, sizeof cause, status);
+    audit_ended(broker, process->name, process->pid, cause);
     bool expected = broker->stopping || process->life.state == LIFE_STOPPING;
     uint32_t wait = life_ended(&process->life, clock_monotonic_ms());
     if (!broker->stopping && !broker->ready) {
@@ -237,6 +238,7 @@ static void note_spawned(struct broker *broker, const struct msg *msg, struct pa
     if (!process) return;
     process->pid = msg->spawned.pid;
     process->pidfd = packet_extra_take(extra, 0);
+    audit_started(broker, process->name, process->pid);
     if (process->kill_when_born) process_kill(broker, process);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -10,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/runtime.h"
+#include "broker/audit_file.h"
 #include "broker/broker.h"
 #include "broker/listener.h"
 #include "broker/sandbox_policy.h"
@@ -27,6 +29,7 @@ static enum err catch_signals(int *out_fd, struct diag *diag)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full audit log is an error, not the end */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     *out_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return *out_fd >= 0 ? ERR_OK : diag_set(diag, ERR_SYSTEM, "signalfd: %s", strerror(errno));
@@ -82,6 +85,25 @@ static size_t max_handles(void)
     return files.rlim_max - BESIDES < LIMIT_GRANTS ? (size_t)files.rlim_max - BESIDES : LIMIT_GRANTS;
 }
 
+static enum err open_audit(const struct config *config, const struct user *owner, enum audit_file_use use,
+                           uint64_t *out_torn, struct diag *diag)
+{
+    char path[2 * LIMIT_PATH];
+    struct audit_file file;
+    if (config->audit_file[0]) {
+        snprintf(path, sizeof path, "%s", config->audit_file);
+    } else {
+        snprintf(path, sizeof path, "%s/" AUDIT_FILE_NAME, config->runtime_dir);
+    }
+    enum err err = audit_file_open(&file, path, owner, use, diag);
+    if (err != ERR_OK || use == AUDIT_FILE_CHECK) return err;
+    audit_log_init(&broker.audit.log, file.fd, file.records, file.hash);
+    broker.audit.policy = config->audit_continue ? AUDIT_CONTINUE : AUDIT_REFUSE;
+    broker.audit.interval_ms = UINT64_C(1000) * config->audit_interval_s;
+    *out_torn = file.torn;
+    return ERR_OK;
+}
+
 /* What the broker has to have or know before it gives up its rights. */
 static enum err prepare(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
                         struct diag *diag)
@@ -114,13 +136,14 @@ static void tell_outset(const struct resources *resources)
 }
 
 static enum err run_in(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
-                       struct diag *diag)
+                       uint64_t torn, struct diag *diag)
 {
     enum err err = prepare(config, resources, runtime_dir, diag);
     if (err == ERR_OK) err = become_broker_user(&resources->broker, diag);
     if (err == ERR_OK) err = procfs_open(&broker.procfs, runtime_dir->control, diag);
     if (err == ERR_OK) err = enter_sandbox(diag);
     if (err != ERR_OK) return err;
+    audit_begin(&broker, torn);
     tell_outset(resources);
     if (broker.max_handles < LIMIT_GRANTS)
         log_line("at most %zu handles: the hard limit of open files is low; raise it for up to %u (ulimit -Hn)",
@@ -133,6 +156,7 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     static struct resources resources;
     struct runtime_dir runtime_dir;
     struct user owner;
+    uint64_t torn = 0;
     broker.begun = begun;
     user_of(&owner, topology_broker());
     enum err err = catch_signals(&broker.signals, diag);
@@ -142,7 +166,8 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     if (err == ERR_OK) err = runtime_dir_take(&runtime_dir, config->runtime_dir, &owner, diag);
     if (err != ERR_OK) return err;
     err = resources_open(&resources, config, RESOURCES_RUN, NULL, diag);
-    if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, diag);
+    if (err == ERR_OK) err = open_audit(config, &owner, AUDIT_FILE_WRITE, &torn, diag);
+    if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, torn, diag);
     runtime_dir_leave(&runtime_dir);
     return err;
 }
@@ -150,7 +175,11 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
 enum err run_check(struct config *config, struct diag *diag)
 {
     struct resources resources;
+    struct user owner;
+    user_of(&owner, topology_broker());
     enum err err = resources_open(&resources, config, RESOURCES_CHECK, NULL, diag);
-    if (err == ERR_OK) resources_close(&resources);
-    return err;
+    if (err != ERR_OK) return err;
+    resources_close(&resources);
+    if (!config->runtime_dir[0]) err = runtime_default_dir(config->runtime_dir, sizeof config->runtime_dir, diag);
+    return err == ERR_OK ? open_audit(config, &owner, AUDIT_FILE_CHECK, NULL, diag) : err;
 }

@@ -24,6 +24,7 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW_IF(fcntl, "reads a descriptor's flags", SANDBOX_IS_INT(1, F_GETFL)),
     SANDBOX_ROW_IF(fcntl, "seals the copy of the client CAs", SANDBOX_IS_INT(1, F_ADD_SEALS)),
     SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own"),
+    SANDBOX_ROW(writev, "appends to the audit log"),
     SANDBOX_ROW(pwrite64, "writes that copy"),
     SANDBOX_ROW_IF(openat, "reads /proc for status; Landlock allows nothing else",
                    SANDBOX_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)),
@@ -34,6 +35,18 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW(unlinkat, "removes the control socket at the end; Landlock leaves only the runtime directory"),
     SANDBOX_ROW(getpid, "finds its own row of the status"),
     SANDBOX_ROW(wait4, "reaps the spawner at the end"),
+};
+
+static const struct sandbox_rule audit_rules[] = {
+    SANDBOX_RULES_RUN,
+    SANDBOX_RULES_MEMORY,
+    SANDBOX_RULES_LOG,
+    SANDBOX_ROW_IF(write, "what the log says", SANDBOX_IS(0, STDOUT_FILENO)),
+    SANDBOX_ROW(read, "the log"),
+    SANDBOX_ROW(close, "the log's end"),
+    SANDBOX_ROW(fstat, "libc asks what standard output is"),
+    SANDBOX_ROW(newfstatat, "libc asks what standard output is"),
+    SANDBOX_ROW(lseek, "libc, when the program ends"),
 };
 
 static const struct sandbox_rule spawner_rules[] = {
@@ -83,6 +96,13 @@ const struct sandbox_policy broker_policy = {
     .others = SANDBOX_KILL_OTHERS,
     .rules = broker_rules,
     .num_rules = sizeof broker_rules / sizeof *broker_rules,
+};
+
+const struct sandbox_policy audit_policy = {
+    .process = "broker audit",
+    .others = SANDBOX_KILL_OTHERS,
+    .rules = audit_rules,
+    .num_rules = sizeof audit_rules / sizeof *audit_rules,
 };
 
 const struct sandbox_policy spawner_policy = {

@@ -8,6 +8,9 @@
  * the runtime directory. */
 extern const struct sandbox_policy broker_policy;
 
+/* broker audit: reads the file that is open already, and writes to standard output. */
+extern const struct sandbox_policy audit_policy;
+
 /* The spawner: its filter is inherited by all that it starts, the browser among them, so it lists what none of them
  * has any business with. Each of them puts its own sandbox on top. */
 extern const struct sandbox_policy spawner_policy;

@@ -76,6 +76,7 @@ static void take_end(struct broker *broker, uint32_t status)
 {
     struct browser *browser = &broker->browser;
     if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    audit_ended(broker, "browser", 0, WIFSIGNALED((int)status) ? "killed" : "ended");
     if (browser->pictured) {
         life_reset(&browser->life);
         return;
@@ -95,6 +96,7 @@ static void take_browser(struct broker *broker, const struct shim_browser *news)
     case BROWSER_STARTED:
         if (browser->life.state == LIFE_RUNNING) break;
         life_ready(&broker->browser.life, clock_monotonic_ms());
+        audit_started(broker, "browser", 0);
         log_line("browser started pid_inside=%u", (unsigned)news->pid);
         break;
     case BROWSER_SCREENSHOT:

@@ -63,6 +63,7 @@ static void go_on_stopping(struct broker *broker)
         if (broker->processes[i].life.state != LIFE_DOWN) return;
     }
     uint32_t left = now + 100 < broker->stop_by ? (uint32_t)(broker->stop_by - now) : 100;
+    if (!audit_close(broker, broker->outcome == ERR_OK ? "told to stop" : err_name(broker->outcome), now)) return;
     if (!keyd->life.final) tell_stop(broker, keyd, LIFE_STAYS_DOWN, left);
     if (keyd->life.state == LIFE_DOWN) broker->finished = true;
 }
@@ -119,7 +120,10 @@ static void act_on_deadlines(struct broker *broker)
     struct handle *expired;
     for (size_t i = 0; i < broker->num_processes; i++) act_on_process(broker, &broker->processes[i], now);
     act_on_browser(broker, now);
-    while ((expired = handles_expired(&broker->handles, now))) keyd_revoke(broker, expired->id);
+    while ((expired = handles_expired(&broker->handles, now))) {
+        audit_handle(broker, AUDIT_EXPIRED, expired, "");
+        keyd_revoke(broker, expired->id);
+    }
     control_expire(broker, now);
     if (broker->renew_at != 0 && now >= broker->renew_at && !broker->stopping) {
         broker->renew_at = 0;
@@ -127,6 +131,7 @@ static void act_on_deadlines(struct broker *broker)
         tell_stop(broker, broker_keyd(broker), LIFE_COMES_BACK, DEADLINE_STOP_MS);
     }
     if (broker->stopping) go_on_stopping(broker);
+    audit_step(broker, now);
 }
 
 static void earlier(uint64_t *next, uint64_t candidate)
@@ -142,6 +147,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, handles_next_expiry(&broker->handles));
     earlier(&next, control_deadline(&broker->control));
     earlier(&next, broker->renew_at);
+    earlier(&next, audit_deadline(&broker->audit));
     if (next == 0) return -1;
     if (next <= now) return 0;
     return next - now < 3600000 ? (int)(next - now) : 3600000;
@@ -210,6 +216,7 @@ enum err supervise_run(struct broker *broker)
         serve(broker, &polls);
         act_on_deadlines(broker);
     }
+    audit_finish(broker);
     end_spawner(broker);
     return broker->outcome;
 }

@@ -157,6 +157,7 @@ void web_ended(struct broker *broker, struct process *web)
     web->counters = (struct web_status){0};
     web->introduced = false;
     web->asked = false;
+    audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);
     control_check_round(broker);
 }

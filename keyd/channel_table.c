@@ -31,6 +31,7 @@ struct channel_table {
     channel_table_notify notify;
     void *context;
     const struct keystore *keystore;
+    bool held;
     struct expectations expectations;
     struct codec_arena *arena;
     struct codec_arena *servers_arena; /* for what is read while a client's request is still in the other one */
@@ -52,16 +53,21 @@ static const enum link_role roles[PURPOSE_NUM] = {
     [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
 };
 
+static void report_event(struct channel_table *table, struct keyd_event *event, const struct ucred *sender)
+{
+    if (sender != NULL) {
+        event->pid = (uint32_t)sender->pid;
+        event->uid = sender->uid;
+    }
+    events_add(table->events, event);
+    table->notify(table->context);
+}
+
 static void report(struct channel_table *table, uint64_t grant, enum grant_event what, enum refusal reason,
                    const struct ucred *sender)
 {
     struct keyd_event event = {.grant = grant, .what = what, .reason = reason};
-    if (sender != NULL) {
-        event.pid = (uint32_t)sender->pid;
-        event.uid = sender->uid;
-    }
-    events_add(table->events, &event);
-    table->notify(table->context);
+    report_event(table, &event, sender);
 }
 
 /* The channel of a grant; NULL: none. */
@@ -110,9 +116,13 @@ static void channel_close(struct channel *channel)
 
 static void channel_end(struct channel *channel, enum grant_event what, enum refusal reason, const struct ucred *sender)
 {
-    const uint64_t grant = channel->grant.id;
+    struct keyd_event event = {.grant = channel->grant.id,
+                               .what = what,
+                               .reason = reason,
+                               .signatures = channel->grant.signatures,
+                               .refusals = channel->grant.refusals};
     channel_close(channel);
-    report(channel->table, grant, what, reason, sender);
+    report_event(channel->table, &event, sender);
 }
 
 /* channel_answer sends the answer. ERR_AGAIN: it waits, and the channel is not read meanwhile. */
@@ -180,6 +190,7 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
         .expectations = &table->expectations,
         .source = channel->source,
         .tell_bound = tell_bound,
+        .held = table->held,
         .can_report = events_have_room(table->events, channel->grant.id),
     };
     struct answer *answer = &channel->answer;
@@ -360,6 +371,11 @@ void channel_table_revoke(struct channel_table *table, uint64_t grant)
 {
     struct channel *channel = table_find(table, grant);
     if (channel != NULL) channel_close(channel);
+}
+
+void channel_table_hold(struct channel_table *table, bool held)
+{
+    table->held = held;
 }
 
 void channel_table_status(struct channel_table *table, struct keyd_status *out)

@@ -5,6 +5,7 @@
 #ifndef KEYWARD_KEYD_CHANNEL_TABLE_H
 #define KEYWARD_KEYD_CHANNEL_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -35,6 +36,9 @@ void channel_table_grant(struct channel_table *table, const struct keyd_grant *t
 /* channel_table_revoke closes the grant's channel at once, unanswered, and those of all that were derived from it, of which
  * the broker is told. Nothing happens if there is none. */
 void channel_table_revoke(struct channel_table *table, uint64_t grant);
+
+/* channel_table_hold says whether handles are refused for now (REFUSAL_HELD); servers' channels are not. */
+void channel_table_hold(struct channel_table *table, bool held);
 
 /* channel_table_status fills in the counts; the array of grants lives until the next call. */
 void channel_table_status(struct channel_table *table, struct keyd_status *out);

@@ -146,6 +146,7 @@ static enum refusal answer_request(struct answer *out, struct grant *grant, cons
     if (refusal != REFUSAL_NONE) return refusal;
 
     /* Before an expectation is used up. */
+    if (row->use == GRANT_USE_SIGN && grant_is_reported(grant) && scene->held) return REFUSAL_HELD;
     if (row->use == GRANT_USE_SIGN && grant_is_reported(grant) && !scene->can_report) return REFUSAL_BUSY;
     struct digest digest;
     refusal = row->handler(out, &digest, grant, request, scene);

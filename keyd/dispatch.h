@@ -23,6 +23,7 @@ struct dispatch_scene {
     /* Tells the server that owns an expectation which handle's holder will have the signature. False: it cannot be told
      * now, so there will be none. */
     bool (*tell_bound)(const struct expected *expected, uint64_t handle);
+    bool held;       /* what the broker is told would not be recorded: no handle is served meanwhile */
     bool can_report; /* the broker can be told; a handle that cannot be reported on is not served */
 };
 

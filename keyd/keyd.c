@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyd/audit_key.h"
 #include "keyd/channel_table.h"
 #include "keyd/events.h"
 #include "keyd/secret_memory.h"
@@ -22,7 +23,8 @@ struct keyd {
     struct codec_arena *arena;
     struct events events;
     struct channel_table *channels;
-    struct keystore *keystore; /* NULL until the broker's setup */
+    struct keystore *keystore;   /* NULL until the broker's setup */
+    struct audit_key *audit_key; /* likewise */
     uint64_t status_id;
     bool status_waits;
     enum err end; /* why the loop ended */
@@ -81,6 +83,7 @@ static void send_identity(struct keyd *keyd, uint64_t id)
         .certificates = certificates,
         .num_certificates = KEY_NUM_ROLES,
         .secret_memory = secret_memory_kind() == SECRET_MEMFD,
+        .audit_key = audit_key_public(keyd->audit_key),
     };
     enum err err = link_send(&keyd->broker, &msg, NULL, 0);
     if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot send the certificates to the broker"));
@@ -93,8 +96,28 @@ static void on_setup(struct keyd *keyd, const struct msg *msg)
         keyd_end(keyd, err);
         return;
     }
+    keyd->audit_key = audit_key_new();
+    if (keyd->audit_key == NULL) {
+        keyd_end(keyd, diag_set(keyd->diag, ERR_CRYPTO, "cannot make the audit log's key: BoringSSL failed"));
+        return;
+    }
     channel_table_serve(keyd->channels, keyd->keystore);
     send_identity(keyd, msg->id);
+}
+
+/* A broker that wants a head for what has one already would have two logs: then there is to be neither. */
+static void on_sign_audit_head(struct keyd *keyd, const struct msg *msg)
+{
+    uint8_t signature[AUDIT_KEY_SIGNATURE];
+    size_t len;
+    const struct sign_audit_head *wanted = &msg->sign_audit_head;
+    enum err err = audit_key_sign(keyd->audit_key, signature, &len, wanted->number, wanted->hash);
+    const struct msg answer = {.kind = MSG_AUDIT_HEAD, .id = msg->id, .audit_head = {wanted->number, {signature, len}}};
+    if (err == ERR_OK) err = link_send(&keyd->broker, &answer, NULL, 0);
+    if (err == ERR_OK || err == ERR_AGAIN) return; /* a broker that does not read goes without */
+    keyd_end(keyd, diag_set(keyd->diag, ERR_SYSTEM, "cannot sign the audit log's head number %llu: %s",
+                            (unsigned long long)wanted->number,
+                            err == ERR_DENIED ? "one as high has been signed" : err_name(err)));
 }
 
 /* The setup comes first and once; what has no keys to sign with is not granted. */
@@ -112,6 +135,10 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
         channel_table_grant(keyd->channels, &msg->keyd_grant, packet_extra_take(extra, 0));
     } else if (msg->kind == MSG_KEYD_REVOKE) {
         channel_table_revoke(keyd->channels, msg->keyd_revoke);
+    } else if (msg->kind == MSG_SIGN_AUDIT_HEAD) {
+        on_sign_audit_head(keyd, msg);
+    } else if (msg->kind == MSG_KEYD_HOLD) {
+        channel_table_hold(keyd->channels, msg->keyd_hold);
     } else { /* proto/rules.c lets nothing else through but the question for the status */
         keyd->status_id = msg->id;
         keyd->status_waits = true;
@@ -183,6 +210,7 @@ void keyd_free(struct keyd *keyd)
     if (keyd == NULL) return;
     channel_table_free(keyd->channels);
     keystore_free(keyd->keystore);
+    audit_key_free(keyd->audit_key);
     codec_arena_free(keyd->arena);
     if (keyd->loop != NULL) ev_loop_destroy(keyd->loop);
     free(keyd);

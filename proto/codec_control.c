@@ -57,6 +57,10 @@ enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, 
     to->signatures = from->signatures;
     to->refusals = from->refusals;
     to->total_handles = from->total_handles;
+    to->audit_records = from->audit_records;
+    to->audit_pending = from->audit_pending;
+    to->audit_lost = from->audit_lost;
+    to->audit_held = from->audit_held != 0;
     enum err err = decode_processes(arena, to, from->processes, from->n_processes);
     if (err == ERR_OK)
         err = codec_decode_handles(arena, &to->handles, &to->num_handles, from->handles, from->n_handles,
@@ -112,6 +116,10 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     to.signatures = from->signatures;
     to.refusals = from->refusals;
     to.total_handles = from->total_handles;
+    to.audit_records = from->audit_records;
+    to.audit_pending = from->audit_pending;
+    to.audit_lost = from->audit_lost;
+    to.audit_held = from->audit_held;
     return codec_pack(packer, &to.base);
 }
 

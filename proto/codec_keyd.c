@@ -124,7 +124,8 @@ bool codec_check_keyd_identity(const struct msg *msg)
 {
     const struct keyd_identity *identity = &msg->keyd_identity;
     return field_certificate(identity->ca) && field_certificate(identity->server) &&
-           field_certificate(identity->client) &&
+           field_certificate(identity->client) && identity->audit_key.len >= 1 &&
+           identity->audit_key.len <= LIMIT_AUDIT_KEY &&
            codec_check_certificates(identity->certificates, identity->num_certificates);
 }
 
@@ -136,6 +137,7 @@ enum err codec_decode_keyd_identity(struct codec_arena *arena, struct msg *out, 
     to->server = bytes_of_wire(from->server);
     to->client = bytes_of_wire(from->client);
     to->secret_memory = from->secret_memory != 0;
+    to->audit_key = bytes_of_wire(from->audit_key);
     return codec_decode_certificates(arena, &to->certificates, &to->num_certificates, from->certificates,
                                      from->n_certificates);
 }
@@ -154,6 +156,7 @@ enum err codec_encode_keyd_identity(const struct packer *packer, const struct ms
     to.n_certificates = from->num_certificates;
     to.certificates = pointers;
     to.secret_memory = from->secret_memory;
+    to.audit_key = wire_bytes(from->audit_key);
     return codec_pack(packer, &to.base);
 }
 
@@ -243,6 +246,8 @@ enum err codec_decode_keyd_event(struct codec_arena *arena, struct msg *out, con
         .pid = from->pid,
         .uid = from->uid,
         .count = from->count,
+        .signatures = from->signatures,
+        .refusals = from->refusals,
     };
     return ERR_OK;
 }
@@ -258,6 +263,8 @@ enum err codec_encode_keyd_event(const struct packer *packer, const struct msg *
     to.pid = from->pid;
     to.uid = from->uid;
     to.count = from->count;
+    to.signatures = from->signatures;
+    to.refusals = from->refusals;
     return codec_pack(packer, &to.base);
 }
 

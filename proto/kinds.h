@@ -22,6 +22,9 @@
     ROW(KEYD_REVOKE, keyd_revoke)                 \
     ROW(KEYD_EVENT, keyd_event)                   \
     ROW(KEYD_STATUS, keyd_status)                 \
+    ROW(SIGN_AUDIT_HEAD, sign_audit_head)         \
+    ROW(AUDIT_HEAD, audit_head)                   \
+    ROW(KEYD_HOLD, keyd_hold)                     \
     ROW(WEB_SETUP, web_setup)                     \
     ROW(WEB_LISTEN, web_listen)                   \
     ROW(WEB_IDENTITY, web_identity)               \
@@ -48,6 +51,8 @@
     ROW(SPAWN, spawn)                             \
     ROW(SPAWNED, spawned)                         \
     ROW(EXITED, exited)                           \
-    ROW(KILL, kill)
+    ROW(KILL, kill)                               \
+    EMPTY(AUDIT_QUERY)                            \
+    ROW(AUDIT_STATE, audit_state)
 
 #endif

@@ -31,9 +31,10 @@ const char *refusal_text(enum refusal refusal)
         [REFUSAL_SERVER] = "the handshake's server is not the one that this is for",
         [REFUSAL_RATE] = "the handle's signatures come too fast",
         [REFUSAL_STRONGER] = "the handle would be stronger than the one it comes from",
+        [REFUSAL_HELD] = "the audit log cannot be written, and nothing is signed without a record",
     };
     unsigned index = (unsigned)refusal;
-    return index < REFUSAL_NUM ? texts[index] : "unknown reason";
+    return index < REFUSAL_NUM && texts[index] != NULL ? texts[index] : "unknown reason";
 }
 
 const char *purpose_name(enum purpose purpose)

@@ -39,6 +39,9 @@ enum msg_kind {
     MSG_KEYD_REVOKE,
     MSG_KEYD_EVENT,
     MSG_KEYD_STATUS,
+    MSG_SIGN_AUDIT_HEAD,
+    MSG_AUDIT_HEAD,
+    MSG_KEYD_HOLD,
 
     MSG_WEB_SETUP,
     MSG_WEB_LISTEN,
@@ -72,6 +75,9 @@ enum msg_kind {
     MSG_EXITED,
     MSG_KILL,
 
+    MSG_AUDIT_QUERY,
+    MSG_AUDIT_STATE,
+
     MSG_NUM_KINDS
 };
 
@@ -93,6 +99,7 @@ enum refusal {
     REFUSAL_SERVER,     /* the server in the handshake is not the one that this is for */
     REFUSAL_RATE = 14,  /* faster than the handle's rate */
     REFUSAL_STRONGER = 15, /* a derived handle would be more than the one it comes from */
+    REFUSAL_HELD = 16,     /* the audit log cannot be written, and handles are not used unrecorded */
     REFUSAL_NUM
 };
 
@@ -199,6 +206,7 @@ struct keyd_identity {
     struct certificate_info *certificates; /* at most LIMIT_CERTIFICATES */
     size_t num_certificates;
     bool secret_memory;
+    struct bytes audit_key; /* DER, 1 to LIMIT_AUDIT_KEY bytes */
 };
 
 struct keyd_grant {
@@ -220,7 +228,19 @@ struct keyd_event {
     enum refusal reason;
     uint32_t pid; /* 0: not known; no pid in any message is beyond INT32_MAX */
     uint32_t uid;
-    uint32_t count; /* at least 1 */
+    uint32_t count;      /* at least 1 */
+    uint64_t signatures; /* of a channel that is closed or cut */
+    uint64_t refusals;
+};
+
+struct sign_audit_head {
+    uint64_t number; /* never 0 */
+    uint8_t hash[32];
+};
+
+struct audit_head {
+    uint64_t number;        /* never 0 */
+    struct bytes signature; /* 1 to LIMIT_SIGNATURE bytes */
 };
 
 struct grant_status {
@@ -337,6 +357,10 @@ struct system_status {
     uint64_t signatures;
     uint64_t refusals;
     uint32_t total_handles; /* at most LIMIT_GRANTS */
+    uint64_t audit_records;
+    uint64_t audit_pending; /* bytes */
+    uint64_t audit_lost;    /* records */
+    bool audit_held;
 };
 
 struct handle_mint {
@@ -369,6 +393,15 @@ struct handle_minted {
     uint64_t handle;     /* never 0 */
     struct bytes client; /* DER */
     struct bytes ca;     /* DER */
+};
+
+struct audit_state {
+    uint64_t records;
+    uint8_t hash[32];
+    const char *fingerprint; /* at most LIMIT_LABEL bytes */
+    uint64_t pending;
+    uint64_t lost;
+    bool held;
 };
 
 struct spawn {
@@ -412,6 +445,9 @@ struct msg {
         uint64_t keyd_revoke; /* the grant */
         struct keyd_event keyd_event;
         struct keyd_status keyd_status;
+        struct sign_audit_head sign_audit_head;
+        struct audit_head audit_head;
+        bool keyd_hold;
 
         struct web_setup web_setup;
         struct web_listen web_listen;
@@ -437,6 +473,8 @@ struct msg {
         struct spawned spawned;
         struct exited exited;
         struct kill_order kill;
+
+        struct audit_state audit_state;
     };
 };
 

@@ -10,9 +10,10 @@ static const struct {
 } roles[LINK_NUM_ROLES] = {
     [LINK_BROKER_KEYD] =
         {
-            .accepted[LINK_UPPER] = KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(FAILED),
-            .accepted[LINK_LOWER] =
-                KIND(KEYD_SETUP) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) | KIND(STATUS_QUERY) | KIND(STOP),
+            .accepted[LINK_UPPER] =
+                KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(AUDIT_HEAD) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(KEYD_SETUP) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) | KIND(STATUS_QUERY) |
+                                    KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) | KIND(STOP),
         },
     [LINK_BROKER_WEB] =
         {
@@ -33,9 +34,10 @@ static const struct {
     [LINK_CONTROL] =
         {
             .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
-                                    KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY),
-            .accepted[LINK_LOWER] =
-                KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) | KIND(DONE) | KIND(FAILED),
+                                    KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY) |
+                                    KIND(AUDIT_QUERY),
+            .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) |
+                                    KIND(DONE) | KIND(AUDIT_STATE) | KIND(FAILED),
         },
     [LINK_SIGN_SERVER] =
         {

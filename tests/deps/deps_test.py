@@ -45,8 +45,12 @@ class Deps(unittest.TestCase):
 
     def test_no_boringssl_where_no_cryptography_belongs(self):
         self.assertNotEqual(beneath(deps_of("keyd"), "@boringssl/"), [], "keyd signs with it")
-        for program in ("broker", "module"):
-            self.expect_nothing_of(program, "@boringssl/")
+        self.expect_nothing_of("module", "@boringssl/")
+
+    def test_no_tls_in_the_broker(self):
+        """It hashes its audit log and verifies signatures; it speaks with nobody."""
+        self.assertNotIn("@boringssl//:ssl", deps_of("broker"))
+        self.assertIn("@boringssl//:ssl", deps_of("web"))
 
     def test_no_http_parser_beside_the_keys(self):
         parsers = {"//third_party/debian:http_parser", "//third_party/debian:nghttp2"}

@@ -58,9 +58,11 @@ static void be_keyd(const struct msg *msg)
         exit(100);
     }
     if (msg->kind == MSG_KEYD_SETUP) {
-        say((struct msg){.kind = MSG_KEYD_IDENTITY,
-                         .id = msg->id,
-                         .keyd_identity = {.ca = certificate, .server = certificate, .client = certificate}});
+        say((struct msg){
+            .kind = MSG_KEYD_IDENTITY,
+            .id = msg->id,
+            .keyd_identity = {
+                .ca = certificate, .server = certificate, .client = certificate, .audit_key = certificate}});
     }
     if (msg->kind == MSG_KEYD_GRANT && ++grants == 1 && strcmp(script, "cuts") == 0) {
         sleep(1);

@@ -59,12 +59,16 @@ struct msg sample_of(enum msg_kind kind)
                                                  .client = {blob, 402},
                                                  .certificates = certificates,
                                                  .num_certificates = 2,
-                                                 .secret_memory = true}},
+                                                 .secret_memory = true,
+                                                 .audit_key = {blob, 91}}},
         [MSG_KEYD_GRANT] =
             {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
-        [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60}},
+        [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60, 80, 81}},
         [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61}},
+        [MSG_SIGN_AUDIT_HEAD] = {.sign_audit_head = {53, {54}}},
+        [MSG_AUDIT_HEAD] = {.audit_head = {55, {blob, 70}}},
+        [MSG_KEYD_HOLD] = {.keyd_hold = true},
         [MSG_WEB_SETUP] = {.web_setup = {3, true, true, 30, 31, true}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
@@ -80,8 +84,26 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
         [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
         [MSG_FAILED] = {.failed = {"keyd: no memory; free some", ERR_MEMORY}},
-        [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000", 40, true, processes, 2, handles, 2,
-                                                 certificates, 2, 41, 42, 43, 44, 45, 46, 62}},
+        [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000",
+                                                 40,
+                                                 true,
+                                                 processes,
+                                                 2,
+                                                 handles,
+                                                 2,
+                                                 certificates,
+                                                 2,
+                                                 41,
+                                                 42,
+                                                 43,
+                                                 44,
+                                                 45,
+                                                 46,
+                                                 62,
+                                                 82,
+                                                 83,
+                                                 84,
+                                                 true}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
         [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}}},
@@ -93,6 +115,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
         [MSG_EXITED] = {.exited = {51, 9}},
         [MSG_KILL] = {.kill = {52, 15}},
+        [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
         /* Without fields. */
         [MSG_PIN_HANDLE] = {.kind = MSG_PIN_HANDLE},
         [MSG_DESCRIBE_HANDLE] = {.kind = MSG_DESCRIBE_HANDLE},
@@ -104,6 +127,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_DONE] = {.kind = MSG_DONE},
+        [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
     };
     static const struct msg nothing = {0};
     if (memcmp(&samples[kind], &nothing, sizeof nothing) == 0) return nothing;
@@ -148,6 +172,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME_BYTES(keyd_identity.server);
         SAME_BYTES(keyd_identity.client);
         SAME(keyd_identity.secret_memory);
+        SAME_BYTES(keyd_identity.audit_key);
         SAME(keyd_identity.num_certificates);
         same_certificates(got->keyd_identity.certificates, want->keyd_identity.certificates,
                           want->keyd_identity.num_certificates);
@@ -169,6 +194,8 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_event.pid);
         SAME(keyd_event.uid);
         SAME(keyd_event.count);
+        SAME(keyd_event.signatures);
+        SAME(keyd_event.refusals);
     } else if (want->kind == MSG_KEYD_STATUS) {
         SAME(keyd_status.signatures);
         SAME(keyd_status.refusals);
@@ -212,6 +239,10 @@ static void same_system_status(const struct msg *got, const struct msg *want)
     SAME(system_status.requests_refused);
     SAME(system_status.signatures);
     SAME(system_status.refusals);
+    SAME(system_status.audit_records);
+    SAME(system_status.audit_pending);
+    SAME(system_status.audit_lost);
+    SAME(system_status.audit_held);
     SAME(system_status.num_processes);
     SAME(system_status.num_handles);
     SAME(system_status.total_handles);
@@ -367,6 +398,23 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
     case MSG_KILL:
         SAME(kill.pid);
         SAME(kill.signal);
+        break;
+    case MSG_SIGN_AUDIT_HEAD:
+        SAME(sign_audit_head.number);
+        SAME_ARRAY(sign_audit_head.hash);
+        break;
+    case MSG_AUDIT_HEAD:
+        SAME(audit_head.number);
+        SAME_BYTES(audit_head.signature);
+        break;
+    case MSG_KEYD_HOLD: SAME(keyd_hold); break;
+    case MSG_AUDIT_STATE:
+        SAME(audit_state.records);
+        SAME_ARRAY(audit_state.hash);
+        SAME_TEXT(audit_state.fingerprint);
+        SAME(audit_state.pending);
+        SAME(audit_state.lost);
+        SAME(audit_state.held);
         break;
     default: break;
     }
