@@ -186,3 +186,16 @@ Test(handles, go_with_what_they_come_from)
     cr_assert_eq(handles.num_due, 1);
     cr_assert_eq(handles_next_expiry(&handles), 60000);
 }
+
+/* The SHA-256 of what is pinned ("abc": FIPS 180-4's example), and of what its parent has. */
+Test(handles, knows_which_ca_is_pinned)
+{
+    static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const struct keyd_grant terms = {
+        .purpose = PURPOSE_TLS_CLIENT, .label = "foreign", .ca = {(const uint8_t *)"abc", 3}};
+    const struct handle *handle = handles_add(&handles, &terms, 1000);
+    cr_assert_str_eq(handle->ca, abc);
+    const struct handle *derived = add_part(handle->id, 0);
+    cr_assert_str_eq(derived->ca, abc);
+    cr_assert_str_eq(add(PURPOSE_TLS_CLIENT, "own", 0, 0)->ca, "");
+}

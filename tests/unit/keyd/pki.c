@@ -84,18 +84,24 @@ static void add_unknown(X509 *x509, const char *text)
     X509_EXTENSION_free(extension);
 }
 
-static void add_padding(X509 *x509, size_t len)
+static void add_der(X509 *x509, const char *type_text, struct bytes der)
 {
-    if (len == 0) return;
-    uint8_t *octets = calloc(1, len);
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-    ASN1_OBJECT *type = OBJ_txt2obj("1.2.3.4.6", 1);
-    cr_assert(octets && value && type && ASN1_OCTET_STRING_set(value, octets, (int)len));
+    ASN1_OBJECT *type = OBJ_txt2obj(type_text, 1);
+    cr_assert(value && type && ASN1_OCTET_STRING_set(value, der.data, (int)der.len));
     X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, type, 0, value);
     cr_assert(extension && X509_add_ext(x509, extension, -1));
     X509_EXTENSION_free(extension);
     ASN1_OBJECT_free(type);
     ASN1_OCTET_STRING_free(value);
+}
+
+static void add_padding(X509 *x509, size_t len)
+{
+    if (len == 0) return;
+    uint8_t *octets = calloc(1, len);
+    cr_assert(octets);
+    add_der(x509, "1.2.3.4.6", (struct bytes){octets, len});
     free(octets);
 }
 
@@ -110,6 +116,7 @@ struct bytes pki_issue(const struct pki_spec *spec)
     set_name(X509_get_subject_name(x509), spec->subject);
     set_name(X509_get_issuer_name(x509), spec->issuer);
     add_extension(x509, NID_subject_alt_name, spec->names);
+    if (spec->names_der.len > 0) add_der(x509, "2.5.29.17", spec->names_der);
     add_extension(x509, NID_basic_constraints, spec->constraints);
     add_extension(x509, NID_key_usage, spec->usage);
     add_extension(x509, NID_ext_key_usage, spec->ext_usage);
@@ -123,7 +130,10 @@ struct bytes pki_issue(const struct pki_spec *spec)
     const int len = i2d_X509(x509, &der);
     cr_assert_gt(len, 0);
     X509_free(x509);
-    return (struct bytes){der, (size_t)len};
+    uint8_t *kept = malloc((size_t)len); /* and not where BoringSSL allocates, which may be small */
+    memcpy(kept, der, (size_t)len);
+    OPENSSL_free(der);
+    return (struct bytes){kept, (size_t)len};
 }
 
 static const EVP_MD *hash_of(uint16_t scheme)

@@ -33,6 +33,7 @@ struct pki_spec {
     const EVP_MD *hash; /* NULL: SHA-256, or the signer's own */
     int64_t not_before, not_after;
     const char *names;       /* subjectAltName */
+    struct bytes names_der;  /* the same in DER, instead */
     const char *constraints; /* basicConstraints */
     const char *usage, *ext_usage, *name_constraints, *key_id;
     const char *unknown; /* an extension that nobody knows, as "critical,DER:0500" */

@@ -134,3 +134,31 @@ Test(secret_heap, stops_at_a_pointer_into_a_block, .signal = SIGILL)
     uint8_t *block = secret_heap_alloc(&heap, 100);
     secret_heap_free(&heap, block + 16);
 }
+
+static void take_all(size_t size)
+{
+    while (secret_heap_alloc(&heap, size) != NULL) continue;
+}
+
+Test(secret_heap, a_reset_puts_the_pieces_together)
+{
+    take_all(16);
+    cr_assert_eq(secret_heap_alloc(&heap, 8192), NULL);
+    static void *blocks[REGION / 64];
+    setup();
+    size_t num = 0;
+    for (void *block; (block = secret_heap_alloc(&heap, 16)) != NULL;) blocks[num++] = block;
+    for (size_t i = 0; i < num; i++) secret_heap_free(&heap, blocks[i]);
+    cr_assert_eq(secret_heap_alloc(&heap, 8192), NULL, "in pieces");
+    secret_heap_reset(&heap);
+    uint8_t *block = secret_heap_alloc(&heap, 32768);
+    cr_assert_neq(block, NULL);
+    cr_assert_eq(count_not(block, 32768, 0), 0, "nothing is left of the headers");
+}
+
+Test(secret_heap, what_is_in_use_is_not_reset, .signal = SIGILL)
+{
+    cr_assert_neq(secret_heap_alloc(&heap, 16), NULL);
+    signal(SIGILL, SIG_DFL);
+    secret_heap_reset(&heap);
+}

@@ -111,6 +111,49 @@ Test(secret_memory, running_out_fails_the_operation_alone)
     EC_KEY_free(key);
 }
 
+/* Aside, the other heap is used, up to its own end. */
+Test(secret_memory, aside_takes_nothing_from_the_keys)
+{
+    static void *blocks[LIMIT_ASIDE_HEAP / 64];
+    uint8_t *before = OPENSSL_malloc(100);
+    const size_t in_use = secret_memory_in_use();
+    for (int i = 0; i < 3; i++) {
+        size_t num = 0;
+        secret_memory_step_aside();
+        OPENSSL_free(before); /* from wherever it is */
+        for (void *block; (block = OPENSSL_malloc(32)) != NULL;) blocks[num++] = block;
+        cr_assert(secret_memory_holds(blocks[0]) && secret_memory_holds(blocks[num - 1]));
+        cr_assert_gt(num, LIMIT_ASIDE_HEAP / 64 / 2);
+        while (num > 0) OPENSSL_free(blocks[--num]);
+        cr_assert_not(secret_memory_step_back(), "it ran out");
+        before = OPENSSL_malloc(100);
+        cr_assert_eq(secret_memory_in_use(), in_use);
+    }
+    secret_memory_step_aside();
+    void *large = OPENSSL_malloc(60000); /* in one piece again */
+    cr_assert_neq(large, NULL);
+    OPENSSL_free(large);
+    cr_assert(secret_memory_step_back());
+}
+
+/* Should something be kept, it is kept. */
+Test(secret_memory, aside_forgets_nothing_that_is_in_use)
+{
+    secret_memory_step_aside();
+    uint8_t *kept = OPENSSL_malloc(100);
+    memset(kept, 0x5a, 100);
+    cr_assert(secret_memory_step_back());
+    for (int i = 0; i < 3; i++) {
+        secret_memory_step_aside();
+        uint8_t *other = OPENSSL_malloc(100);
+        memset(other, 0x11, 100);
+        OPENSSL_free(other);
+        cr_assert(secret_memory_step_back());
+        for (size_t j = 0; j < 100; j++) cr_assert_eq(kept[j], 0x5a);
+    }
+    OPENSSL_free(kept);
+}
+
 static void record_stack(void *context)
 {
     uint8_t here = 0;

@@ -17,6 +17,8 @@ const struct shake_kind shake_kinds[] = {
 };
 const size_t shake_num_kinds = sizeof(shake_kinds) / sizeof(shake_kinds[0]);
 
+enum { MAX_CHAIN = 16 };
+
 /* One at a time: what the callbacks know. */
 static struct {
     struct shake *out;
@@ -26,7 +28,7 @@ static struct {
 
 static void collect(uint8_t *messages, size_t *len, const void *data, size_t data_len)
 {
-    cr_assert_leq(data_len, LIMIT_TRANSCRIPT - *len);
+    cr_assert_leq(data_len, LIMIT_CLIENT_TRANSCRIPT - *len);
     memcpy(messages + *len, data, data_len);
     *len += data_len;
 }
@@ -87,7 +89,8 @@ static enum ssl_verify_result_t accept_any(SSL *ssl, uint8_t *out_alert)
 
 static void set_chain(SSL_CTX *context, const struct bytes *ders, size_t num, const SSL_PRIVATE_KEY_METHOD *method)
 {
-    CRYPTO_BUFFER *chain[2];
+    CRYPTO_BUFFER *chain[MAX_CHAIN];
+    cr_assert_leq(num, MAX_CHAIN);
     for (size_t i = 0; i < num; i++) chain[i] = CRYPTO_BUFFER_new(ders[i].data, ders[i].len, NULL);
 #if BORINGSSL_API_VERSION >= 30
     SSL_CREDENTIAL *credential = SSL_CREDENTIAL_new_x509();
@@ -105,7 +108,7 @@ static SSL *make_end(const struct shake_kind *kind, const char *groups, const st
                      const SSL_PRIVATE_KEY_METHOD *method)
 {
     static const uint16_t schemes[] = {SSL_SIGN_ECDSA_SECP256R1_SHA256};
-    SSL_CTX *context = SSL_CTX_new(TLS_method());
+    SSL_CTX *context = SSL_CTX_new(TLS_with_buffers_method());
     set_chain(context, ders, num, method);
     /* The only way to that suite; what else comes with it is taken back. */
     if (kind->aes256) cr_assert(SSL_CTX_set_compliance_policy(context, ssl_compliance_policy_wpa3_192_202304));
@@ -127,11 +130,13 @@ void shake_run(struct shake *out, const struct shake_kind *kind, const struct sh
     state.out = out;
     state.keys = keys;
     const struct bytes chain[] = {keys->client, keys->issuer};
-    SSL *server = make_end(kind, "X25519", &keys->server, 1, &server_method);
+    struct bytes server_chain[MAX_CHAIN] = {keys->server};
+    for (size_t i = 0; i < keys->num_server_more && i + 1 < MAX_CHAIN; i++) server_chain[i + 1] = keys->server_more[i];
+    SSL *server = make_end(kind, "X25519", server_chain, 1 + keys->num_server_more, &server_method);
     SSL *client =
         make_end(kind, kind->retry ? "P-256:X25519" : "X25519", chain, kind->with_issuer ? 2 : 1, &client_method);
     BIO *server_bio, *client_bio;
-    cr_assert(BIO_new_bio_pair(&server_bio, 65536, &client_bio, 65536));
+    cr_assert(BIO_new_bio_pair(&server_bio, 16384, &client_bio, 16384));
     SSL_set_bio(server, server_bio, server_bio);
     SSL_set_bio(client, client_bio, client_bio);
     SSL_set_accept_state(server);

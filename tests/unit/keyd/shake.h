@@ -23,15 +23,17 @@ extern const size_t shake_num_kinds;
 
 struct shake_keys {
     struct bytes server, client, issuer; /* DER */
+    const struct bytes *server_more;     /* what the server sends behind its own certificate */
+    size_t num_server_more;
     /* Signs the content of the server's CertificateVerify; sets *out_len, at most 512. */
     void (*sign_server)(void *context, uint8_t *out, size_t *out_len, struct bytes content);
     void *context;
 };
 
 struct shake {
-    uint8_t server_messages[LIMIT_TRANSCRIPT]; /* ClientHello to the server's Finished, seen by the server */
+    uint8_t server_messages[LIMIT_CLIENT_TRANSCRIPT]; /* ClientHello to the server's Finished, seen by the server */
     size_t server_len;
-    uint8_t client_messages[LIMIT_TRANSCRIPT]; /* ClientHello to the client's Certificate, seen by the client */
+    uint8_t client_messages[LIMIT_CLIENT_TRANSCRIPT]; /* ClientHello to the client's Certificate, seen by the client */
     size_t client_len;
     uint8_t content[146]; /* what the client wants signed */
     size_t content_len;

@@ -79,6 +79,17 @@ Test(client_options, derive_from_a_handle)
     cr_expect_eq(options.from, UINT64_MAX);
 }
 
+Test(client_options, cacert)
+{
+    cr_assert_eq(PARSE("get", "https://a/"), ERR_OK);
+    cr_expect_null(options.cacert);
+    cr_assert_eq(PARSE("get", "--cacert", "ca.pem", "https://a/"), ERR_OK, "%s", diag.text);
+    cr_expect_str_eq(options.cacert, "ca.pem");
+    cr_assert_eq(PARSE("put", "--cacert=ca.pem", "file", "https://a/"), ERR_OK, "%s", diag.text);
+    cr_assert_eq(PARSE("echo", "a:1", "hello", "--cacert", "ca.pem"), ERR_OK, "%s", diag.text);
+    cr_expect_str_eq(options.cacert, "ca.pem");
+}
+
 Test(client_options, help)
 {
     cr_assert_eq(PARSE("--help"), ERR_OK);
@@ -98,6 +109,7 @@ Test(client_options, says_what_is_wrong)
         {"get", "-x", "https://a/"},
         {"get", "https://a/", "-o"},
         {"get", "https://a/", "--runtime-dir"},
+        {"get", "https://a/", "--cacert"},
         {"get", "https://a/", "--from"},
         {"get", "https://a/", "--from", ""},
         {"get", "https://a/", "--from", "0"},
