@@ -76,12 +76,28 @@ static void be_keyd(const struct msg *msg)
     if (msg->kind == MSG_STATUS_QUERY) say((struct msg){.kind = MSG_KEYD_STATUS, .id = msg->id});
 }
 
+/* What is said, with a descriptor that nobody asked for: a pipe's writing end. A child sees it closed everywhere. */
+static void slip_descriptor(const struct msg *msg)
+{
+    static uint8_t packet[LIMIT_PACKET];
+    size_t len;
+    int ends[2];
+    char byte;
+    if (codec_encode(packet, &len, sizeof packet, msg) != ERR_OK || pipe(ends) != 0) exit(1);
+    const enum err err = channel_send(3, packet, len, &ends[1], 1);
+    close(ends[1]);
+    if (err != ERR_OK || fork() != 0) return;
+    if (read(ends[0], &byte, 1) == 0) log_line("descriptor closed");
+    _exit(0);
+}
+
 static void be_web(const struct msg *msg)
 {
     if (msg->kind == MSG_WEB_SETUP && strcmp(script, "exits") == 0) exit(3);
     if (msg->kind == MSG_WEB_IDENTITY) {
         log_line("identity");
         say((struct msg){.kind = MSG_READY, .id = msg->id});
+        if (strcmp(script, "slips") == 0) slip_descriptor(&(struct msg){.kind = MSG_READY});
         if (strcmp(script, "babbles") == 0 && send(3, "junk", 4, 0) != 4) exit(1);
     }
     if (msg->kind == MSG_WEB_LISTEN) log_line("listener %s", msg->web_listen.address);
@@ -120,6 +136,7 @@ static void be_shim(const struct msg *msg)
     int fd = listen_inside(msg->shim_setup.port);
     if (link_send(&link_up, &brings, &fd, 1) != ERR_OK) exit(1);
     say(ready);
+    if (strcmp(script, "slips") == 0) slip_descriptor(&ready);
     if (strcmp(script, "listens-twice") == 0) insist(&brings, &fd, 1);
     if (strcmp(script, "ready-twice") == 0) insist(&ready, NULL, 0);
     close(fd);

@@ -204,6 +204,25 @@ Test(life_cycle, replaces_a_worker_that_breaks_the_protocol)
     stop();
 }
 
+/* Descriptors come from the broker, and from a shim that brings its listener. */
+Test(life_cycle, closes_what_descriptors_it_is_sent)
+{
+    direct("web", "slips");
+    start();
+    expect_line("broker: web[0] given up");
+    expect_line("web: descriptor closed");
+    stop();
+}
+
+Test(life_cycle, closes_what_descriptors_a_shim_sends_with_other_words)
+{
+    direct("browser-shim", "slips");
+    start_with("--headless");
+    expect_line("broker: browser-shim given up");
+    expect_line("browser-shim: descriptor closed");
+    stop();
+}
+
 Test(life_cycle, replaces_a_worker_that_keyd_cut_off)
 {
     direct("keyd", "cuts");
