@@ -9,6 +9,8 @@ import time
 import keyward
 import processes
 import report
+import servers
+import signing
 
 
 def start(base, programs, *flags):
@@ -45,6 +47,27 @@ def memory(base, _):
     total = ["all", *(sum(column) for column in list(zip(*rows))[1:])]
     report.table(["", "PSS", "RSS"], [[str(cell) for cell in row] for row in [*rows, total]])
     report.bar("all processes, PSS", total[1] / 1024, 25, " MB")
+
+
+def audit(base, options):
+    report.heading("The audit log: CPU of broker and keyd for a handle's whole life (minted, one handshake, closed), with a log and without")
+    times = 20 * options.rounds
+    systems = {
+        "with": start(base, keyward.install(os.path.join(base, "bin-with")), "--workers", "1"),
+        "without": start(base, keyward.install(os.path.join(base, "bin-without"), broker="tests/bench/broker_without_audit"),
+                         "--workers", "1"),
+    }
+    found = {name: [] for name in systems}
+    for _ in range(options.rounds):
+        for name, system in systems.items():
+            pids = [system.pid_of("broker"), system.pid_of("keyd")]
+            before = servers.cpu_ns(pids)
+            signing.run_program("handle_use", system.runtime, system.port, times)
+            found[name].append((servers.cpu_ns(pids) - before) / 1000 / times)
+    for system in systems.values():
+        system.stop()
+    report.table(["", "us a handle"], [[name, report.spread(rounds)] for name, rounds in found.items()])
+    report.note(f"with to without: {report.spread(report.ratios(found['with'], found['without']), 2)}; a worker's signatures are only counted")
 
 
 class Lent:
