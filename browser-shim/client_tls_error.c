@@ -6,6 +6,8 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "browser-shim/client_refusal.h"
+
 const char *client_tls_reason(void)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_error());
@@ -21,8 +23,8 @@ static enum err explain_handle(const struct client_tls_story *story, struct diag
                         story->host, story->host);
     }
     if (story->refusal != REFUSAL_NONE) {
-        return diag_set(diag, ERR_DENIED, "keyd did not sign: %s; try again with a new handle",
-                        refusal_text(story->refusal));
+        return diag_set(diag, ERR_DENIED, "keyd did not sign: %s; %s", refusal_text(story->refusal),
+                        client_refusal_remedy(story->refusal));
     }
     if (story->handle_error == ERR_TOO_LARGE) {
         return diag_set(

@@ -132,8 +132,10 @@ bool token_is_present(struct token *token)
     return true;
 }
 
-enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], const uint8_t digest[32])
+enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], enum refusal *out_refusal,
+                    const uint8_t digest[32])
 {
+    *out_refusal = REFUSAL_NONE;
     if (atomic_load(&token->gone)) return ERR_CLOSED;
     uint64_t deadline = clock_monotonic_ms() + DEADLINE_MODULE_MS;
     struct msg request = {.kind = MSG_SIGN_BROWSER_DIGEST};
@@ -143,6 +145,7 @@ enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], const 
     struct msg answer = {0};
     enum err err = exchange_locked(token, &answer, &request, MSG_SIGNATURE, deadline);
     if (err == ERR_OK) err = der_read_signature(out, answer.signature);
+    if (err == ERR_DENIED) *out_refusal = answer.refusal;
     pthread_mutex_unlock(&token->lock);
     return err;
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "browser-shim/module/der.h"
+#include "proto/message.h"
 
 /* Where the browser finds its handle. */
 #define TOKEN_FD 3
@@ -43,8 +44,9 @@ const struct token_description *token_describe(const struct token *token);
 /* token_is_present says whether the other end of the handle is still there. */
 bool token_is_present(struct token *token);
 
-/* token_sign has the digest signed. ERR_DENIED: keyd refused. ERR_CLOSED: the handle is gone, for good.
+/* token_sign has the digest signed. ERR_DENIED: keyd refused, and out_refusal says why. ERR_CLOSED: the handle is gone, for good.
  * ERR_TIMEOUT: no answer in time; the next call may succeed. */
-MUST_CHECK enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], const uint8_t digest[32]);
+MUST_CHECK enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], enum refusal *out_refusal,
+                               const uint8_t digest[32]);
 
 #endif

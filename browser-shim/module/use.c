@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "browser-shim/module/module.h"
+#include "browser-shim/module/refusal.h"
 
 #define DIGEST_LEN 32
 
@@ -150,12 +151,12 @@ ck_rv_t C_SignInit(ck_session_handle_t handle, struct ck_mechanism *mechanism, c
     return module_leave(CKR_OK);
 }
 
-static ck_rv_t sign_result(enum err err)
+static ck_rv_t sign_result(enum err err, enum refusal refusal)
 {
     switch (err) {
     case ERR_OK: return CKR_OK;
     case ERR_CLOSED: return CKR_DEVICE_REMOVED;
-    case ERR_DENIED: return CKR_FUNCTION_FAILED;
+    case ERR_DENIED: return refusal_result(refusal);
     case ERR_MEMORY: return CKR_DEVICE_MEMORY;
     case ERR_SYSTEM:
     case ERR_INPUT:
@@ -203,7 +204,9 @@ ck_rv_t C_Sign(ck_session_handle_t handle, unsigned char *data, unsigned long da
     struct token *token = NULL;
     ck_rv_t rv = begin_sign(&token, handle, data, data_len, signature, signature_len);
     if (rv != CKR_OK || token == NULL) return rv;
-    rv = sign_result(token_sign(token, signature, data));
+    enum refusal refusal;
+    const enum err err = token_sign(token, signature, &refusal, data);
+    rv = sign_result(err, refusal);
     token_drop(token);
     if (rv == CKR_OK) *signature_len = DER_P256_SIGNATURE;
     return rv;

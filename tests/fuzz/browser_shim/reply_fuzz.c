@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t digest[32] = {0};
     if (token_open(&token, ends[1]) == ERR_OK) {
         look_at_objects(token_describe(token));
-        (void)!token_sign(token, signature, digest);
+        enum refusal refusal;
+        (void)!token_sign(token, signature, &refusal, digest);
     }
     token_drop(token);
     close(ends[0]);

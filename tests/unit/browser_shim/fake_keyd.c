@@ -17,6 +17,8 @@
 
 #define HANDLE_FD 3
 
+enum refusal fake_refusal = REFUSAL_EXPIRED;
+
 static EVP_PKEY *make_key(void)
 {
     EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
@@ -113,7 +115,7 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
     switch (manner) {
     case FAKE_SIGNS: reply(link, &good); return true;
     case FAKE_REFUSES:
-        reply(link, &(struct msg){.kind = MSG_REFUSAL, .id = request->id, .refusal = REFUSAL_EXPIRED});
+        reply(link, &(struct msg){.kind = MSG_REFUSAL, .id = request->id, .refusal = fake_refusal});
         return true;
     case FAKE_ANSWERS_LATE:
         reply(link, &late);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/bytes.h"
+#include "proto/message.h"
 
 /* How it answers requests for a signature; a description it always gives. */
 enum fake_manner {
@@ -22,6 +23,9 @@ enum fake_manner {
     FAKE_IS_NO_HANDLE,    /* there is a file in the handle's place */
     FAKE_IS_DEAD,         /* the other end was closed before the browser began */
 };
+
+/* Why, for FAKE_REFUSES. */
+extern enum refusal fake_refusal;
 
 struct fake_identity {
     EVP_PKEY *key;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "browser-shim/module/refusal.h"
 #include "tests/unit/browser_shim/guest.h"
 
 TestSuite(module_sign, .init = guest_make_identity);
@@ -113,13 +114,38 @@ static void body_refused(const struct fake_identity *who)
 {
     (void)who;
     struct ck_function_list *p11 = guest_start();
-    EXPECT(guest_sign_once(p11) == CKR_FUNCTION_FAILED);
-    EXPECT(guest_sign_once(p11) == CKR_FUNCTION_FAILED); /* the handle is still there */
+    EXPECT(guest_sign_once(p11) == refusal_result(fake_refusal));
+    EXPECT(guest_sign_once(p11) == refusal_result(fake_refusal)); /* the handle is still there */
 }
 
-Test(module_sign, passes_a_refusal_on)
+Test(module_sign, passes_every_refusal_on)
 {
-    RUN(FAKE_REFUSES, body_refused);
+    for (fake_refusal = REFUSAL_NONE + 1; fake_refusal < REFUSAL_NUM; fake_refusal++) RUN(FAKE_REFUSES, body_refused);
+}
+
+/* Each fails the authentication, and none makes a browser ask for a PIN, try again by itself or take the signature. */
+Test(module_sign, has_an_error_for_every_refusal)
+{
+    static const ck_rv_t wrong[] = {CKR_OK,
+                                    CKR_CANCEL,
+                                    CKR_FUNCTION_CANCELED,
+                                    CKR_FUNCTION_REJECTED,
+                                    CKR_PIN_EXPIRED,
+                                    CKR_PIN_INVALID,
+                                    CKR_PIN_INCORRECT,
+                                    CKR_PIN_LOCKED,
+                                    CKR_PIN_LEN_RANGE,
+                                    CKR_BUFFER_TOO_SMALL,
+                                    CKR_USER_NOT_LOGGED_IN};
+    for (enum refusal refusal = REFUSAL_NONE + 1; refusal < REFUSAL_NUM; refusal++) {
+        const ck_rv_t result = refusal_result(refusal);
+        cr_assert_neq(result, CKR_GENERAL_ERROR, "%s: no row", refusal_text(refusal));
+        for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+            cr_assert_neq(result, wrong[i], "%s: %#lx", refusal_text(refusal), result);
+    }
+    cr_assert_eq(refusal_result(REFUSAL_NONE), CKR_GENERAL_ERROR);
+    cr_assert_eq(refusal_result(REFUSAL_NUM), CKR_GENERAL_ERROR);
+    cr_assert_eq(refusal_result((enum refusal)0x7fffffff), CKR_GENERAL_ERROR);
 }
 
 static void *sign_late(void *context)
