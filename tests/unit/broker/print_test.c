@@ -71,6 +71,12 @@ static const struct system_status status = {
 static char *text;
 static size_t text_len;
 
+static FILE *open_text(void)
+{
+    free(text);
+    return open_memstream(&text, &text_len);
+}
+
 static json_t *parse(FILE *out)
 {
     json_error_t error;
@@ -88,7 +94,7 @@ static json_int_t number(const json_t *object, const char *key)
 
 Test(print, writes_json_with_every_field)
 {
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     cr_assert_eq(print_status_json(out, &status), ERR_OK);
     json_t *value = parse(out);
     cr_assert_str_eq(json_string_value(json_object_get(value, "url")), "https://localhost:9000");
@@ -118,7 +124,7 @@ Test(print, writes_json_with_every_field)
 
 Test(print, writes_handles_in_json)
 {
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     cr_assert_eq(print_handles_json(out, handles, 1, PRINT_FIRST_PAGE), ERR_OK);
     cr_assert_eq(print_handles_json(out, handles + 1, 1, PRINT_NEXT_PAGE), ERR_OK);
     cr_assert_eq(print_handles_json(out, handles, 0, PRINT_NEXT_PAGE), ERR_OK);
@@ -145,7 +151,7 @@ Test(print, writes_handles_in_json)
 
 Test(print, shows_people_what_is_wrong)
 {
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     print_status(out, &status);
     fclose(out);
     cr_assert_not_null(strstr(text, "https://localhost:9000, ready after 8 ms"));
@@ -168,7 +174,7 @@ static const char *print_with(bool secret_memory, size_t num_certificates)
     struct system_status changed = status;
     changed.secret_memory = secret_memory;
     changed.num_certificates = num_certificates;
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     print_status(out, &changed);
     fclose(out);
     return text;
@@ -184,11 +190,11 @@ Test(print, warns_of_memory_that_root_can_read)
 
 Test(print, says_when_there_is_no_handle)
 {
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     print_handles(out, NULL, 0, PRINT_FIRST_PAGE);
     fclose(out);
     cr_assert_str_eq(text, "no handles are out\n");
-    out = open_memstream(&text, &text_len);
+    out = open_text();
     cr_assert_eq(print_handles_json(out, NULL, 0, PRINT_FIRST_PAGE), ERR_OK);
     print_handles_json_end(out);
     json_t *value = parse(out);
@@ -198,7 +204,7 @@ Test(print, says_when_there_is_no_handle)
 
 Test(print, heads_the_first_page_alone)
 {
-    FILE *out = open_memstream(&text, &text_len);
+    FILE *out = open_text();
     print_handles(out, handles, 1, PRINT_FIRST_PAGE);
     print_handles(out, handles + 1, 1, PRINT_NEXT_PAGE);
     print_handles(out, NULL, 0, PRINT_NEXT_PAGE);
