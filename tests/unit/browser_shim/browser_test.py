@@ -7,6 +7,7 @@ import tempfile
 import time
 import unittest
 
+import picture
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -16,6 +17,9 @@ PROGRAM = "browser-shim/browser-shim"
 MODULE = "browser-shim/module.so"
 HTML = """<!DOCTYPE html><title>page</title><h1>page</h1>
 <script>fetch('/api/get').then(answer => document.body.append('fetched'))</script>"""
+ERROR_HTML = """<!DOCTYPE html><title>page</title><style>html { background: #00f }</style>
+<img src=/picture onerror="document.documentElement.style.background = '#f00'">"""
+RED = b"\xff\0\0"
 PORT = 9000
 PATIENCE_S = 20
 
@@ -96,12 +100,12 @@ class BrowserTest(unittest.TestCase):
         fields = {1: "chromium", 2: f"https://localhost:{PORT}/", 3: PORT, 4: 1, **more}
         self.shim.send(SHIM_SETUP, fields, [self.module, *fds])
 
-    def start(self, more={}, fds=()):
+    def start(self, more={}, fds=(), html=HTML, tickets=True):
         """Set-up, listener, ready."""
         self.set_up_shim(more, fds)
         kind, fields, listener = self.shim.receive()
         self.assertEqual((kind, len(listener)), (SHIM_LISTENER, 1), fields)
-        self.page = Page(self.pki, listener[0], HTML)
+        self.page = Page(self.pki, listener[0], html, tickets)
         self.assertEqual(self.shim.receive()[0], READY)
 
     def launch(self, answer=None):
@@ -270,6 +274,42 @@ class BrowserTest(unittest.TestCase):
             data = picture.read()
             self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
             self.assertEqual(data[-8:], b"IEND\xaeB`\x82")
+
+    def expect_error_in_page(self, answer):
+        """A page whose second request needs another signature, which answer is asked for: it fails, and the page goes on."""
+        keyd, signatures = None, []
+
+        def answer_once(kind, fields, sender):
+            if kind == SIGN_BROWSER_DIGEST:
+                signatures.append(kind)
+                if len(signatures) > 1:
+                    return answer(keyd)
+            return keyd.answer_well(kind, fields, sender)
+
+        with tempfile.TemporaryFile() as file:
+            self.start({5: 1}, [file.fileno()], ERROR_HTML, tickets=False)
+            keyd = self.launch(answer_once)
+            self.expect_browser(STARTED)
+            # There is a picture as soon as the page has all that it waits for, or an error in its place.
+            self.expect_browser(SCREENSHOT)
+            self.expect_browser(ENDED)
+            file.seek(0)
+            _, _, colours = picture.read(file.read())
+        self.assertEqual(max(colours, key=colours.get)[:3], RED)
+        self.assertEqual(self.page.requests, [("/", "kiosk")])
+        self.assertGreater(len(signatures), 1)
+
+    def test_a_refused_signature_is_an_error_in_the_page(self):
+        self.expect_error_in_page(lambda keyd: (REFUSAL, {1: 11}))  # REFUSAL_UNEXPECTED
+
+    def test_a_signature_refused_for_now_is_an_error_in_the_page(self):
+        self.expect_error_in_page(lambda keyd: (REFUSAL, {1: 9}))  # REFUSAL_BUSY
+
+    def test_a_handle_that_ends_is_an_error_in_the_page(self):
+        self.expect_error_in_page(lambda keyd: keyd.socket.shutdown(socket.SHUT_RDWR) or (REFUSAL, {1: 9}))
+
+    def test_a_keyd_that_says_nothing_is_an_error_in_the_page(self):
+        self.expect_error_in_page(lambda keyd: time.sleep(8) or (REFUSAL, {1: 9}))
 
     def expect_connection_from_browser(self, path, setup, look=lambda browser: None):
         """A display server that only takes the connection: the way to it is what is tested. look is called meanwhile."""

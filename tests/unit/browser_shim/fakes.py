@@ -146,19 +146,25 @@ class Keyd(threading.Thread):
             kind, fields, id = read_envelope(data)
             sender = int.from_bytes(control[0][2][:4], "little")
             self.kinds.append(kind)
-            self.socket.send(envelope(*self.answer(kind, fields, sender), id=id))
+            try:
+                self.socket.send(envelope(*self.answer(kind, fields, sender), id=id))
+            except BrokenPipeError:
+                return  # an answer has ended the handle
 
 
 class Page(threading.Thread):
-    """Serves a page over mutual TLS on the listener that the shim made. requests: (path, client's common name)."""
+    """Serves a page over mutual TLS on the listener that the shim made. requests: (path, client's common name). Without
+    tickets each connection, and so each request, needs a signature of its own."""
 
-    def __init__(self, pki, listener_fd, html):
+    def __init__(self, pki, listener_fd, html, tickets=True):
         super().__init__(daemon=True)
         self.requests = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pki.path("server.pem"), pki.path("server.key"))
         context.load_verify_locations(pki.path("ca.pem"))
         context.verify_mode = ssl.CERT_REQUIRED
+        if not tickets:
+            context.num_tickets = 0
         requests = self.requests
 
         class Handler(http.server.BaseHTTPRequestHandler):
