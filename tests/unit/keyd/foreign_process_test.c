@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tests/unit/keyd/peer.h"
+#include "tests/unit/keyd/pki.h"
 
 static struct peer ours, theirs;
 static struct link our_server, their_server;
@@ -132,4 +133,23 @@ Test(foreign_process, opens_no_handle_that_could_never_be_used)
     expect_not_opened(bad, "a derived one with a CA of its own");
     expect_signed(&client);
     cr_assert_eq(peer_status(&ours).total, 2);
+}
+
+/* BoringSSL makes a curve when it first meets it, and keeps it: what a CA is pinned with must not be the first. */
+Test(foreign_process, no_kind_of_key_makes_it_keep_more)
+{
+    static const enum pki_kind kinds[] = {PKI_P224, PKI_P521, PKI_RSA1024};
+    struct pki_spec spec = {
+        .subject = "CA", .issuer = "CA", .not_before = 1, .not_after = 2, .constraints = "critical,CA:TRUE"};
+    const uint64_t before = peer_status(&ours).secret_bytes;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        spec.key = spec.signer = pki_key(kinds[i]);
+        expect_not_opened((struct keyd_grant){.grant = 7,
+                                              .purpose = PURPOSE_TLS_CLIENT,
+                                              .lifetime_s = 60,
+                                              .server = "localhost",
+                                              .ca = pki_issue(&spec)},
+                          "such a key");
+        cr_assert_eq(peer_status(&ours).secret_bytes, before, "kind %d", (int)kinds[i]);
+    }
 }
