@@ -1,5 +1,6 @@
 #include "broker/handles.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,10 +99,10 @@ static void append(struct handles *handles, struct handle *handle)
 /* A derived one has its parent's, and no other can be asked for. */
 static void set_ca(struct handle *handle, struct bytes ca, const struct handle *parent)
 {
-    uint8_t digest[SHA256_BYTES];
+    uint8_t digest[SHA256_DIGEST_LENGTH];
     if (parent) memcpy(handle->ca, parent->ca, sizeof handle->ca);
     if (parent || ca.len == 0) return;
-    sha256_of(digest, ca);
+    SHA256(ca.data, ca.len, digest);
     bytes_hex(handle->ca, (struct bytes){digest, sizeof digest});
 }
 

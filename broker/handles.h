@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "base/number_table.h"
-#include "base/sha256.h"
 #include "proto/message.h"
 
 /* Handles that command-line clients may have at one time; the rest is for the web workers and the browser. */
@@ -17,8 +16,8 @@ struct handle {
     enum purpose purpose;
     char label[LIMIT_LABEL + 1];
     char server[LIMIT_NAME + 1];
-    char ca[2 * SHA256_BYTES + 1]; /* the fingerprint of the CA that a foreign server's is pinned to; empty: none */
-    uint64_t expires;              /* on clock_monotonic_ms's scale; 0: with its channel */
+    char ca[2 * 32 + 1]; /* the fingerprint of the CA that a foreign server's is pinned to; empty: none */
+    uint64_t expires;    /* on clock_monotonic_ms's scale; 0: with its channel */
     uint64_t max_signatures;
     uint64_t signatures; /* through it and those derived from it */
     uint64_t refusals;

@@ -1,12 +1,12 @@
 /* What the broker and a web worker say to each other. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/bytes.h"
-#include "base/sha256.h"
 #include "broker/broker.h"
 
 /* Linux 6.3; Debian 12's headers are older. An older kernel says EINVAL. */
@@ -81,9 +81,9 @@ static void send_identity(struct broker *broker, struct process *web, int channe
 {
     const struct keyd_identity *identity = &broker->identity.value;
     const int fds[2] = {channel, client_ca};
-    uint8_t digest[SHA256_BYTES];
-    char own_client[2 * SHA256_BYTES + 1];
-    sha256_of(digest, identity->client);
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char own_client[2 * SHA256_DIGEST_LENGTH + 1];
+    SHA256(identity->client.data, identity->client.len, digest);
     bytes_hex(own_client, (struct bytes){digest, sizeof digest});
     const struct msg msg = {
         .kind = MSG_WEB_IDENTITY,

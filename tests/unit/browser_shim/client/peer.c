@@ -199,9 +199,9 @@ static void answer(const struct link *link, enum peer_keyd behaviour, const stru
         struct msg stale = {.kind = MSG_REFUSAL, .id = request->id + 7, .refusal = REFUSAL_EXPIRED};
         cr_assert_eq(link_send(link, &stale, NULL, 0), ERR_OK);
     }
-    if (behaviour == KEYD_REFUSES) {
+    if (behaviour == KEYD_REFUSES || behaviour == KEYD_DOUBTS) {
         msg.kind = MSG_REFUSAL;
-        msg.refusal = REFUSAL_EXPIRED;
+        msg.refusal = behaviour == KEYD_DOUBTS ? REFUSAL_SERVER : REFUSAL_EXPIRED;
     } else if (behaviour != KEYD_SIGNS_WRONG) {
         cr_assert_eq(request->sign_tls13_client.scheme, SCHEME_ECDSA_P256_SHA256);
         msg.signature.len = sign(signature, request->sign_tls13_client.messages, key);

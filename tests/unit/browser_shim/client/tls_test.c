@@ -130,6 +130,38 @@ Test(client_tls, refuses_a_certificate_that_is_not_a_servers)
     EXPECT_DIAG("certificate verify failed");
 }
 
+/* With a server that is not the broker's own, what is wrong is somebody else's to mend. */
+static enum err shake_foreign(const char *host, const struct peer_server *server, enum peer_keyd keyd)
+{
+    struct client_address address = {.is_ip = false};
+    strcpy(address.host, host);
+    tear_down();
+    peer_start_keyd(&handle, keyd);
+    handle.foreign = true;
+    int fd = peer_start_server(server);
+    diag.text[0] = '\0';
+    cr_assert_eq(client_tls_new(&tls, fd, &handle, &address, CLIENT_TLS_HTTP, &diag), ERR_OK, "%s", diag.text);
+    return client_tls_handshake(tls, &diag);
+}
+
+Test(client_tls, says_what_is_wrong_with_a_foreign_server)
+{
+    cr_assert_eq(shake_foreign("localhost", &(struct peer_server){0}, KEYD_SIGNS), ERR_OK, "%s", diag.text);
+    expect_known_as_kiosk();
+    cr_expect_eq(shake_foreign("kiosk.example", &(struct peer_server){0}, KEYD_SIGNS), ERR_DENIED);
+    EXPECT_DIAG("is not for 'kiosk.example'; use a name that it has");
+    cr_expect(strstr(diag.text, "broker status") == NULL, "it says: %s", diag.text);
+    cr_expect_eq(shake_foreign("localhost", &(struct peer_server){.ca = PEER_CA_OTHER}, KEYD_SIGNS), ERR_DENIED);
+    EXPECT_DIAG("--cacert has to name the CA that signed the server's certificate");
+    cr_expect_eq(shake_foreign("localhost", &(struct peer_server){.asking = PEER_ASKS_NOTHING}, KEYD_SIGNS),
+                 ERR_DENIED);
+    EXPECT_DIAG("did not ask for a client certificate: this is not the server that wants one");
+    cr_expect_eq(shake_foreign("localhost", &(struct peer_server){0}, KEYD_DOUBTS), ERR_DENIED);
+    EXPECT_DIAG("keyd did not sign: it takes localhost for another server");
+    cr_expect_eq(shake_foreign("localhost", &(struct peer_server){0}, KEYD_CLOSES), ERR_CLOSED);
+    EXPECT_DIAG("keyd takes no such CA or name, or the handle was revoked");
+}
+
 Test(client_tls, refuses_a_server_that_asks_for_nothing)
 {
     cr_expect_eq(shake(&(struct peer_server){.asking = PEER_ASKS_NOTHING}, KEYD_SIGNS), ERR_DENIED);
