@@ -103,6 +103,7 @@ void audit_granted(struct broker *broker, const struct handle *handle, const str
     add_term(record.text, "seconds", terms->lifetime_s);
     add_term(record.text, "signatures", terms->max_signatures);
     add_term(record.text, "a second", terms->rate);
+    add_term(record.text, "from", terms->parent);
     audit_add(broker, &record);
     if (handle->purpose == PURPOSE_TLS_SERVER) audit_server_begins(broker, handle);
 }

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import processes
+import wire
 from keyward import System, SystemCase, for_each_user, is_root
 
 FLAGS = ("--listen", "127.0.0.1:0", "--no-browser", "--workers", "1", "--audit-interval", "1s")
@@ -73,6 +74,26 @@ class Log(AuditCase):
         self.assertNotIn("\033", shown)
         self.assertEqual([json.loads(line) for line in self.audit(system, "show", path, "--json").stdout.splitlines()],
                          self.records(path))
+
+    def test_where_a_derived_handle_comes_from(self):
+        system = self.start(*FLAGS, uid=self.uid)
+        path = self.log_of(system)
+        control = wire.Control(system.runtime)
+        self.addCleanup(control.close)
+        whole = control.mint(max_signatures=4)
+        part = control.derive(whole.number, label="part", max_signatures=1, pinned=True)
+        self.assertIn("stronger", control.derive(whole.number, label="too much", max_signatures=5))
+        system.run("browser-shim", "get", "--from", str(whole.number), system.url + "/hello", "--runtime-dir",
+                   system.runtime)
+        self.wait_records(path, "signed")
+        restricted = {record["label"]: record for record in self.records(path, "restricted")}
+        self.assertEqual(restricted["part"]["handle"], part.number)
+        self.assertEqual(restricted["part"]["pid"], os.getpid())
+        self.assertEqual(restricted["part"]["text"], f"signatures 1, from {whole.number}")
+        [signed] = self.records(path, "signed")
+        self.assertEqual(signed["handle"], restricted["browser-shim get"]["handle"])
+        refused = restricted["too much"]["handle"]
+        self.assertIn("stronger", [r for r in self.records(path, "closed") if r["handle"] == refused][0]["reason"])
 
     def test_tampering_is_found(self):
         system = self.start(*FLAGS, uid=self.uid)
