@@ -44,7 +44,7 @@
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
 #define LIMIT_ASIDE_HEAP (512u * 1024u)   /* what it may allocate while it reads the certificates of a foreign server */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
-#define LIMIT_KEYD_BATCH 8u               /* packets that keyd reads from one channel before it turns to the next */
+#define LIMIT_KEYD_BATCH 2u               /* packets that keyd reads from one channel before it turns to the next */
 #define LIMIT_KEYD_EVENTS 32768u          /* reports to the broker that wait for it */
 #define LIMIT_KEYD_EVENTS_EACH 64u        /* of them about uses and refusals of one channel */
 #define LIMIT_KEYD_CATCH_UP 128u          /* packets read from one server channel because a browser came first */
