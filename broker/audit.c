@@ -96,22 +96,43 @@ static void add_term(char text[LIMIT_AUDIT_TEXT + 1], const char *what, uint64_t
     snprintf(text + len, LIMIT_AUDIT_TEXT + 1 - len, "%s%s %llu", len > 0 ? ", " : "", what, (unsigned long long)value);
 }
 
-void audit_granted(struct broker *broker, const struct handle *handle, const struct keyd_grant *terms)
+/* Who asked on the control socket, by the kernel's word. */
+static void describe_asker(struct audit_record *record, int control)
 {
-    struct audit_record record = {.what = kind_of_grant(handle), .pid = terms->pid};
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    if (control < 0 || getsockopt(control, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) return;
+    record->pid = peer.pid > 0 ? (uint64_t)peer.pid : 0;
+    record->uid_and_1 = peer.uid + UINT64_C(1);
+}
+
+void audit_granted(struct broker *broker, uint64_t number, const struct keyd_grant *terms, int control)
+{
+    const struct handle *handle = handles_find(&broker->handles, number);
+    if (!handle) return; /* keyd was given up over this very grant */
+    struct audit_record record = {.what = kind_of_grant(handle)};
     describe(&record, handle);
+    describe_asker(&record, control);
     add_term(record.text, "seconds", terms->lifetime_s);
     add_term(record.text, "signatures", terms->max_signatures);
     add_term(record.text, "a second", terms->rate);
-    add_term(record.text, "from", terms->parent);
+    add_term(record.text, "for process", terms->pid);
     audit_add(broker, &record);
     if (handle->purpose == PURPOSE_TLS_SERVER) audit_server_begins(broker, handle);
 }
 
-static void add_refusal(struct broker *broker, const struct handle *handle, const struct audit_merge *merge)
+/* What was under way when the broker dropped the handle is on record by its number alone, which earlier records explain. */
+static void describe_number(struct audit_record *record, struct broker *broker, uint64_t number)
+{
+    const struct handle *handle = handles_find(&broker->handles, number);
+    record->handle = number;
+    if (handle) describe(record, handle);
+}
+
+static void add_refusal(struct broker *broker, const struct audit_merge *merge)
 {
     struct audit_record record = {.what = AUDIT_REFUSED, .pid = merge->pid, .count = merge->count};
-    describe(&record, handle);
+    describe_number(&record, broker, merge->handle);
     record.uid_and_1 = uid_of(broker, merge->pid);
     TEXT(record.reason, refusal_text(merge->reason));
     audit_add(broker, &record);
@@ -120,8 +141,7 @@ static void add_refusal(struct broker *broker, const struct handle *handle, cons
 /* What was counted, as a record; the count starts again. */
 static void tell_merge(struct broker *broker, struct audit_merge *merge)
 {
-    const struct handle *handle = handles_find(&broker->handles, merge->handle);
-    if (merge->count > 0 && handle) add_refusal(broker, handle, merge);
+    if (merge->count > 0) add_refusal(broker, merge);
     merge->count = 0;
 }
 
@@ -140,14 +160,14 @@ static void merge_due(struct audit *audit, uint64_t due)
 }
 
 /* The first one is recorded at once. */
-static void take_refusal(struct broker *broker, const struct handle *handle, const struct keyd_event *event)
+static void take_refusal(struct broker *broker, const struct keyd_event *event)
 {
     struct audit *audit = &broker->audit;
     struct audit_merge *spare = NULL;
     uint64_t now = clock_monotonic_ms();
     for (size_t i = 0; i < LIMIT_AUDIT_MERGES; i++) {
         struct audit_merge *merge = &audit->merges[i];
-        if (merge->handle == handle->id && merge->reason == event->reason) {
+        if (merge->handle == event->grant && merge->reason == event->reason) {
             merge->pid = event->pid;
             merge->count += event->count;
             return;
@@ -159,7 +179,7 @@ static void take_refusal(struct broker *broker, const struct handle *handle, con
         audit->overflow += event->count;
         return;
     }
-    *spare = (struct audit_merge){handle->id, event->reason, event->pid, event->count, now + MERGE_MS};
+    *spare = (struct audit_merge){event->grant, event->reason, event->pid, event->count, now + MERGE_MS};
     tell_merge(broker, spare);
 }
 
@@ -182,7 +202,7 @@ static void settle_merges(struct broker *broker, uint64_t now, uint64_t handle)
     if (audit->overflow > 0) merge_due(audit, now + MERGE_MS);
 }
 
-void audit_event(struct broker *broker, const struct handle *handle, const struct keyd_event *event)
+void audit_event(struct broker *broker, const struct keyd_event *event)
 {
     static const enum audit_what whats[GRANT_EVENT_NUM] = {
         [GRANT_EVENT_PINNED] = AUDIT_PINNED, [GRANT_EVENT_SIGNED] = AUDIT_SIGNED, [GRANT_EVENT_REFUSED] = AUDIT_REFUSED,
@@ -191,23 +211,24 @@ void audit_event(struct broker *broker, const struct handle *handle, const struc
     struct audit_record record = {.what = whats[event->what], .pid = event->pid};
     bool ends = record.what == AUDIT_CLOSED || record.what == AUDIT_CUT;
     if (ends) audit_server_ended(broker, event->grant, event);
-    if (record.what == AUDIT_NONE || !handle) return;
+    if (record.what == AUDIT_NONE || (record.what == AUDIT_CLOSED && !handles_find(&broker->handles, event->grant)))
+        return; /* it has been recorded why it is closed */
     if (record.what == AUDIT_REFUSED) {
-        take_refusal(broker, handle, event);
+        take_refusal(broker, event);
         return;
     }
-    if (ends) settle_merges(broker, clock_monotonic_ms(), handle->id);
-    describe(&record, handle);
+    if (ends) settle_merges(broker, clock_monotonic_ms(), event->grant);
+    describe_number(&record, broker, event->grant);
     record.uid_and_1 = uid_of(broker, event->pid);
     if (event->reason != REFUSAL_NONE) TEXT(record.reason, refusal_text(event->reason));
     audit_add(broker, &record);
 }
 
-void audit_handle(struct broker *broker, enum audit_what what, const struct handle *handle, const char *why)
+void audit_handle(struct broker *broker, enum audit_what what, uint64_t number, const char *why)
 {
     struct audit_record record = {.what = what};
-    settle_merges(broker, clock_monotonic_ms(), handle->id);
-    describe(&record, handle);
+    settle_merges(broker, clock_monotonic_ms(), number);
+    describe_number(&record, broker, number);
     TEXT(record.text, why);
     audit_add(broker, &record);
 }

@@ -50,6 +50,7 @@ struct audit {
     bool has_key;
     uint8_t fingerprint[AUDIT_HASH];
     struct audit_server servers[2 * LIMIT_WORKERS];
+    uint64_t keyd_lost; /* events, as it told last */
     enum audit_waits waits;
     uint64_t head_at; /* when the servers' counters and the next head are asked for */
     uint64_t asked;   /* the number of the last record that keyd was asked to sign, and its hash */
@@ -75,14 +76,15 @@ void audit_begin(struct broker *broker, uint64_t torn);
 void audit_started(struct broker *broker, const char *process, uint32_t pid);
 void audit_ended(struct broker *broker, const char *process, uint32_t pid, const char *how);
 
-/* audit_granted: a channel to keyd is given to somebody, on these terms. */
-void audit_granted(struct broker *broker, const struct handle *handle, const struct keyd_grant *terms);
+/* audit_granted: the channel to keyd with that number is given to somebody, on these terms. control: the connection on which it was
+ * asked for; -1: it is for one of our own processes. */
+void audit_granted(struct broker *broker, uint64_t number, const struct keyd_grant *terms, int control);
 
-/* audit_event: keyd tells of a channel; handle is NULL if the broker has dropped it meanwhile. */
-void audit_event(struct broker *broker, const struct handle *handle, const struct keyd_event *event);
+/* audit_event: keyd tells of a channel, which the broker may have dropped meanwhile. */
+void audit_event(struct broker *broker, const struct keyd_event *event);
 
 /* audit_handle records an end that the broker decides: AUDIT_REVOKED or AUDIT_EXPIRED. */
-void audit_handle(struct broker *broker, enum audit_what what, const struct handle *handle, const char *why);
+void audit_handle(struct broker *broker, enum audit_what what, uint64_t number, const char *why);
 
 /* ---- keyd's part (broker/audit_keyd.c) ---- */
 

@@ -34,6 +34,7 @@ void audit_keyd_is_gone(struct broker *broker)
     struct audit *audit = &broker->audit;
     audit->has_key = false;
     audit->waits = AUDIT_WAITS_FOR_NOTHING;
+    audit->keyd_lost = 0;
     memset(audit->servers, 0, sizeof audit->servers);
 }
 
@@ -91,9 +92,20 @@ void audit_server_ends(struct broker *broker, uint64_t grant)
     ask_status(broker);
 }
 
+/* Of these keyd could not tell the broker. None is a signature: what cannot be told is not signed. */
+static void tell_lost(struct broker *broker, uint64_t lost)
+{
+    struct audit_record gap = {.what = AUDIT_GAP, .lost = lost - broker->audit.keyd_lost};
+    if (gap.lost == 0) return;
+    TEXT(gap.process, "keyd");
+    broker->audit.keyd_lost = lost;
+    audit_add(broker, &gap);
+}
+
 void audit_status(struct broker *broker, const struct keyd_status *status)
 {
     struct audit *audit = &broker->audit;
+    tell_lost(broker, status->events_lost);
     for (size_t i = 0; i < status->num_grants; i++) {
         const struct grant_status *row = &status->grants[i];
         struct audit_server *server = find_server(audit, row->grant);

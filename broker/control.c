@@ -130,7 +130,7 @@ static void answer_revoke(struct broker *broker, struct control_client *client, 
         control_reply_failed(client, id, ERR_NOT_FOUND, text);
         return;
     }
-    audit_handle(broker, AUDIT_REVOKED, handle, "by the control socket");
+    audit_handle(broker, AUDIT_REVOKED, wanted, "by the control socket");
     log_line("handle revoked id=%llu label=%s", (unsigned long long)wanted, log_quote(handle->label));
     keyd_revoke(broker, wanted);
     control_reply(client, &done, NULL, 0);

@@ -34,6 +34,7 @@ static bool grant(struct broker *broker, struct control_client *client, uint64_t
 {
     char text[160];
     const enum err err = keyd_grant(broker, out_handle, out_end, terms);
+    if (err == ERR_OK) audit_granted(broker, *out_handle, terms, client->link.fd);
     if (err == ERR_OK) return true;
     if (err == ERR_AGAIN) {
         control_reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");

@@ -107,7 +107,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     /* A grant that the broker has dropped may still have events under way, and somebody who waits for it. */
     if (event->what == GRANT_EVENT_CLOSED) control_not_opened(broker, event->grant, event->reason);
     struct handle *handle = handles_find(&broker->handles, event->grant);
-    audit_event(broker, handle, event);
+    audit_event(broker, event);
     if (!handle) return;
     struct process *holder = holder_of(broker, handle);
     switch (event->what) {
@@ -194,7 +194,6 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};
     msg.keyd_grant.grant = handle->id;
     *out_handle = handle->id;
-    audit_granted(broker, handle, terms);
     process_send(broker, keyd, &msg, &upper, 1);
     *out_end = auto_keep_fd(&lower);
     return ERR_OK;

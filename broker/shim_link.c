@@ -51,6 +51,13 @@ static void take_listener(struct broker *broker, struct process *shim, struct pa
     web_offer(broker, SLOT_BROWSER);
 }
 
+static void take_handle_back(struct broker *broker, const char *why)
+{
+    if (broker->browser.handle == 0) return;
+    audit_handle(broker, AUDIT_REVOKED, broker->browser.handle, why);
+    keyd_revoke(broker, broker->browser.handle);
+}
+
 void shim_launch(struct broker *broker)
 {
     AUTO_FD handle = -1;
@@ -58,14 +65,15 @@ void shim_launch(struct broker *broker)
     struct process *shim = broker_shim(broker);
     if (!shim || shim->life.state != LIFE_RUNNING || broker->page_listener < 0) return;
     if (!broker->identity.present || broker->stopping || browser->pictured) return;
-    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
-    enum err err = keyd_grant(broker, &browser->handle, &handle,
-                              &(struct keyd_grant){.purpose = shim->row->grant, .label = "browser"});
+    take_handle_back(broker, "its browser is started afresh");
+    const struct keyd_grant terms = {.purpose = shim->row->grant, .label = "browser"};
+    enum err err = keyd_grant(broker, &browser->handle, &handle, &terms);
     if (err != ERR_OK) {
         uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
         log_line("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);
         return;
     }
+    audit_granted(broker, browser->handle, &terms, -1);
     life_started(&browser->life, clock_monotonic_ms());
     const struct msg msg = {.kind = MSG_SHIM_LAUNCH, .id = ++broker->last_id, .shim_launch = browser->handle};
     process_send(broker, shim, &msg, &handle, 1);
@@ -75,7 +83,7 @@ void shim_launch(struct broker *broker)
 static void take_end(struct broker *broker, uint32_t status)
 {
     struct browser *browser = &broker->browser;
-    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    take_handle_back(broker, "its browser has ended");
     audit_ended(broker, "browser", 0, WIFSIGNALED((int)status) ? "killed" : "ended");
     if (browser->pictured) {
         life_reset(&browser->life);
@@ -133,7 +141,7 @@ void shim_answer(struct broker *broker, struct process *shim, const struct msg *
 void shim_ended(struct broker *broker)
 {
     struct browser *browser = &broker->browser;
-    if (browser->handle != 0) keyd_revoke(broker, browser->handle);
+    take_handle_back(broker, "its browser's keeper has ended");
     life_reset(&browser->life);
     if (broker->page_listener >= 0) close(broker->page_listener);
     broker->page_listener = -1;

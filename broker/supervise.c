@@ -121,7 +121,7 @@ static void act_on_deadlines(struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) act_on_process(broker, &broker->processes[i], now);
     act_on_browser(broker, now);
     while ((expired = handles_expired(&broker->handles, now))) {
-        audit_handle(broker, AUDIT_EXPIRED, expired, "");
+        audit_handle(broker, AUDIT_EXPIRED, expired->id, "");
         keyd_revoke(broker, expired->id);
     }
     control_expire(broker, now);

@@ -111,12 +111,13 @@ void web_identify(struct broker *broker, struct process *web)
         process_give_up(broker, web, "the client CAs cannot be handed over");
         return;
     }
-    enum err err =
-        keyd_grant(broker, &web->grant, &channel, &(struct keyd_grant){.purpose = web->row->grant, .label = web->name});
+    const struct keyd_grant terms = {.purpose = web->row->grant, .label = web->name};
+    enum err err = keyd_grant(broker, &web->grant, &channel, &terms);
     if (err != ERR_OK) {
         process_give_up(broker, web, "no channel to keyd");
         return;
     }
+    audit_granted(broker, web->grant, &terms, -1);
     send_identity(broker, web, channel, client_ca);
     if (web->introduced) return;
     web->introduced = true;
@@ -157,6 +158,7 @@ void web_ended(struct broker *broker, struct process *web)
     web->counters = (struct web_status){0};
     web->introduced = false;
     web->asked = false;
+    if (web->grant != 0) audit_handle(broker, AUDIT_REVOKED, web->grant, "its process has ended");
     audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);
     control_check_round(broker);

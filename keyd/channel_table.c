@@ -384,6 +384,7 @@ void channel_table_status(struct channel_table *table, struct keyd_status *out)
         .signatures = table->signatures,
         .refusals = table->refusals,
         .secret_bytes = secret_memory_in_use(),
+        .events_lost = table->events->lost_all,
         .grants = table->status,
         .total = (uint32_t)table->num,
     };

@@ -55,6 +55,7 @@ void events_add(struct events *events, const struct keyd_event *event)
     const bool is_end = event->what == GRANT_EVENT_CLOSED || event->what == GRANT_EVENT_CUT;
     if (events->num >= events_room(event->what) || (!is_end && events_are_many(events, event->grant))) {
         events->lost++;
+        events->lost_all++;
         return;
     }
     const size_t place = (events->first + events->num) % LIMIT_KEYD_EVENTS;

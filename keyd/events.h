@@ -25,7 +25,8 @@ struct events {
     struct event_waiting queue[LIMIT_KEYD_EVENTS];
     size_t first;
     size_t num;
-    uint64_t lost;
+    uint64_t lost; /* since the last log line about it */
+    uint64_t lost_all;
     struct number_table newest; /* where in the queue a channel's newest event is */
 };
 

@@ -287,6 +287,7 @@ enum err codec_decode_keyd_status(struct codec_arena *arena, struct msg *out, co
     to->refusals = from->refusals;
     to->secret_bytes = from->secret_bytes;
     to->total = from->total;
+    to->events_lost = from->events_lost;
     to->num_grants = from->n_grants;
     to->grants = codec_arena_take(arena, to->num_grants * sizeof *to->grants);
     if (to->grants == NULL) return ERR_TOO_LARGE;
@@ -321,5 +322,6 @@ enum err codec_encode_keyd_status(const struct packer *packer, const struct msg 
     to.n_grants = from->num_grants;
     to.grants = pointers;
     to.total = from->total;
+    to.events_lost = from->events_lost;
     return codec_pack(packer, &to.base);
 }

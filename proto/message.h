@@ -256,6 +256,7 @@ struct keyd_status {
     struct grant_status *grants; /* at most LIMIT_SERVER_GRANTS */
     size_t num_grants;
     uint32_t total; /* at most LIMIT_GRANTS */
+    uint64_t events_lost;
 };
 
 struct web_setup {

@@ -89,7 +89,8 @@ class Log(AuditCase):
         restricted = {record["label"]: record for record in self.records(path, "restricted")}
         self.assertEqual(restricted["part"]["handle"], part.number)
         self.assertEqual(restricted["part"]["pid"], os.getpid())
-        self.assertEqual(restricted["part"]["text"], f"signatures 1, from {whole.number}")
+        self.assertEqual(restricted["part"]["text"], f"signatures 1, for process {os.getpid()}")
+        self.assertEqual(restricted["part"]["parent"], whole.number)
         [signed] = self.records(path, "signed")
         self.assertEqual(signed["handle"], restricted["browser-shim get"]["handle"])
         refused = restricted["too much"]["handle"]

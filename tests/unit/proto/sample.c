@@ -65,7 +65,7 @@ struct msg sample_of(enum msg_kind kind)
             {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
         [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60, 80, 81}},
-        [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61}},
+        [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61, 85}},
         [MSG_SIGN_AUDIT_HEAD] = {.sign_audit_head = {53, {54}}},
         [MSG_AUDIT_HEAD] = {.audit_head = {55, {blob, 70}}},
         [MSG_KEYD_HOLD] = {.keyd_hold = true},
@@ -201,6 +201,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_status.refusals);
         SAME(keyd_status.secret_bytes);
         SAME(keyd_status.num_grants);
+        SAME(keyd_status.events_lost);
         SAME(keyd_status.total);
         for (size_t i = 0; i < want->keyd_status.num_grants; i++) {
             SAME(keyd_status.grants[i].grant);
