@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/keep.h"
+
 static EVP_PKEY *ec_key(int curve)
 {
     EVP_PKEY *key = EVP_PKEY_new();
@@ -43,7 +45,7 @@ static EVP_PKEY *ed25519_key(void)
     return key;
 }
 
-EVP_PKEY *pki_key(enum pki_kind kind)
+static EVP_PKEY *new_key(enum pki_kind kind)
 {
     switch (kind) {
     case PKI_P224: return ec_key(NID_secp224r1);
@@ -57,6 +59,11 @@ EVP_PKEY *pki_key(enum pki_kind kind)
     case PKI_RSA4096: return rsa_key(4096);
     }
     return NULL;
+}
+
+EVP_PKEY *pki_key(enum pki_kind kind)
+{
+    return keep(new_key(kind));
 }
 
 static void set_name(X509_NAME *name, const char *common_name)
@@ -130,7 +137,7 @@ struct bytes pki_issue(const struct pki_spec *spec)
     const int len = i2d_X509(x509, &der);
     cr_assert_gt(len, 0);
     X509_free(x509);
-    uint8_t *kept = malloc((size_t)len); /* and not where BoringSSL allocates, which may be small */
+    uint8_t *kept = keep(malloc((size_t)len)); /* and not where BoringSSL allocates, which may be small */
     memcpy(kept, der, (size_t)len);
     OPENSSL_free(der);
     return (struct bytes){kept, (size_t)len};
@@ -154,7 +161,7 @@ struct bytes pki_sign(EVP_PKEY *key, uint16_t scheme, struct bytes content)
     EVP_MD_CTX context;
     EVP_PKEY_CTX *rsa;
     size_t len = 1024;
-    uint8_t *out = malloc(len);
+    uint8_t *out = keep(malloc(len));
     EVP_MD_CTX_init(&context);
     cr_assert(EVP_DigestSignInit(&context, &rsa, hash_of(scheme), NULL, key));
     if (EVP_PKEY_id(key) == EVP_PKEY_RSA)
