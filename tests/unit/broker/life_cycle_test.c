@@ -209,6 +209,7 @@ Test(life_cycle, closes_what_descriptors_it_is_sent)
 {
     direct("web", "slips");
     start();
+    expect_line("ready url=");
     expect_line("broker: web[0] given up");
     expect_line("web: descriptor closed");
     stop();
@@ -218,6 +219,7 @@ Test(life_cycle, closes_what_descriptors_a_shim_sends_with_other_words)
 {
     direct("browser-shim", "slips");
     start_with("--headless");
+    expect_line("ready url=");
     expect_line("broker: browser-shim given up");
     expect_line("browser-shim: descriptor closed");
     stop();
