@@ -34,7 +34,10 @@
 #define LIMIT_STATUS_HANDLES 48u /* rows of a status; beyond: their number alone */
 #define LIMIT_HANDLE_PAGE 128u   /* rows of one HANDLE_LIST */
 #define LIMIT_PROCESSES 80u
-#define LIMIT_ECDHE_POINT 133u /* an uncompressed P-521 point */
+#define LIMIT_SERIAL 20u            /* bytes of a certificate's serial number (RFC 5280, 4.1.2.2) */
+#define LIMIT_REVOKED_HANDLES 1024u /* handles in one message that revokes them */
+#define LIMIT_REVOKED_SERIALS 1024u /* certificates that a broker keeps revoked until it ends */
+#define LIMIT_ECDHE_POINT 133u      /* an uncompressed P-521 point */
 
 /* keyd. */
 #define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
@@ -122,6 +125,7 @@
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
 #define DEADLINE_AUDIT_MS 500u    /* keyd's signature of the closing head */
+#define DEADLINE_REVOKE_MS 2000u  /* a process that was told of a revocation; beyond, it is replaced */
 #define DEADLINE_START_MS 10000u  /* a process, from start to ready */
 #define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */
 

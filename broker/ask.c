@@ -1,9 +1,12 @@
 #include "broker/ask.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/bytes.h"
 #include "base/runtime.h"
 #include "broker/pem.h"
 #include "broker/print.h"
@@ -23,6 +26,10 @@ static struct msg question_of(const struct command *command)
         msg.kind = MSG_HANDLE_REVOKE;
         msg.handle_revoke = command->handle;
     }
+    if (command->what == COMMAND_CERTIFICATE_REVOKE) {
+        msg.kind = MSG_CERTIFICATE_REVOKE;
+        msg.certificate_revoke = (struct bytes){command->serial, command->serial_len};
+    }
     return msg;
 }
 
@@ -32,8 +39,20 @@ static enum err flush(struct diag *diag)
     return diag_set(diag, ERR_SYSTEM, "standard output cannot be written");
 }
 
+static void print_revoked(const struct command *command, uint64_t connections)
+{
+    char serial[2 * LIMIT_SERIAL + 1];
+    bytes_hex(serial, (struct bytes){command->serial, command->serial_len});
+    if (command->what == COMMAND_CERTIFICATE_REVOKE)
+        printf("certificate %s revoked; ", serial);
+    else
+        printf("handle %" PRIu64 " revoked; ", command->handle);
+    printf("%" PRIu64 " connection%s closed\n", connections, connections == 1 ? "" : "s");
+}
+
 static enum err print_answer(const struct command *command, const struct msg *msg, struct diag *diag)
 {
+    if (msg->kind == MSG_DONE) print_revoked(command, msg->done);
     if (msg->kind == MSG_CA) pem_print_certificate(stdout, msg->ca);
     if (msg->kind == MSG_SYSTEM_STATUS && command->output == COMMAND_FOR_PEOPLE) {
         print_status(stdout, &msg->system_status);

@@ -10,6 +10,7 @@
 #include "broker/life.h"
 #include "broker/procfs.h"
 #include "broker/resources.h"
+#include "broker/revocation.h"
 #include "broker/runtime_dir.h"
 #include "broker/spawner.h"
 #include "broker/topology.h"
@@ -71,8 +72,10 @@ struct broker {
     struct log_rate handle_log;
     struct audit audit;
     struct identity identity;
-    uint64_t renew_at; /* when keyd is to make new keys; 0: never */
-    int page_listener; /* from the browser's namespace; -1: none */
+    struct revocations revocations;
+    uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
+    const char *renew_why; /* NULL: they are two thirds through their life */
+    int page_listener;     /* from the browser's namespace; -1: none */
     struct browser browser;
     struct control control;
     uint64_t last_id; /* of a request */

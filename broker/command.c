@@ -10,16 +10,21 @@
 static const struct {
     const char *words[2]; /* the second is NULL for most */
     enum subcommand what;
-    unsigned operands;
+    const char *operand; /* its name in the usage; NULL: none */
     bool json;
     const char *help;
 } subcommands[] = {
-    {{"run", NULL}, COMMAND_RUN, 0, false, "start everything (the default)"},
-    {{"check", NULL}, COMMAND_CHECK, 0, false, "check configuration, files and addresses; start nothing"},
-    {{"status", NULL}, COMMAND_STATUS, 0, true, "show the running processes, handles, certificates and counters"},
-    {{"ca", NULL}, COMMAND_CA, 0, false, "print the running system's CA certificate (PEM)"},
-    {{"handle", "list"}, COMMAND_HANDLE_LIST, 0, true, "list the handles that are out"},
-    {{"handle", "revoke"}, COMMAND_HANDLE_REVOKE, 1, false, "revoke the handle with this number"},
+    {{"run", NULL}, COMMAND_RUN, NULL, false, "start everything (the default)"},
+    {{"check", NULL}, COMMAND_CHECK, NULL, false, "check configuration, files and addresses; start nothing"},
+    {{"status", NULL}, COMMAND_STATUS, NULL, true, "show the running processes, handles, certificates and counters"},
+    {{"ca", NULL}, COMMAND_CA, NULL, false, "print the running system's CA certificate (PEM)"},
+    {{"handle", "list"}, COMMAND_HANDLE_LIST, NULL, true, "list the handles that are out"},
+    {{"handle", "revoke"},
+     COMMAND_HANDLE_REVOKE,
+     "ID",
+     false,
+     "revoke the handle with this number, and end its connections"},
+    {{"certificate", "revoke"}, COMMAND_CERTIFICATE_REVOKE, "SERIAL", false, "turn clients with this certificate away"},
 };
 
 #define NUM_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
@@ -41,8 +46,9 @@ void command_help(FILE *out)
     for (size_t i = 0; i < NUM_SUBCOMMANDS; i++) {
         char left[32];
         const char *second = subcommands[i].words[1];
-        snprintf(left, sizeof left, "%s%s%s%s", subcommands[i].words[0], second ? " " : "", second ? second : "",
-                 subcommands[i].operands ? " ID" : "");
+        const char *operand = subcommands[i].operand;
+        snprintf(left, sizeof left, "%s%s%s%s%s", subcommands[i].words[0], second ? " " : "", second ? second : "",
+                 operand ? " " : "", operand ? operand : "");
         fprintf(out, "  %-26s %s\n", left, subcommands[i].help);
     }
     fprintf(out, "  %-26s %s\n  %-26s %s\n", "audit verify FILE", "say whether an audit log is as it was written",
@@ -126,6 +132,22 @@ static bool row_matches(const struct words *words, size_t row)
     return !second || (words->num_operands > 1 && strcmp(words->operands[1], second) == 0);
 }
 
+static const char *where_to_look(enum subcommand what)
+{
+    return what == COMMAND_CERTIFICATE_REVOKE ? "openssl x509 -serial shows a certificate's"
+                                              : "broker handle list shows them";
+}
+
+static enum err take_operand(struct command *out, const char *operand, struct diag *diag)
+{
+    struct diag why = {0};
+    const bool is_serial = out->what == COMMAND_CERTIFICATE_REVOKE;
+    enum err err = is_serial ? value_serial(out->serial, &out->serial_len, operand, &why)
+                             : value_number(&out->handle, operand, 1, UINT64_MAX, &why);
+    if (err == ERR_OK) return ERR_OK;
+    return diag_set(diag, err, "%s: %s; %s", is_serial ? "certificate" : "handle", why.text, where_to_look(out->what));
+}
+
 static enum err find_subcommand(struct command *out, const struct words *words, struct diag *diag)
 {
     if (words->num_operands == 0) {
@@ -135,25 +157,25 @@ static enum err find_subcommand(struct command *out, const struct words *words, 
     for (size_t i = 0; i < NUM_SUBCOMMANDS; i++) {
         if (!row_matches(words, i)) continue;
         size_t first = subcommands[i].words[1] ? 2 : 1;
-        if (words->num_operands > first + subcommands[i].operands) {
-            return diag_set(diag, ERR_INPUT, "unexpected '%s'; " SEE_HELP,
-                            words->operands[first + subcommands[i].operands]);
+        size_t operands = subcommands[i].operand ? 1 : 0;
+        if (words->num_operands > first + operands) {
+            return diag_set(diag, ERR_INPUT, "unexpected '%s'; " SEE_HELP, words->operands[first + operands]);
         }
-        if (words->num_operands < first + subcommands[i].operands) {
-            return diag_set(diag, ERR_INPUT, "%s %s needs a number; broker handle list shows them",
-                            subcommands[i].words[0], subcommands[i].words[1]);
+        if (words->num_operands < first + operands) {
+            return diag_set(diag, ERR_INPUT, "%s %s needs a number; %s", subcommands[i].words[0],
+                            subcommands[i].words[1], where_to_look(subcommands[i].what));
         }
         if (words->json && !subcommands[i].json) {
             return diag_set(diag, ERR_INPUT, "--json does not go with %s; " SEE_HELP, subcommands[i].words[0]);
         }
         out->what = subcommands[i].what;
-        if (subcommands[i].operands == 0) return ERR_OK;
-        struct diag why = {0};
-        enum err err = value_number(&out->handle, words->operands[first], 1, UINT64_MAX, &why);
-        return err == ERR_OK ? ERR_OK : diag_set(diag, err, "handle: %s; broker handle list shows them", why.text);
+        return subcommands[i].operand ? take_operand(out, words->operands[first], diag) : ERR_OK;
     }
     if (strcmp(words->operands[0], "handle") == 0) {
         return diag_set(diag, ERR_INPUT, "handle wants 'list' or 'revoke ID'; " SEE_HELP);
+    }
+    if (strcmp(words->operands[0], "certificate") == 0) {
+        return diag_set(diag, ERR_INPUT, "certificate wants 'revoke SERIAL'; " SEE_HELP);
     }
     return diag_set(diag, ERR_INPUT, "unknown subcommand '%s'; " SEE_HELP, words->operands[0]);
 }

@@ -11,6 +11,7 @@ enum subcommand {
     COMMAND_CA,
     COMMAND_HANDLE_LIST,
     COMMAND_HANDLE_REVOKE,
+    COMMAND_CERTIFICATE_REVOKE,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -20,7 +21,9 @@ enum command_output { COMMAND_FOR_PEOPLE, COMMAND_JSON };
 struct command {
     enum subcommand what;
     enum command_output output;
-    uint64_t handle; /* COMMAND_HANDLE_REVOKE */
+    uint64_t handle;              /* COMMAND_HANDLE_REVOKE */
+    uint8_t serial[LIMIT_SERIAL]; /* COMMAND_CERTIFICATE_REVOKE */
+    size_t serial_len;
     struct config config;
 };
 

@@ -119,21 +119,30 @@ static void answer_audit(struct broker *broker, struct control_client *client, u
     control_reply(client, &msg, NULL, 0);
 }
 
-static void answer_revoke(struct broker *broker, struct control_client *client, uint64_t id, uint64_t wanted)
+static struct control_ticket ticket_of(const struct broker *broker, const struct control_client *client, uint64_t id)
 {
-    char text[128];
-    const struct msg done = {.kind = MSG_DONE, .id = id};
-    const struct handle *handle = handles_find(&broker->handles, wanted);
-    if (!handle || !handle_is_lent(handle)) {
-        snprintf(text, sizeof text, "handle %llu: there is none; broker handle list shows them",
-                 (unsigned long long)wanted);
-        control_reply_failed(client, id, ERR_NOT_FOUND, text);
-        return;
-    }
-    audit_handle(broker, AUDIT_REVOKED, wanted, "by the control socket");
-    log_line("handle revoked id=%llu label=%s", (unsigned long long)wanted, log_quote(handle->label));
-    keyd_revoke(broker, wanted);
-    control_reply(client, &done, NULL, 0);
+    return (struct control_ticket){
+        .place = (size_t)(client - broker->control.clients), .client = client->number, .id = id};
+}
+
+/* NULL: it is gone. */
+static struct control_client *client_of(struct broker *broker, struct control_ticket ticket)
+{
+    struct control_client *client = &broker->control.clients[ticket.place];
+    return client->link.fd >= 0 && client->number == ticket.client ? client : NULL;
+}
+
+void control_done(struct broker *broker, struct control_ticket ticket, uint64_t connections)
+{
+    struct control_client *client = client_of(broker, ticket);
+    const struct msg done = {.kind = MSG_DONE, .id = ticket.id, .done = connections};
+    if (client) control_reply(client, &done, NULL, 0);
+}
+
+void control_fail(struct broker *broker, struct control_ticket ticket, enum err err, const char *text)
+{
+    struct control_client *client = client_of(broker, ticket);
+    if (client) control_reply_failed(client, ticket.id, err, text);
 }
 
 static void answer(struct broker *broker, struct control_client *client)
@@ -149,7 +158,9 @@ static void answer(struct broker *broker, struct control_client *client)
     }
     if (msg.kind == MSG_SYSTEM_STATUS_QUERY) answer_status(broker, client, msg.id);
     if (msg.kind == MSG_CA_QUERY) answer_ca(broker, client, msg.id);
-    if (msg.kind == MSG_HANDLE_REVOKE) answer_revoke(broker, client, msg.id, msg.handle_revoke);
+    if (msg.kind == MSG_HANDLE_REVOKE) revocation_handle(broker, ticket_of(broker, client, msg.id), msg.handle_revoke);
+    if (msg.kind == MSG_CERTIFICATE_REVOKE)
+        revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);
     if (msg.kind == MSG_HANDLE_RESTRICT) control_derive(broker, client, msg.id, &msg.handle_restrict);
     if (msg.kind == MSG_HANDLE_LIST_QUERY) control_list(broker, client, msg.id, msg.handle_list_query);
@@ -176,6 +187,7 @@ static void accept_client(struct broker *broker)
         log_line("control client refused reason='%s'", fault);
         return;
     }
+    client->number = ++broker->control.last_number;
     client->link = (struct link){.fd = auto_keep_fd(&fd), .role = LINK_CONTROL, .end = LINK_UPPER};
     client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
 }

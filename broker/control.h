@@ -16,8 +16,16 @@
 /* How long a status waits for a process that does not answer. */
 #define CONTROL_ROUND_MS 1000
 
+/* A question that is answered later, if whoever asked is still there. */
+struct control_ticket {
+    size_t place;    /* of the client */
+    uint64_t client; /* its number */
+    uint64_t id;     /* of the question */
+};
+
 struct control_client {
     struct link link;  /* fd -1: free */
+    uint64_t number;   /* never another client's */
     uint64_t deadline; /* on clock_monotonic_ms's scale */
     bool waits;        /* for the status that is being collected */
     uint64_t id;       /* of its question */
@@ -31,6 +39,7 @@ struct control {
     int listener;
     uid_t owner; /* who started the broker; only that user and root are let in */
     struct control_client clients[CONTROL_CLIENTS];
+    uint64_t last_number;
     uint64_t round_ends; /* the deadline of the status being collected; 0: none is */
 };
 
@@ -58,6 +67,9 @@ void control_not_opened(struct broker *broker, uint64_t handle, enum refusal rea
 
 /* control_none_opened: keyd is gone, and nobody gets what he waits for. */
 void control_none_opened(struct broker *broker);
+/* control_done and control_fail answer a question. */
+void control_done(struct broker *broker, struct control_ticket ticket, uint64_t connections);
+void control_fail(struct broker *broker, struct control_ticket ticket, enum err err, const char *text);
 
 /* control_check_round answers those who wait for a status as soon as every process that was asked has answered. */
 void control_check_round(struct broker *broker);

@@ -108,6 +108,8 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     if (event->what == GRANT_EVENT_CLOSED) control_not_opened(broker, event->grant, event->reason);
     struct handle *handle = handles_find(&broker->handles, event->grant);
     audit_event(broker, event);
+    const bool is_end = event->what == GRANT_EVENT_CLOSED || event->what == GRANT_EVENT_CUT;
+    if (is_end) revocation_note_closed(broker, event->grant);
     if (!handle) return;
     struct process *holder = holder_of(broker, handle);
     switch (event->what) {
@@ -174,6 +176,7 @@ void keyd_ended(struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
     control_none_opened(broker);
     handles_clear(&broker->handles);
+    revocation_note_keyd_gone(broker);
     control_check_round(broker);
 }
 

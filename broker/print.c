@@ -38,7 +38,7 @@ static void print_certificates(FILE *out, const struct system_status *status)
         fprintf(out, "%-8s %s, until ", row->role, row->subject);
         print_date(out, row->not_after);
         for (size_t j = 0; j < row->num_names; j++) fprintf(out, "%s%s", j == 0 ? ", for " : " ", row->names[j]);
-        fprintf(out, "\n         SHA-256 %s\n", row->fingerprint);
+        fprintf(out, "\n         serial %s\n         SHA-256 %s\n", row->serial, row->fingerprint);
     }
 }
 

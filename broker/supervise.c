@@ -125,9 +125,12 @@ static void act_on_deadlines(struct broker *broker)
         keyd_revoke(broker, expired->id);
     }
     control_expire(broker, now);
+    revocation_expire(broker, now);
     if (broker->renew_at != 0 && now >= broker->renew_at && !broker->stopping) {
         broker->renew_at = 0;
-        log_line("keyd is renewed: its certificates are two thirds through their life");
+        log_line("keyd is renewed: %s",
+                 broker->renew_why ? broker->renew_why : "its certificates are two thirds through their life");
+        broker->renew_why = NULL;
         tell_stop(broker, broker_keyd(broker), LIFE_COMES_BACK, DEADLINE_STOP_MS);
     }
     if (broker->stopping) go_on_stopping(broker);
@@ -148,6 +151,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, control_deadline(&broker->control));
     earlier(&next, broker->renew_at);
     earlier(&next, audit_deadline(&broker->audit));
+    earlier(&next, revocation_deadline(broker));
     if (next == 0) return -1;
     if (next <= now) return 0;
     return next - now < 3600000 ? (int)(next - now) : 3600000;

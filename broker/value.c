@@ -60,6 +60,45 @@ enum err value_duration(uint64_t *out, const char *text, uint64_t min_s, uint64_
                     min_s, max_s);
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+/* The digits' values without colons and leading zeros. False: it is no such number, or too long a one. */
+static bool read_hex(uint8_t digits[2 * LIMIT_SERIAL], size_t *out_num, const char *text)
+{
+    *out_num = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        int digit = hex_digit(*at);
+        const bool is_between = at > text && at[-1] != ':' && at[1] != '\0';
+        if (digit < 0 && (*at != ':' || !is_between)) return false;
+        if (digit < 0 || (digit == 0 && *out_num == 0)) continue;
+        if (*out_num == 2 * LIMIT_SERIAL) return false;
+        digits[(*out_num)++] = (uint8_t)digit;
+    }
+    return text[0] != '\0';
+}
+
+enum err value_serial(uint8_t out[LIMIT_SERIAL], size_t *out_len, const char *text, struct diag *diag)
+{
+    uint8_t digits[2 * LIMIT_SERIAL];
+    size_t num;
+    if (!read_hex(digits, &num, text))
+        return diag_set(diag, ERR_INPUT, "'%s' is not a serial number; write up to %u hexadecimal digits", text,
+                        2 * LIMIT_SERIAL);
+    *out_len = num > 0 ? (num + 1) / 2 : 1;
+    memset(out, 0, *out_len);
+    for (size_t i = 0; i < num; i++) {
+        size_t place = num - 1 - i; /* from the end */
+        out[*out_len - 1 - place / 2] |= (uint8_t)(digits[i] << (place % 2 * 4));
+    }
+    return ERR_OK;
+}
+
 enum err value_switch(bool *out, const char *text, struct diag *diag)
 {
     *out = strcmp(text, "yes") == 0;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 
 /* value_number reads digits alone. */
 MUST_CHECK enum err value_number(uint64_t *out, const char *text, uint64_t min, uint64_t max, struct diag *diag);
@@ -17,6 +18,10 @@ MUST_CHECK enum err value_size(uint64_t *out, const char *text, uint64_t min, ui
 
 /* value_duration reads seconds, with s, m, h or d behind. */
 MUST_CHECK enum err value_duration(uint64_t *out, const char *text, uint64_t min_s, uint64_t max_s, struct diag *diag);
+
+/* value_serial reads a certificate's serial number in hexadecimal, perhaps with colons between its bytes, and writes it as
+ * field_serial (proto/field.h) wants it. */
+MUST_CHECK enum err value_serial(uint8_t out[LIMIT_SERIAL], size_t *out_len, const char *text, struct diag *diag);
 
 /* value_switch reads yes or no. */
 MUST_CHECK enum err value_switch(bool *out, const char *text, struct diag *diag);

@@ -121,6 +121,7 @@ void web_identify(struct broker *broker, struct process *web)
     send_identity(broker, web, channel, client_ca);
     if (web->introduced) return;
     web->introduced = true;
+    revocation_introduce(broker, web);
     offer(broker, web, SLOT_HOST);
     offer(broker, web, SLOT_BROWSER);
     offer(broker, web, SLOT_ECHO);
@@ -137,6 +138,7 @@ void web_offer(struct broker *broker, uint32_t slot)
 void web_answer(struct broker *broker, struct process *web, const struct msg *msg)
 {
     if (msg->kind == MSG_READY) process_ready(broker, web);
+    if (msg->kind == MSG_WEB_REVOKED) revocation_note_answer(broker, web, msg);
     if (msg->kind == MSG_WEB_STATUS) {
         web->counters = msg->web_status;
         web->asked = false;
@@ -161,5 +163,6 @@ void web_ended(struct broker *broker, struct process *web)
     if (web->grant != 0) audit_handle(broker, AUDIT_REVOKED, web->grant, "its process has ended");
     audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);
+    revocation_note_web_gone(broker, web);
     control_check_round(broker);
 }

@@ -22,6 +22,7 @@ const char *client_refusal_remedy(enum refusal refusal)
     case REFUSAL_RATE: return "wait a second and try again, or have a handle minted with a higher rate";
     case REFUSAL_STRONGER: return "ask for no more than the handle it is derived from allows";
     case REFUSAL_HELD: return "make room for the audit log and see what the broker logs of it, then try again";
+    case REFUSAL_REVOKED: return "ask whoever revoked it; the broker logs it";
     case REFUSAL_NONE:
     case REFUSAL_NUM: break;
     }

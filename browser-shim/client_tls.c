@@ -61,6 +61,7 @@ static enum ssl_private_key_result_t key_sign(SSL *ssl, uint8_t *out, size_t *ou
     request.sign_tls13_client.scheme = scheme;
     request.sign_tls13_client.messages = (struct bytes){tls->messages, tls->messages_len};
     tls->story.handle_error = tls->messages_overflow ? ERR_TOO_LARGE : link_send(&tls->handle, &request, NULL, 0);
+    if (tls->story.handle_error == ERR_CLOSED) return ssl_private_key_retry; /* keyd may have left a last word */
     return tls->story.handle_error == ERR_OK ? ssl_private_key_retry : ssl_private_key_failure;
 }
 
@@ -87,7 +88,7 @@ static enum ssl_private_key_result_t key_complete(SSL *ssl, uint8_t *out, size_t
         if (err == ERR_AGAIN) return ssl_private_key_retry;
         tls->story.handle_error = err;
         if (err != ERR_OK) return ssl_private_key_failure;
-    } while (answer.id != tls->request);
+    } while (answer.id != tls->request && !(answer.kind == MSG_REFUSAL && answer.id == 0));
     if (answer.kind == MSG_REFUSAL) tls->story.refusal = answer.refusal;
     if (answer.kind != MSG_SIGNATURE || answer.signature.len > max_out) return ssl_private_key_failure;
     memcpy(out, answer.signature.data, answer.signature.len);

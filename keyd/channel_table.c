@@ -367,10 +367,25 @@ void channel_table_grant(struct channel_table *table, const struct keyd_grant *t
     report(table, terms->grant, GRANT_EVENT_CLOSED, refusal, NULL);
 }
 
+/* The holder, and those of all that was derived from it; LIMIT_GRANT_DEPTH bounds how deep that goes. */
+static void tell_revoked(struct channel *channel)
+{
+    const struct msg revoked = {.kind = MSG_REFUSAL, .refusal = REFUSAL_REVOKED};
+    const enum err err = link_send(&channel->link, &revoked, NULL, 0);
+    (void)err;
+    for (const struct grant *child = channel->grant.first_child; child != NULL; child = child->next_sibling)
+        tell_revoked(table_find(channel->table, child->id));
+}
+
 void channel_table_revoke(struct channel_table *table, uint64_t grant)
 {
     struct channel *channel = table_find(table, grant);
-    if (channel != NULL) channel_close(channel);
+    if (channel == NULL) return;
+    if (grant_is_reported(&channel->grant)) {
+        tell_revoked(channel);
+        report(table, grant, GRANT_EVENT_CLOSED, REFUSAL_REVOKED, NULL);
+    }
+    channel_close(channel);
 }
 
 void channel_table_hold(struct channel_table *table, bool held)

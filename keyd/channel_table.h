@@ -33,8 +33,10 @@ void channel_table_serve(struct channel_table *table, const struct keystore *key
  * that it is open, or closed and why: REFUSAL_PARAMETERS also if there is no such parent. */
 void channel_table_grant(struct channel_table *table, const struct keyd_grant *terms, int fd);
 
-/* channel_table_revoke closes the grant's channel at once, unanswered, and those of all that were derived from it, of which
- * the broker is told. Nothing happens if there is none. */
+/* channel_table_revoke closes the grant's channel at once, what it has asked unanswered, and those of all that were derived
+ * from it, of which the broker is told. Of a revoked handle it hears, behind all that the handle was used for and before what
+ * becomes of those below it, that it is closed, by REFUSAL_REVOKED; the holders too, if there is room for it in their
+ * channels. Nothing happens if there is none. */
 void channel_table_revoke(struct channel_table *table, uint64_t grant);
 
 /* channel_table_hold says whether handles are refused for now (REFUSAL_HELD); servers' channels are not. */

@@ -142,6 +142,75 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_web_revoke(const struct msg *msg)
+{
+    const struct web_revoke *revoke = &msg->web_revoke;
+    if (revoke->num_handles > LIMIT_REVOKED_HANDLES || revoke->num_serials > LIMIT_REVOKED_SERIALS) return false;
+    for (size_t i = 0; i < revoke->num_handles; i++) {
+        if (revoke->handles[i] == 0) return false;
+    }
+    for (size_t i = 0; i < revoke->num_serials; i++) {
+        if (!field_serial(revoke->serials[i])) return false;
+    }
+    return true;
+}
+
+enum err codec_decode_web_revoke(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    const Keyward__Wire__WebRevoke *from = (const Keyward__Wire__WebRevoke *)wire;
+    struct web_revoke *to = &out->web_revoke;
+    if (from->n_handles > LIMIT_REVOKED_HANDLES || from->n_serials > LIMIT_REVOKED_SERIALS) return ERR_MALFORMED;
+    to->num_handles = from->n_handles;
+    to->num_serials = from->n_serials;
+    to->handles = codec_arena_take(arena, to->num_handles * sizeof *to->handles);
+    to->serials = codec_arena_take(arena, to->num_serials * sizeof *to->serials);
+    if (to->handles == NULL || to->serials == NULL) return ERR_TOO_LARGE;
+    for (size_t i = 0; i < to->num_handles; i++) to->handles[i] = from->handles[i]->handle;
+    for (size_t i = 0; i < to->num_serials; i++) to->serials[i] = bytes_of_wire(from->serials[i]);
+    return ERR_OK;
+}
+
+enum err codec_encode_web_revoke(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_revoke *from = &msg->web_revoke;
+    Keyward__Wire__RevokedHandle handles[LIMIT_REVOKED_HANDLES], *pointers[LIMIT_REVOKED_HANDLES];
+    ProtobufCBinaryData serials[LIMIT_REVOKED_SERIALS];
+    for (size_t i = 0; i < from->num_handles; i++) {
+        keyward__wire__revoked_handle__init(&handles[i]);
+        handles[i].handle = from->handles[i];
+        pointers[i] = &handles[i];
+    }
+    for (size_t i = 0; i < from->num_serials; i++) serials[i] = wire_bytes(from->serials[i]);
+    Keyward__Wire__WebRevoke to;
+    keyward__wire__web_revoke__init(&to);
+    to.n_handles = from->num_handles;
+    to.handles = pointers;
+    to.n_serials = from->num_serials;
+    to.serials = serials;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_revoked(const struct msg *msg)
+{
+    (void)msg; /* a counter */
+    return true;
+}
+
+enum err codec_decode_web_revoked(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->web_revoked = ((const Keyward__Wire__WebRevoked *)wire)->connections;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_revoked(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebRevoked to;
+    keyward__wire__web_revoked__init(&to);
+    to.connections = msg->web_revoked;
+    return codec_pack(packer, &to.base);
+}
+
 /* ---- The shim --------------------------------------------------------------------------------------------------- */
 
 bool codec_check_shim_setup(const struct msg *msg)

@@ -227,3 +227,44 @@ enum err codec_encode_handle_minted(const struct packer *packer, const struct ms
     to.ca = wire_bytes(msg->handle_minted.ca);
     return codec_pack(packer, &to.base);
 }
+
+bool codec_check_done(const struct msg *msg)
+{
+    (void)msg; /* a counter */
+    return true;
+}
+
+enum err codec_decode_done(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->done = ((const Keyward__Wire__Done *)wire)->connections;
+    return ERR_OK;
+}
+
+enum err codec_encode_done(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Done to;
+    keyward__wire__done__init(&to);
+    to.connections = msg->done;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_certificate_revoke(const struct msg *msg)
+{
+    return field_serial(msg->certificate_revoke);
+}
+
+enum err codec_decode_certificate_revoke(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->certificate_revoke = bytes_of_wire(((const Keyward__Wire__CertificateRevoke *)wire)->serial);
+    return ERR_OK;
+}
+
+enum err codec_encode_certificate_revoke(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__CertificateRevoke to;
+    keyward__wire__certificate_revoke__init(&to);
+    to.serial = wire_bytes(msg->certificate_revoke);
+    return codec_pack(packer, &to.base);
+}

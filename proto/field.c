@@ -79,6 +79,11 @@ bool field_certificates(const struct bytes *ders, size_t num)
     return true;
 }
 
+bool field_serial(struct bytes serial)
+{
+    return serial.len >= 1 && serial.len <= LIMIT_SERIAL && (serial.len == 1 || serial.data[0] != 0);
+}
+
 bool field_pid(uint32_t pid)
 {
     return pid >= 1 && pid <= INT32_MAX;

@@ -25,6 +25,10 @@ bool field_certificate(struct bytes der);
 /* field_certificates says it of each of num. */
 bool field_certificates(const struct bytes *ders, size_t num);
 
+/* field_serial says whether serial may be a certificate's serial number: 1 to LIMIT_SERIAL bytes, big-endian, without leading
+ * zeros (the number zero is one byte). */
+bool field_serial(struct bytes serial);
+
 /* field_pid says whether pid is one that a process can have. */
 bool field_pid(uint32_t pid);
 

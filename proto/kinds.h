@@ -29,6 +29,8 @@
     ROW(WEB_LISTEN, web_listen)                   \
     ROW(WEB_IDENTITY, web_identity)               \
     ROW(WEB_STATUS, web_status)                   \
+    ROW(WEB_REVOKE, web_revoke)                   \
+    ROW(WEB_REVOKED, web_revoked)                 \
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \
     ROW(SHIM_LAUNCH, shim_launch)                 \
@@ -44,10 +46,11 @@
     ROW(HANDLE_REVOKE, handle_revoke)             \
     ROW(HANDLE_MINT, handle_mint)                 \
     ROW(HANDLE_MINTED, handle_minted)             \
-    EMPTY(DONE)                                   \
     ROW(HANDLE_RESTRICT, handle_restrict)         \
     ROW(HANDLE_LIST_QUERY, handle_list_query)     \
     ROW(HANDLE_LIST, handle_list)                 \
+    ROW(DONE, done)                               \
+    ROW(CERTIFICATE_REVOKE, certificate_revoke)   \
     ROW(SPAWN, spawn)                             \
     ROW(SPAWNED, spawned)                         \
     ROW(EXITED, exited)                           \

@@ -103,10 +103,10 @@ enum err link_call(const struct link *link, struct msg *out, struct packet_extra
     uint64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     uint64_t id = msg->id;
     enum err err = link_send(link, msg, fds, num_fds);
-    if (err != ERR_OK) return err;
+    if (err != ERR_OK && err != ERR_CLOSED) return err;
     for (;;) {
         err = receive_until(link, out, out_extra, arena, deadline_ms);
-        if (err != ERR_OK || out->id == id) return err;
+        if (err != ERR_OK || out->id == id || (out->kind == MSG_REFUSAL && out->id == 0)) return err;
         packet_extra_close(out_extra); /* an answer to a question that was given up, or no answer at all */
     }
 }

@@ -23,7 +23,8 @@ MUST_CHECK enum err link_send(const struct link *link, const struct msg *msg, co
 MUST_CHECK enum err link_recv(const struct link *link, struct msg *out, struct packet_extra *out_extra,
                               struct codec_arena *arena);
 
-/* link_call sends msg and waits for the answer with the same id. For start-up and command-line clients only.
+/* link_call sends msg and waits for the answer with the same id, or for a REFUSAL with id 0, which is about the channel as a
+ * whole: it may have been there before, and the other end gone. For start-up and command-line clients only.
  * ERR_TIMEOUT after timeout_ms. */
 MUST_CHECK enum err link_call(const struct link *link, struct msg *out, struct packet_extra *out_extra,
                               struct codec_arena *arena, const struct msg *msg, const int *fds, size_t num_fds,

@@ -28,6 +28,7 @@ const char *refusal_text(enum refusal refusal)
         [REFUSAL_INTERNAL] = "the signature failed",
         [REFUSAL_UNEXPECTED] = "no handshake with this system's server waits for that signature",
         [REFUSAL_TRANSCRIPT] = "the handshake's messages are not as they have to be",
+        [REFUSAL_REVOKED] = "the handle was revoked",
         [REFUSAL_SERVER] = "the handshake's server is not the one that this is for",
         [REFUSAL_RATE] = "the handle's signatures come too fast",
         [REFUSAL_STRONGER] = "the handle would be stronger than the one it comes from",

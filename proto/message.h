@@ -47,6 +47,8 @@ enum msg_kind {
     MSG_WEB_LISTEN,
     MSG_WEB_IDENTITY,
     MSG_WEB_STATUS,
+    MSG_WEB_REVOKE,
+    MSG_WEB_REVOKED,
 
     MSG_SHIM_SETUP,
     MSG_SHIM_LISTENER,
@@ -69,6 +71,7 @@ enum msg_kind {
     MSG_HANDLE_RESTRICT,
     MSG_HANDLE_LIST_QUERY,
     MSG_HANDLE_LIST,
+    MSG_CERTIFICATE_REVOKE,
 
     MSG_SPAWN,
     MSG_SPAWNED,
@@ -100,6 +103,7 @@ enum refusal {
     REFUSAL_RATE = 14,  /* faster than the handle's rate */
     REFUSAL_STRONGER = 15, /* a derived handle would be more than the one it comes from */
     REFUSAL_HELD = 16,     /* the audit log cannot be written, and handles are not used unrecorded */
+    REFUSAL_REVOKED = 17,  /* the handle was revoked */
     REFUSAL_NUM
 };
 
@@ -292,6 +296,13 @@ struct web_status {
     uint64_t echo_lines;
 };
 
+struct web_revoke {
+    uint64_t *handles; /* at most LIMIT_REVOKED_HANDLES, none 0 */
+    size_t num_handles;
+    struct bytes *serials; /* at most LIMIT_REVOKED_SERIALS */
+    size_t num_serials;
+};
+
 struct shim_setup {
     const char *browser; /* 1 to LIMIT_LABEL bytes */
     const char *url;     /* 1 to LIMIT_URL bytes */
@@ -454,6 +465,8 @@ struct msg {
         struct web_listen web_listen;
         struct web_identity web_identity;
         struct web_status web_status;
+        struct web_revoke web_revoke;
+        uint64_t web_revoked; /* connections */
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */
@@ -469,6 +482,9 @@ struct msg {
         struct handle_restrict handle_restrict;
         uint64_t handle_list_query; /* list those above */
         struct handle_list handle_list;
+        uint64_t done; /* connections */
+        struct bytes
+            certificate_revoke; /* the serial number: 1 to LIMIT_SERIAL bytes, as all of them without leading zeros */
 
         struct spawn spawn;
         struct spawned spawned;

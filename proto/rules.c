@@ -17,9 +17,9 @@ static const struct {
         },
     [LINK_BROKER_WEB] =
         {
-            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] =
-                KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(STATUS_QUERY) | KIND(STOP),
+            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
+                                    KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -35,7 +35,7 @@ static const struct {
         {
             .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
                                     KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY) |
-                                    KIND(AUDIT_QUERY),
+                                    KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY),
             .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) |
                                     KIND(DONE) | KIND(AUDIT_STATE) | KIND(FAILED),
         },

@@ -9,11 +9,13 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "proto/message.h"
 #include "web/conn_table.h"
 #include "web/handshake_log.h"
 #include "web/http/site.h"
+#include "web/revoked.h"
 #include "web/signer.h"
 
 struct conn;
@@ -44,6 +46,7 @@ struct conn_shared {
     bool draining;
     struct conn_table conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
+    struct revoked revoked;
     struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };
@@ -55,6 +58,14 @@ MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service s
 
 /* conn_bound notes that the client of the connection with this number is the holder of handle (signer_on_bound). */
 void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle);
+
+/* conn_revoke ends at once every connection whose client used one of these handles, or has a certificate with one of these
+ * serial numbers, wherever it is: nothing of what it was being told follows, an upload leaves nothing behind. With such a
+ * certificate none is made any more. out_ended is how many could still be used. ERR_TOO_LARGE: not all of the serial numbers
+ * can be kept; then nothing is to be served any more.
+ *
+ * A handshake may still turn out to be that of a revoked handle, until keyd has said that it has closed the handle. */
+MUST_CHECK enum err conn_revoke(struct conn_shared *shared, size_t *out_ended, const struct web_revoke *revoke);
 
 /* conn_drain_all lets every connection finish what it has begun, and close. New ones do so after their handshake. */
 void conn_drain_all(struct conn_shared *shared);

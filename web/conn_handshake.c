@@ -106,6 +106,7 @@ enum err conn_handshake_begin(struct conn *conn)
     struct tls_handshake *handshake = calloc(1, sizeof *handshake);
     if (handshake == NULL) return ERR_MEMORY;
     handshake->service = conn->service;
+    handshake->revoked = &shared->revoked;
     handshake->certificate = &conn->peer.certificate;
     handshake->signer.ready = on_signature;
     handshake->signer.context = conn;

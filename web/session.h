@@ -34,6 +34,9 @@ enum session_want {
 
 struct session;
 
+/* The most that a farewell has. */
+#define SESSION_FAREWELL 17
+
 struct session_ops {
     /* Takes all of data. An error means that the peer broke the protocol: what the session still has to say is
      * written, then the connection is closed. */
@@ -56,6 +59,10 @@ struct session_ops {
 
     /* The worker is stopping: finish what is begun, begin nothing new (Connection: close, GOAWAY). */
     void (*drain)(struct session *session);
+
+    /* The connection ends here and now, whatever is under way. Writes what may still be said and returns how much that is;
+     * 0, or no such function: nothing, for example in the middle of a frame. Only free follows. */
+    size_t (*farewell)(struct session *session, uint8_t out[SESSION_FAREWELL]);
 
     void (*free)(struct session *session);
 };

@@ -4,6 +4,7 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,12 @@ static int verify_client(X509_STORE_CTX *store, void *unused)
     if (certificate_describe(handshake->certificate, sk_X509_value(chain, 0)) != ERR_OK) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
+        return 0;
+    }
+    const char *serial = handshake->certificate->serial;
+    if (handshake->revoked != NULL && revoked_has(handshake->revoked, serial)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
+        snprintf(handshake->refused, sizeof handshake->refused, "client certificate revoked serial=%s", serial);
         return 0;
     }
     const char *own = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), own_client_index());

@@ -9,12 +9,14 @@
 #include "base/err.h"
 #include "proto/message.h"
 #include "web/handshake_messages.h"
+#include "web/revoked.h"
 #include "web/session.h"
 #include "web/signer.h"
 
 /* What a connection needs until its handshake is over. */
 struct tls_handshake {
     struct signer_wait signer;
+    const struct revoked *revoked;        /* certificates that are not taken; NULL: any */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
     char refused[2 * LIMIT_SUBJECT];      /* why it was not, in words */
@@ -27,7 +29,7 @@ struct tls_handshake {
 MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
                                     struct diag *diag);
 
-/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose service, certificate
+/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose service, certificate, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */
 SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd);
 

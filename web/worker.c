@@ -85,6 +85,18 @@ static void on_conn_closed(void *context)
     if (worker->shared.draining && worker->shared.conns.num == 0) end_loop(worker, 0);
 }
 
+static void take_revocation(struct worker *worker, const struct msg *msg)
+{
+    size_t ended;
+    enum err err = conn_revoke(&worker->shared, &ended, &msg->web_revoke);
+    if (err != ERR_OK) {
+        log_line("revocation not kept reason=%s effect='this worker stops'", err_name(err));
+        end_loop(worker, EXIT_SYSTEM);
+    } else if (msg->id != 0) {
+        answer(worker, &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = ended});
+    }
+}
+
 /* signer_on_bound */
 static void on_bound(void *context, uint64_t number, uint64_t handle)
 {
@@ -118,6 +130,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         answer_status(worker, msg->id);
     else if (msg->kind == MSG_STOP)
         begin_stop(worker);
+    else if (msg->kind == MSG_WEB_REVOKE)
+        take_revocation(worker, msg);
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
@@ -156,6 +170,7 @@ static void init_watchers(struct worker *worker)
     ev_io_init(&worker->commits, on_commits, http_site_fd(worker->shared.site), EV_READ);
     ev_init(&worker->stop, on_stop_deadline);
     worker->orders.data = worker->commits.data = worker->stop.data = worker;
+    ev_set_priority(&worker->orders, EV_MAXPRI); /* before connections that wait too: a revocation is to be at once */
     ev_io_start(worker->shared.loop, &worker->orders);
     if (worker->commits.fd >= 0) ev_io_start(worker->shared.loop, &worker->commits);
 }

@@ -23,6 +23,7 @@ ck_rv_t refusal_result(enum refusal refusal)
     case REFUSAL_RATE: return CKR_DEVICE_ERROR;
     case REFUSAL_STRONGER: return CKR_ACTION_PROHIBITED;
     case REFUSAL_HELD: return CKR_DEVICE_ERROR;
+    case REFUSAL_REVOKED: return CKR_DEVICE_REMOVED; /* the token is its handle */
     case REFUSAL_NONE:
     case REFUSAL_NUM: break; /* keyd says neither */
     }

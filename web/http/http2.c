@@ -127,6 +127,20 @@ static void http2_drain(struct session *session)
         http2->failed = true;
 }
 
+/* A GOAWAY frame (RFC 9113, 6.8). nghttp2 would send it behind the answers that it has ready. */
+static size_t http2_farewell(struct session *session, uint8_t out[SESSION_FAREWELL])
+{
+    static const uint8_t header[] = {0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0};
+    const struct http2 *http2 = http2_of(session);
+    _Static_assert(sizeof header + 8 == SESSION_FAREWELL, "a frame's header, a stream and an error");
+    if (http2->pending.len > 0 || http2->failed || http2->closing) return 0;
+    const uint32_t last = (uint32_t)nghttp2_session_get_last_proc_stream_id(http2->nghttp2);
+    memcpy(out, header, sizeof header);
+    for (unsigned i = 0; i < 4; i++) out[9 + i] = (uint8_t)(last >> (24 - 8 * i));
+    memset(out + 13, NGHTTP2_NO_ERROR, 4);
+    return SESSION_FAREWELL;
+}
+
 static void http2_free(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
@@ -143,6 +157,7 @@ static const struct session_ops ops = {
     .deadline = http2_deadline,
     .expire = http2_expire,
     .drain = http2_drain,
+    .farewell = http2_farewell,
     .free = http2_free,
 };
 

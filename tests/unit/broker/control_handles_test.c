@@ -274,9 +274,14 @@ Test(control_handles, a_revoked_handle_takes_its_parts_along)
     uint64_t part = ask_for_part(whole);
     tell(part, GRANT_EVENT_OPENED, REFUSAL_NONE);
     cr_assert_eq(hear(&asker, &extra).kind, MSG_HANDLE_MINTED);
-    struct msg answer = ask((struct msg){.kind = MSG_HANDLE_REVOKE, .handle_revoke = whole});
-    cr_assert_eq(answer.kind, MSG_DONE);
+    say(&asker, (struct msg){.kind = MSG_HANDLE_REVOKE, .handle_revoke = whole});
+    struct msg told = hear(&keyd, &extra);
+    cr_assert_eq(told.kind, MSG_KEYD_REVOKE);
+    cr_assert_eq(told.keyd_revoke, whole);
+    tell(whole, GRANT_EVENT_CLOSED, REFUSAL_REVOKED);
+    cr_assert_eq(hear(&asker, &extra).kind, MSG_DONE);
     cr_assert_eq(broker.handles.num, 0);
+    tell(part, GRANT_EVENT_CLOSED, REFUSAL_NONE);
 }
 
 /* keyd may have opened it, or not: it says that it is closed, and the broker has forgotten it already. */
@@ -290,6 +295,7 @@ Test(control_handles, what_is_revoked_while_it_is_made_is_not_waited_for)
     uint64_t part = ask_for_part(whole);
     revoke.handle_revoke = whole;
     say(&other, revoke);
+    tell(whole, GRANT_EVENT_CLOSED, REFUSAL_REVOKED);
     cr_assert_eq(hear(&other, &extra).kind, MSG_DONE);
     tell(part, GRANT_EVENT_OPENED, REFUSAL_NONE);
     tell(part, GRANT_EVENT_CLOSED, REFUSAL_NONE);

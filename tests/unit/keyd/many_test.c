@@ -67,6 +67,7 @@ Test(many, handles_as_many_as_it_says)
     assert_signs(&handles[LIMIT_GRANTS]);
     assert_no_room_for(LIMIT_GRANTS + 1, PURPOSE_TLS_CLIENT);
     peer_revoke(&peer, 5);
+    cr_assert_eq(peer_event(&peer).reason, REFUSAL_REVOKED);
     handles[5] = peer_grant(&peer, LIMIT_GRANTS + 1, PURPOSE_TLS_CLIENT, 0, 0);
     assert_signs(&handles[5]);
     peer_assert_signs(&peer, &handles[1]);

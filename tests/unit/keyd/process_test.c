@@ -71,6 +71,59 @@ Test(process, revokes_at_once)
     peer_stop(&peer);
 }
 
+/* Behind all that it was used for, the broker hears that it is closed; and so does its holder. */
+Test(process, revokes_a_handle_with_a_word_to_both_sides)
+{
+    static const enum purpose purposes[] = {PURPOSE_TLS_CLIENT, PURPOSE_BROWSER_DIGEST};
+    struct peer peer;
+    struct msg answer;
+    struct packet_extra extra;
+    peer_start(&peer);
+    for (uint64_t i = 0; i < 2; i++) {
+        struct link handle = peer_grant(&peer, 7 + i, purposes[i], 60, 0);
+        const struct msg request = {.kind = MSG_DESCRIBE_HANDLE, .id = 5};
+        if (purposes[i] == PURPOSE_BROWSER_DIGEST) {
+            cr_assert_eq(peer_ask(&peer, &handle, &answer, &request), ERR_OK);
+            cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_REFUSED);
+        }
+        peer_revoke(&peer, 7 + i);
+        struct keyd_event event = peer_event(&peer);
+        cr_assert_eq(event.grant, 7 + i);
+        cr_assert_eq(event.what, GRANT_EVENT_CLOSED);
+        cr_assert_eq(event.reason, REFUSAL_REVOKED);
+        cr_assert_eq(link_recv(&handle, &answer, &extra, peer.arena), ERR_OK);
+        cr_assert_eq(answer.id, 0);
+        peer_assert_refused(&answer, REFUSAL_REVOKED);
+        cr_assert_eq(channel_wait(handle.fd, PEER_TIMEOUT_MS), ERR_OK);
+        cr_assert_eq(link_recv(&handle, &answer, &extra, peer.arena), ERR_CLOSED);
+        cr_assert_eq(peer_status(&peer).num_grants, 0);
+    }
+    peer_stop(&peer);
+}
+
+/* A holder that does not read its answers is not waited for. */
+Test(process, revokes_a_handle_whose_channel_is_full)
+{
+    const struct msg request = {.kind = MSG_SIGN_TLS13_CLIENT,
+                                .id = 6,
+                                .sign_tls13_client = {SCHEME_ECDSA_P256_SHA256, {(const uint8_t *)"x", 1}}};
+    struct peer peer;
+    peer_start(&peer);
+    struct link handle = peer_grant(&peer, 7, PURPOSE_TLS_CLIENT, 60, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        while (link_send(&handle, &request, NULL, 0) == ERR_OK) continue;
+        struct keyd_event event;
+        do event = peer_event(&peer);
+        while (event.what != GRANT_EVENT_REFUSED);
+    }
+    peer_revoke(&peer, 7);
+    struct keyd_event event;
+    do event = peer_event(&peer);
+    while (event.what != GRANT_EVENT_CLOSED);
+    cr_assert_eq(event.reason, REFUSAL_REVOKED);
+    peer_stop(&peer);
+}
+
 /* The sandbox is on in the program itself, not only in the policy's own test. */
 Test(process, has_its_sandbox_on)
 {

@@ -77,6 +77,25 @@ static void assert_closed(const struct link *link)
     cr_assert_eq(link_recv(link, &answer, &extra, peer.arena), ERR_CLOSED);
 }
 
+static void assert_revoked(const struct link *link)
+{
+    struct msg answer;
+    struct packet_extra extra;
+    cr_assert_eq(channel_wait(link->fd, PEER_TIMEOUT_MS), ERR_OK);
+    cr_assert_eq(link_recv(link, &answer, &extra, peer.arena), ERR_OK);
+    peer_assert_refused(&answer, REFUSAL_REVOKED);
+    assert_closed(link);
+}
+
+/* Its own end comes first, with the reason. */
+static void expect_revoked(uint64_t grant)
+{
+    const struct keyd_event event = peer_event(&peer);
+    cr_assert_eq(event.grant, grant);
+    cr_assert_eq(event.what, GRANT_EVENT_CLOSED);
+    cr_assert_eq(event.reason, REFUSAL_REVOKED);
+}
+
 /* Two halves of five are five. */
 Test(restrict, children_together_do_what_the_parent_could)
 {
@@ -166,8 +185,9 @@ Test(restrict, a_revoked_handle_takes_its_descendants_along)
     struct link family[7];
     make_family(family);
     peer_revoke(&peer, 2);
+    expect_revoked(2);
     expect_ends(3);
-    for (size_t i = 2; i <= 5; i++) assert_closed(&family[i]);
+    for (size_t i = 2; i <= 5; i++) assert_revoked(&family[i]);
     cr_assert_eq(ask(&family[6]), REFUSAL_NONE);
     cr_assert_eq(peer_status(&peer).total, 2);
 }
@@ -177,9 +197,10 @@ Test(restrict, a_revoked_part_leaves_the_others)
     struct link family[7];
     make_family(family);
     peer_revoke(&peer, 3);
+    expect_revoked(3);
     expect_ends(1);
-    assert_closed(&family[3]);
-    assert_closed(&family[5]);
+    assert_revoked(&family[3]);
+    assert_revoked(&family[5]);
     cr_assert_eq(ask(&family[2]), REFUSAL_NONE);
     cr_assert_eq(ask(&family[4]), REFUSAL_NONE);
     cr_assert_eq(peer_status(&peer).total, 4);

@@ -116,3 +116,14 @@ Test(field, pid_is_one_process)
     cr_expect(field_pid(INT32_MAX));
     cr_expect_not(field_pid((uint32_t)-1));
 }
+
+Test(field, a_serial_number_has_one_form)
+{
+    static const uint8_t serial[LIMIT_SERIAL + 1] = {1}, zeros[2] = {0, 1};
+    cr_expect(field_serial((struct bytes){serial, 1}));
+    cr_expect(field_serial((struct bytes){serial, LIMIT_SERIAL}));
+    cr_expect_not(field_serial((struct bytes){serial, LIMIT_SERIAL + 1}));
+    cr_expect_not(field_serial((struct bytes){serial, 0}));
+    cr_expect(field_serial((struct bytes){zeros, 1}), "the number zero");
+    cr_expect_not(field_serial((struct bytes){zeros, 2}));
+}

@@ -240,6 +240,21 @@ Test(link, call_takes_the_answer_with_its_own_id)
     cr_expect_eq(out.kind, MSG_CA_QUERY);
 }
 
+Test(link, call_takes_a_last_word_about_the_channel)
+{
+    struct link client = lower(LINK_SIGN_CLIENT), keyd = upper(LINK_SIGN_CLIENT);
+    struct msg request = sample_of(MSG_SIGN_TLS13_CLIENT), word = {.kind = MSG_REFUSAL, .refusal = REFUSAL_REVOKED};
+    cr_assert_eq(link_send(&keyd, &word, NULL, 0), ERR_OK);
+    cr_assert_eq(link_call(&client, &out, &extra, arena, &request, NULL, 0, 1000), ERR_OK);
+    sample_expect_same(&out, &word);
+    cr_assert_eq(link_send(&keyd, &word, NULL, 0), ERR_OK);
+    close(ends[0]);
+    ends[0] = -1;
+    cr_assert_eq(link_call(&client, &out, &extra, arena, &request, NULL, 0, 1000), ERR_OK);
+    sample_expect_same(&out, &word);
+    cr_assert_eq(link_call(&client, &out, &extra, arena, &request, NULL, 0, 1000), ERR_CLOSED);
+}
+
 Test(link, call_has_a_deadline)
 {
     struct link client = lower(LINK_CONTROL), broker = upper(LINK_CONTROL);

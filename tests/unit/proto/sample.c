@@ -22,6 +22,8 @@ static struct certificate_info certificates[2] = {
      .not_after = 14},
 };
 static struct grant_status grants[2] = {{1, 2, 3}, {5, 6, 7}};
+static uint64_t revoked_handles[2] = {56, 57};
+static struct bytes revoked_serials[2] = {{blob, 1}, {blob, 20}};
 static struct process_status processes[2] = {
     {"keyd", 101, 61101, 2, true, 7, "net,mnt", 3, 4096},
     {"web[0]", 102, 61102, 2, true, 7, "net", 4, 8192},
@@ -79,6 +81,8 @@ struct msg sample_of(enum msg_kind kind)
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
+        [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
+        [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
@@ -111,6 +115,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_HANDLE_LIST_QUERY] = {.handle_list_query = 68},
         [MSG_HANDLE_LIST] = {.handle_list = {handles, 2, 69}},
         [MSG_HANDLE_MINTED] = {.handle_minted = {48, {blob, 430}, {blob, 431}}},
+        [MSG_DONE] = {.done = 55},
+        [MSG_CERTIFICATE_REVOKE] = {.certificate_revoke = {blob, 16}},
         [MSG_SPAWN] = {.spawn = {PROGRAM_WEB, 3}},
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
         [MSG_EXITED] = {.exited = {51, 9}},
@@ -126,7 +132,6 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_STOP] = {.kind = MSG_STOP},
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
-        [MSG_DONE] = {.kind = MSG_DONE},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
     };
     static const struct msg nothing = {0};
@@ -291,6 +296,13 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_status.requests_refused);
         SAME(web_status.connections);
         SAME(web_status.echo_lines);
+    } else if (want->kind == MSG_WEB_REVOKE) {
+        SAME(web_revoke.num_handles);
+        SAME(web_revoke.num_serials);
+        for (size_t i = 0; i < want->web_revoke.num_handles; i++) SAME(web_revoke.handles[i]);
+        for (size_t i = 0; i < want->web_revoke.num_serials; i++) SAME_BYTES(web_revoke.serials[i]);
+    } else if (want->kind == MSG_WEB_REVOKED) {
+        SAME(web_revoked);
     } else if (want->kind == MSG_SHIM_SETUP) {
         SAME_TEXT(shim_setup.browser);
         SAME_TEXT(shim_setup.url);
@@ -383,6 +395,8 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(handle_minted.client);
         SAME_BYTES(handle_minted.ca);
         break;
+    case MSG_DONE: SAME(done); break;
+    case MSG_CERTIFICATE_REVOKE: SAME_BYTES(certificate_revoke); break;
     case MSG_SPAWN:
         SAME(spawn.program);
         SAME(spawn.instance);

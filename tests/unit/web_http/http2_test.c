@@ -310,6 +310,24 @@ Test(http2, drains)
     text_free(&content);
 }
 
+/* A GOAWAY that goes before the answers which are ready, but not into the middle of a frame. */
+Test(http2, says_farewell_between_two_frames)
+{
+    uint8_t farewell[SESSION_FAREWELL], out[5];
+    cr_assert_eq(ask("GET", "/hello")->status, 200);
+    int32_t id = submit("GET", "/hello", NULL, 0, NULL);
+    cr_assert_eq(send_all(), ERR_OK);
+    cr_assert_neq(rig.session->ops->wants(rig.session) & SESSION_WRITE, 0, "an answer is ready");
+    cr_assert_eq(rig.session->ops->farewell(rig.session, farewell), sizeof farewell);
+    cr_assert_eq(nghttp2_session_mem_recv(client->session, farewell, sizeof farewell), (ssize_t)sizeof farewell);
+    cr_expect(client->goaway);
+    cr_expect_eq(client->goaway_error, NGHTTP2_NO_ERROR);
+    cr_expect_eq(client->goaway_last, id);
+    cr_expect_eq(reply_of(id)->status, 0);
+    cr_assert_eq(rig.session->ops->produce(rig.session, out, sizeof out), sizeof out);
+    cr_expect_eq(rig.session->ops->farewell(rig.session, farewell), 0);
+}
+
 Test(http2, closes_an_idle_session_when_it_drains)
 {
     cr_assert_eq(ask("GET", "/hello")->status, 200);
