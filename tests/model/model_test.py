@@ -14,17 +14,16 @@ from keyward import runfile
 MEMORY_MB = 1000
 SEARCH_S = 300  # only a failing test waits for it
 
-# The bounds that are searched: the browser's handle with everything around it, and three handles with less around them.
+# The bounds that are searched: the browser's handle with everything around it, the same with more room in keyd's tables and
+# less around them, and three handles.
 TREE = ["-DHANDLES=3", "-DFLIGHT=1", "-DTRANSCRIPTS=1", "-DROOM=1"]
 BOUNDS = {
-    "browser": ["-DPIDS=2", "-DDEATHS=1"],
+    "browser": ["-DPIDS=2", "-DDEATHS=1", "-DROOM=1"],
+    "tables": ["-DROOM=2"],
     "siblings": TREE,
     "chain": TREE + ["-DCHAIN=1"],
+    "connections": [],
 }
-
-# Where each mutation shows. What is not here shows in the chain, which is the quickest to search.
-SHOWS_IN = {"ANY_DIGEST": "browser", "ANY_SERVER": "browser", "PIN_AGAIN": "browser", "REMEMBERS": "browser"}
-
 
 def run(command, directory):
     done = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -50,11 +49,9 @@ def number(pattern, text):
     return float(found[1]) if found else 0.0
 
 
-class HandleModel(unittest.TestCase):
-    MODEL = "tests/model/handle.pml"
-
-    def expect_no_violation(self, bounds):
-        said = search(self.MODEL, BOUNDS[bounds])
+class ModelCase(unittest.TestCase):
+    def expect_no_violation(self, model, bounds):
+        said = search(model, BOUNDS[bounds])
         self.assertIn("errors: 0", said)
         for incomplete in ("Search not completed", "max search depth too small", "reached -DMEMLIM", "BITSTATE"):
             self.assertNotIn(incomplete, said)
@@ -64,24 +61,51 @@ class HandleModel(unittest.TestCase):
               f"{number(r'elapsed time ([0-9.]+)', said)} s, {number(r'([0-9.]+).total actual memory', said):.0f} MB",
               flush=True)
 
-    def test_no_interleaving_around_a_browsers_handle_breaks_the_policy(self):
-        self.expect_no_violation("browser")
-
-    def test_nor_any_of_two_handles_derived_from_one(self):
-        self.expect_no_violation("siblings")
-
-    def test_nor_any_of_a_handle_derived_from_a_derived_one(self):
-        self.expect_no_violation("chain")
-
-    def test_each_mutation_is_found(self):
-        with open(runfile(self.MODEL), encoding="ascii") as model:
-            rows = re.search(r"leaves out\. \*/\n(.*?)#ifndef MUTATE", model.read(), re.DOTALL)[1]
+    def expect_each_mutation_found(self, model, shows_in):
+        """shows_in: the bounds within which a mutation shows, by its name."""
+        with open(runfile(model), encoding="ascii") as text:
+            rows = re.search(r"leaves out\. \*/\n(.*?)#ifndef MUTATE", text.read(), re.DOTALL)[1]
         mutations = re.findall(r"^#define (\w+) (\d+) +/\* .* \*/$", rows, re.MULTILINE)
         self.assertEqual(len(mutations), len(rows.splitlines()))
         self.assertEqual([int(value) for _, value in mutations], list(range(1, len(mutations) + 1)))
         for name, value in mutations:
             with self.subTest(name):
-                said = search(self.MODEL, BOUNDS[SHOWS_IN.get(name, "chain")] + [f"-DMUTATE={value}"])
+                said = search(model, BOUNDS[shows_in(name)] + [f"-DMUTATE={value}"])
                 self.assertRegex(said, r"pan:1: assertion violated", "not found")
                 found = re.search(r"assertion violated +(.*) \(at depth", said)[1]
                 print(f"{name}: found by {found}", flush=True)
+
+
+class Handles(ModelCase):
+    """What is signed."""
+
+    MODEL = "tests/model/handle.pml"
+
+    def test_no_interleaving_around_a_browsers_handle_breaks_the_policy(self):
+        self.expect_no_violation(self.MODEL, "browser")
+
+    def test_nor_any_of_what_keyd_remembers(self):
+        self.expect_no_violation(self.MODEL, "tables")
+
+    def test_nor_any_of_two_handles_derived_from_one(self):
+        self.expect_no_violation(self.MODEL, "siblings")
+
+    def test_nor_any_of_a_handle_derived_from_a_derived_one(self):
+        self.expect_no_violation(self.MODEL, "chain")
+
+    def test_each_mutation_is_found(self):
+        """The chain is the quickest to search; a few show only around a browser's handle."""
+        browsers = ("ANY_DIGEST", "ANY_SERVER", "PIN_AGAIN", "REMEMBERS")
+        self.expect_each_mutation_found(self.MODEL, lambda name: "browser" if name in browsers else "chain")
+
+
+class Revocation(ModelCase):
+    """What is connected."""
+
+    MODEL = "tests/model/revocation.pml"
+
+    def test_nothing_is_open_once_the_operator_was_told(self):
+        self.expect_no_violation(self.MODEL, "connections")
+
+    def test_each_mutation_is_found(self):
+        self.expect_each_mutation_found(self.MODEL, lambda name: "connections")
