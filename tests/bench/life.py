@@ -12,6 +12,8 @@ import report
 import servers
 import signing
 
+BROKER_WITHOUT_AUDIT = "tests/bench/broker_without_audit"
+
 
 def start(base, programs, *flags):
     return keyward.System(base, "--listen", "127.0.0.1:0", "--no-browser", *flags, programs=programs).start()
@@ -50,11 +52,11 @@ def memory(base, _):
 
 
 def audit(base, options):
-    report.heading("The audit log: CPU of broker and keyd for a handle's whole life (minted, one handshake, closed), with a log and without")
+    report.heading("The audit log: CPU of broker and keyd for a handle's whole life (minted, one handshake, closed)")
     times = 20 * options.rounds
     systems = {
         "with": start(base, keyward.install(os.path.join(base, "bin-with")), "--workers", "1"),
-        "without": start(base, keyward.install(os.path.join(base, "bin-without"), broker="tests/bench/broker_without_audit"),
+        "without": start(base, keyward.install(os.path.join(base, "bin-without"), broker=BROKER_WITHOUT_AUDIT),
                          "--workers", "1"),
     }
     found = {name: [] for name in systems}
@@ -67,7 +69,8 @@ def audit(base, options):
     for system in systems.values():
         system.stop()
     report.table(["", "us a handle"], [[name, report.spread(rounds)] for name, rounds in found.items()])
-    report.note(f"with to without: {report.spread(report.ratios(found['with'], found['without']), 2)}; a worker's signatures are only counted")
+    ratios = report.ratios(found["with"], found["without"])
+    report.note(f"with to without: {report.spread(ratios, 2)}; a worker's signatures are only counted")
 
 
 class Lent:

@@ -1,5 +1,5 @@
-"""keyd alone: what a signature costs, and what others can do to it. The programs start keyd themselves and stand in the broker's
-place; each writes lines "NAME P50 P99 MIN" in microseconds."""
+"""keyd alone: what a signature costs, and what others can do to it. The programs start keyd themselves and stand in the
+broker's place; each writes lines "NAME P50 P99 MIN" in microseconds."""
 
 import subprocess
 
@@ -26,7 +26,8 @@ def round_trip(_, options):
     report.heading("A lone signature (P-256): in this process, and asked of keyd")
     found = run_program("round_trip", options.rounds * 20, keyward.runfile(KEYD))
     print_times(found)
-    report.bar("p50 of keyd on the same core, to the signature alone", found["same-core"][0] / found["in-process"][0], 1.6)
+    ratio = found["same-core"][0] / found["in-process"][0]
+    report.bar("p50 of keyd on the same core, to the signature alone", ratio, 1.6)
 
 
 def handles(_, options):
@@ -40,7 +41,7 @@ def flood(_, options):
     report.heading("A good peer's lone signatures beside a bad one that floods")
     found = run_program("flood", keyward.runfile(KEYD), 200 * options.rounds)
     print_times(found)
-    report.note("malformed: 900 channels, each cut for its first packet; refused: well-formed, for nothing that is expected;")
+    report.note("malformed: 900 channels, each cut for its first packet; refused: well-formed, for nothing expected;")
     report.note("valid: as many server signatures as can be had; unread: the same, and no answer is ever taken")
 
 
