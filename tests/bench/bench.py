@@ -20,6 +20,7 @@ SUBJECTS = {
     "handles": signing.handles,
     "flood": signing.flood,
     "secret-memory": signing.secret_memory,
+    "revocation": life.revocation,
     "audit": life.audit,
     "launch": life.launch,
     "memory": life.memory,

@@ -1,4 +1,4 @@
-"""The system as a whole: how fast it starts and what it takes while idle."""
+"""The system as a whole: how fast it starts, what it takes while idle, how fast a handle is gone."""
 
 import os
 import signal
@@ -17,6 +17,17 @@ BROKER_WITHOUT_AUDIT = "tests/bench/broker_without_audit"
 
 def start(base, programs, *flags):
     return keyward.System(base, "--listen", "127.0.0.1:0", "--no-browser", *flags, programs=programs).start()
+
+
+def revocation(base, options):
+    report.heading("Revoking a handle: from the request to the end of the connection that was opened with it")
+    system = start(base, keyward.install(os.path.join(base, "bin-revocation")))
+    try:
+        found = signing.run_program("revocation", system.runtime, system.port, options.rounds * 10)
+    finally:
+        system.stop()
+    signing.print_times(found)
+    report.bar("p99 to the end of the connection", found["ended"][1] / 1000, 100, " ms")
 
 
 def launch(base, options):
