@@ -117,6 +117,11 @@ void audit_granted(struct broker *broker, uint64_t number, const struct keyd_gra
     add_term(record.text, "signatures", terms->max_signatures);
     add_term(record.text, "a second", terms->rate);
     add_term(record.text, "for process", terms->pid);
+    if (handle->ca[0]) {
+        size_t len = strlen(record.text);
+        snprintf(record.text + len, sizeof record.text - len, "%sforeign server, SHA-256 of its CA %s",
+                 len > 0 ? ", " : "", handle->ca);
+    }
     audit_add(broker, &record);
     if (handle->purpose == PURPOSE_TLS_SERVER) audit_server_begins(broker, handle);
 }

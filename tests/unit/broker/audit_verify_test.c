@@ -2,6 +2,11 @@
 #include "broker/audit_verify.h"
 
 #include <criterion/criterion.h>
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/mem.h>
+#include <openssl/nid.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +63,28 @@ Test(audit_verify, finds_any_edit_and_names_the_record)
             line[at] = was;
         }
     }
+}
+
+/* (r, s) and (r, n - s) are both good to whoever only verifies. */
+Test(audit_verify, takes_one_form_of_a_signature)
+{
+    struct audit_record end;
+    char line[LIMIT_AUDIT_LINE + 1];
+    uint8_t *other = NULL;
+    size_t other_len;
+    cr_assert(audit_record_parse(&end, rig.lines[9], strlen(rig.lines[9])));
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    ECDSA_SIG *signature = keep(ECDSA_SIG_from_bytes(end.signature.data, end.signature.len));
+    BIGNUM *r = BN_dup(ECDSA_SIG_get0_r(signature)), *s = BN_new();
+    cr_assert(BN_sub(s, EC_GROUP_get0_order(group), ECDSA_SIG_get0_s(signature)));
+    cr_assert(ECDSA_SIG_set0(signature, r, s));
+    cr_assert(ECDSA_SIG_to_bytes(&other, &other_len, signature));
+    audit_set_bytes(&end.signature, (struct bytes){other, other_len});
+    OPENSSL_free(other);
+    audit_record_format(line, &end);
+    rig.lines[9] = line;
+    struct audit_report report = audit_rig_verify(&rig, NULL);
+    expect_damaged(&report, 10, "the other form of a signature in", 10);
 }
 
 static char *edited(const char *line, const char *from, const char *to)

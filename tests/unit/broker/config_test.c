@@ -48,6 +48,8 @@ Test(config, has_defaults)
     cr_assert_eq(config.names[1].ip_len, 4);
     cr_assert_eq(config.names[2].ip_len, 16);
     cr_assert_leq(config.leaf_lifetime_s, config.ca_lifetime_s);
+    cr_assert_not(config.audit_continue);
+    cr_assert_eq(config.audit_interval_s, 60);
 }
 
 Test(config, takes_every_option_from_the_file)
@@ -60,6 +62,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
                                   "ca_lifetime = 30d\nleaf_lifetime = 12h\nclient_name = kiosk 7\n"
+                                  "[audit]\nfile = /var/log/audit.jsonl\npolicy = continue\ninterval = 15m\n"
                                   "[broker]\n  runtime_dir = /run/kiosk";
     struct config config;
     struct diag diag = {0};
@@ -85,6 +88,9 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_eq(config.leaf_lifetime_s, 12 * 3600);
     cr_assert_str_eq(config.client_name, "kiosk 7");
     cr_assert_str_eq(config.runtime_dir, "/run/kiosk");
+    cr_assert_str_eq(config.audit_file, "/var/log/audit.jsonl");
+    cr_assert(config.audit_continue);
+    cr_assert_eq(config.audit_interval_s, 900);
 }
 
 Test(config, says_in_which_line_what_is_wrong)
@@ -112,6 +118,12 @@ Test(config, says_in_which_line_what_is_wrong)
                                                      "to 1099511627776 bytes; write 512K, 64M or 2G"},
         {"[keyd]\nleaf_lifetime = 59\n",
          "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
+        {"[audit]\npolicy = hope\n", "2: [audit] policy: 'hope' is no policy; want refuse (no handle is used while the "
+                                     "log cannot be written) or continue"},
+        {"[audit]\ninterval = 0\n",
+         "2: [audit] interval: '0' is not a time from 1 to 86400 seconds; write 90s, 15m, 12h or 30d"},
+        {"[audit]\ninterval = 86401\n",
+         "2: [audit] interval: '86401' is not a time from 1 to 86400 seconds; write 90s, 15m, 12h or 30d"},
         {"[keyd]\nnames = a..b\n", "2: [keyd] names: 'a..b' is neither a DNS name nor an IP address"},
         {"[keyd]\nnames = , ,\n", "2: [keyd] names: the value is empty"},
         {"[keyd]\nclient_name = kiosk \xff\n",

@@ -66,6 +66,10 @@ static const struct system_status status = {
     .requests_refused = 13,
     .signatures = 14,
     .refusals = 15,
+    .audit_records = 16,
+    .audit_pending = 17,
+    .audit_lost = 18,
+    .audit_held = true,
 };
 
 static char *text;
@@ -101,9 +105,11 @@ Test(print, writes_json_with_every_field)
     cr_assert(json_is_false(json_object_get(value, "browser_digest_unbound")));
     cr_assert(json_is_true(json_object_get(value, "secret_memory")));
     static const char *const counters[] = {"handshakes",       "handshakes_failed", "requests",
-                                           "requests_refused", "signatures",        "refusals"};
-    for (size_t i = 0; i < 6; i++) cr_assert_eq(number(value, counters[i]), (json_int_t)(10 + i));
+                                           "requests_refused", "signatures",        "refusals",
+                                           "audit_records",    "audit_pending",     "audit_lost"};
+    for (size_t i = 0; i < 9; i++) cr_assert_eq(number(value, counters[i]), (json_int_t)(10 + i));
     cr_assert_eq(number(value, "ready_ms"), 8);
+    cr_assert(json_is_true(json_object_get(value, "audit_held")));
     cr_assert_eq(number(value, "total_handles"), 12);
     json_t *keyd = json_array_get(json_object_get(value, "processes"), 0);
     cr_assert_eq(number(keyd, "pid"), 12);
@@ -167,6 +173,23 @@ Test(print, shows_people_what_is_wrong)
     cr_assert_not_null(strstr(text, "and 10 more; broker handle list"));
     cr_assert_not_null(strstr(text, "until 2023-11-14 22:13:20 UTC, for localhost 127.0.0.1"));
     cr_assert_not_null(strstr(text, "each client signature is bound to one handshake"));
+    cr_assert_not_null(strstr(text, "audit log: 16 records, 18 LOST; IT CANNOT BE WRITTEN (17 bytes wait), handles are "
+                                    "refused\n"));
+}
+
+Test(print, says_how_the_audit_log_is)
+{
+    struct system_status changed = status;
+    changed.audit_held = false;
+    FILE *out = open_text();
+    print_status(out, &changed);
+    fclose(out);
+    cr_assert_not_null(strstr(text, "(17 bytes wait), handles are used nevertheless\n"), "%s", text);
+    changed.audit_pending = changed.audit_lost = 0;
+    out = open_text();
+    print_status(out, &changed);
+    fclose(out);
+    cr_assert_not_null(strstr(text, "\naudit log: 16 records\n"), "%s", text);
 }
 
 static const char *print_with(bool secret_memory, size_t num_certificates)

@@ -4,10 +4,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/channel.h"
@@ -135,6 +137,45 @@ Test(broker_sandbox, makes_channels_and_no_other_sockets)
     cr_assert_eq(probe_call(&setup, make_stream_pair, NULL).result, PROBE_KILLED);
     cr_assert_eq(probe_call(&no_sandbox, set_other_option, &ends[0]).result, PROBE_ALLOWED);
     cr_assert_eq(probe_call(&setup, set_other_option, &ends[0]).result, PROBE_KILLED);
+}
+
+static long append_to_log(void *context)
+{
+    const struct iovec line = {(char[]){'x', '\n'}, 2};
+    return writev(*(int *)context, &line, 1) == 2 ? 0 : -errno;
+}
+
+static long cut_log(void *context)
+{
+    return ftruncate(*(int *)context, 0) == 0 ? 0 : -errno;
+}
+
+static long write_at_front(void *context)
+{
+    return pwrite(*(int *)context, "evil", 4, 0) == 4 ? 0 : -errno;
+}
+
+/* The log was opened to append: what pwrite is told to write at the front goes to the end (open(2)). */
+Test(broker_sandbox, appends_to_its_log_and_does_not_shorten_it)
+{
+    char path[64], text[16] = "";
+    snprintf(path, sizeof path, "%s/log", base);
+    int log = open(path, O_RDWR | O_CREAT | O_APPEND, 0600);
+    cr_assert_eq(probe_call(&setup, append_to_log, &log).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&setup, write_at_front, &log).result, PROBE_ALLOWED);
+    cr_assert_eq(pread(log, text, sizeof text, 0), 6);
+    cr_assert_str_eq(text, "x\nevil");
+    cr_assert_eq(probe_call(&setup, cut_log, &log).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&no_sandbox, cut_log, &log).result, PROBE_ALLOWED);
+    cr_assert_eq(unlink(path), 0);
+}
+
+/* Reads what somebody else wrote: nothing is left but that. */
+Test(audit_sandbox, reads_and_prints)
+{
+    static const struct probe_setup audit = {.policy = &audit_policy};
+    static const struct probe_expectation expected[] = {{PROBE_CLONE3, PROBE_ERRNO, ENOSYS}};
+    cr_assert_eq(probe_surprises(&audit, expected, sizeof expected / sizeof *expected), 0);
 }
 
 /* The spawner may do what its children have to, but not what none of them has any business with. */
