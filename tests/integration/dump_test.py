@@ -126,7 +126,7 @@ class Read(DumpCase):
         if processes.kernel_has_secret_memory():
             self.assertEqual(found, [])
             secret = [row for row in mappings(self.keyd) if "secretmem" in row[3]]
-            self.assertEqual(len(secret), 2, "the heap and the stack")
+            self.assertEqual(len(secret), 3, "two heaps and the stack")
             for start, _, _, _ in secret:
                 self.assertEqual(read_process(self.keyd, start, 4096), b"")
 
@@ -151,7 +151,7 @@ class WithoutSecretMemory(SystemCase):
         with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as smaps:
             flags = re.findall(r"^VmFlags: (.*)$", smaps.read(), re.MULTILINE)
         kept = [row for row in flags if {"lo", "dd", "dc"} <= set(row.split())]
-        self.assertEqual(len(kept), 2, f"the heap and the stack, locked (lo), not dumped (dd), not in children (dc): {flags}")
+        self.assertEqual(len(kept), 3, f"two heaps and the stack, locked (lo), not dumped (dd), not in children (dc): {flags}")
         self.assertEqual([row for row in mappings(pid) if "secretmem" in row[3]], [])
 
     def test_it_serves_all_the_same(self):
