@@ -24,7 +24,8 @@
 #define LIMIT_URL 2048u
 #define LIMIT_CERTIFICATE 8192u /* DER bytes */
 #define LIMIT_CHAIN 4u
-#define LIMIT_SERVER_CHAIN 8u /* certificates that a server shows to a client of this system */
+#define LIMIT_SERVER_CHAIN 8u    /* certificates that a server shows to a client of this system */
+#define LIMIT_CHAIN_BYTES 10240u /* of a chain that an operator brings: it is part of a handshake's LIMIT_TRANSCRIPT */
 #define LIMIT_CLIENT_CAS 8u
 #define LIMIT_CERTIFICATES 16u
 #define LIMIT_SIGNATURE 512u
@@ -44,6 +45,7 @@
 #define LIMIT_CA_LIFETIME_S (398u * 86400u)
 #define LIMIT_HANDLE_LINES 100u           /* log lines a second of what handles are used for */
 #define LIMIT_HANDLE_LIFETIME_S 3600u     /* a command-line client's handle */
+#define LIMIT_KEY_FILE 8192u              /* a private key that an operator brings; RSA 4096 has about 3300, PEM */
 #define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
 #define LIMIT_ASIDE_HEAP (512u * 1024u)   /* what it may allocate while it reads the certificates of a foreign server */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */

@@ -132,6 +132,9 @@ void keyd_begin(struct broker *broker, struct process *keyd);
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg);
 void keyd_ended(struct broker *broker);
 
+/* keyd_server_ca returns what a client has to trust: what the server's certificate leads to. The identity is present. */
+struct bytes keyd_server_ca(const struct broker *broker);
+
 /* keyd_grant makes a channel to keyd on these terms, whose number it chooses. out_end is the holder's end, the caller's to
  * close. ERR_AGAIN: keyd is not there now. ERR_TOO_LARGE: too many. */
 MUST_CHECK enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end,

@@ -70,6 +70,26 @@ static enum err set_audit_interval(struct config *config, const char *value, str
     return err;
 }
 
+static enum err set_server_certificate(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->server_certificate, sizeof config->server_certificate, value, diag);
+}
+
+static enum err set_server_key(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->server_key, sizeof config->server_key, value, diag);
+}
+
+static enum err set_client_certificate(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->client_certificate, sizeof config->client_certificate, value, diag);
+}
+
+static enum err set_client_key(struct config *config, const char *value, struct diag *diag)
+{
+    return value_text(config->client_key, sizeof config->client_key, value, diag);
+}
+
 static enum err set_workers(struct config *config, const char *value, struct diag *diag)
 {
     uint64_t number;
@@ -193,6 +213,13 @@ static const struct {
     {"keyd", "ca_lifetime", NULL, NULL, set_ca_lifetime, NULL, NULL},
     {"keyd", "leaf_lifetime", NULL, NULL, set_leaf_lifetime, NULL, NULL},
     {"keyd", "client_name", NULL, NULL, set_client_name, NULL, NULL},
+    {"keyd", "server_certificate", "--server-certificate", NULL, set_server_certificate, "FILE",
+     "the server's certificate and its issuers (PEM, leaf first), in place of what keyd makes"},
+    {"keyd", "server_key", "--server-key", NULL, set_server_key, "FILE",
+     "its private key (PEM): ECDSA P-256 or P-384, or RSA of 2048, 3072 or 4096 bits"},
+    {"keyd", "client_certificate", "--client-certificate", NULL, set_client_certificate, "FILE",
+     "the same for the client that the browser is"},
+    {"keyd", "client_key", "--client-key", NULL, set_client_key, "FILE", "its private key"},
     {"audit", "file", "--audit", NULL, set_audit, "FILE", "the audit log (audit.jsonl in the runtime directory)"},
     {"audit", "policy", "--audit-policy", NULL, set_audit_policy, "refuse|continue",
      "what becomes of handles while the log cannot be written (refuse)"},

@@ -34,12 +34,16 @@ struct config {
     bool echoes;
     struct address echo;
 
-    char root[LIMIT_PATH + 1]; /* these six: empty if not given */
+    char root[LIMIT_PATH + 1]; /* these ten: empty if not given */
     char uploads[LIMIT_PATH + 1];
     char client_ca[LIMIT_PATH + 1];
     char screenshot[LIMIT_PATH + 1];
     char runtime_dir[LIMIT_PATH + 1];
     char audit_file[LIMIT_PATH + 1];
+    char server_certificate[LIMIT_PATH + 1];
+    char server_key[LIMIT_PATH + 1];
+    char client_certificate[LIMIT_PATH + 1];
+    char client_key[LIMIT_PATH + 1];
     bool audit_continue; /* handles are used even while their uses cannot be recorded */
     uint32_t audit_interval_s;
 

@@ -54,7 +54,7 @@ static void reply_minted(struct broker *broker, struct control_client *client, u
     const struct msg msg = {
         .kind = MSG_HANDLE_MINTED,
         .id = id,
-        .handle_minted = {.handle = handle, .client = identity->client, .ca = identity->ca},
+        .handle_minted = {.handle = handle, .client = identity->client, .ca = keyd_server_ca(broker)},
     };
     control_reply(client, &msg, &end, 1);
 }

@@ -1,5 +1,7 @@
 /* What the broker and keyd say to each other. */
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -29,7 +31,14 @@ void keyd_begin(struct broker *broker, struct process *keyd)
             setup->dns_names[setup->num_dns_names++] = name->dns;
         }
     }
-    process_send(broker, keyd, &msg, NULL, 0);
+    int keys[2];
+    size_t num_keys = 0;
+    const struct brought *server = &broker->resources->server, *client = &broker->resources->client;
+    for (size_t i = 0; i < server->num; i++) setup->server_chain[setup->num_server_chain++] = server->chain[i];
+    for (size_t i = 0; i < client->num; i++) setup->client_chain[setup->num_client_chain++] = client->chain[i];
+    if (server->num > 0) keys[num_keys++] = server->key;
+    if (client->num > 0) keys[num_keys++] = client->key;
+    process_send(broker, keyd, &msg, keys, num_keys);
 }
 
 /* The message moves into an arena of its own, by trading arenas; nothing is copied. */
@@ -42,16 +51,36 @@ static void keep_identity(struct broker *broker, const struct keyd_identity *val
     broker->identity.present = true;
 }
 
+/* The browser opens the page under the one name that it can reach. */
+static bool is_for_the_browser(const struct keyd_identity *identity)
+{
+    for (size_t i = 0; i < identity->num_certificates; i++) {
+        const struct certificate_info *info = &identity->certificates[i];
+        for (size_t j = 0; j < info->num_names; j++) {
+            if (strcmp(info->role, "server") == 0 && strcasecmp(info->names[j], "localhost") == 0) return true;
+        }
+    }
+    return false;
+}
+
 static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
 {
+    if (broker->resources->server.num > 0 && broker->resources->with_browser && !is_for_the_browser(value)) {
+        log_line("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
+                 "name added, or say --no-browser");
+        broker_stop(broker, ERR_INPUT);
+        return;
+    }
     audit_keyd_is_there(broker, value->audit_key); /* before anything is granted */
     keep_identity(broker, value);
     if (!value->secret_memory)
         log_line(
             "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
             "newer, before 6.5 with secretmem.enable=1 on its command line, and no container that forbids the call");
-    /* New keys in good time: when two thirds of the leaves' life are over. */
-    broker->renew_at = clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
+    /* New keys in good time: when two thirds of the leaves' life are over. Brought ones are the operator's to renew. */
+    const bool is_all_brought = broker->resources->server.num > 0 && broker->resources->client.num > 0;
+    broker->renew_at =
+        is_all_brought ? 0 : clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (broker->processes[i].row->program == PROGRAM_WEB) web_identify(broker, &broker->processes[i]);
     }
@@ -162,6 +191,11 @@ void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *
     if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
     if (msg->kind == MSG_KEYD_STATUS) take_status(broker, keyd, &msg->keyd_status);
     if (msg->kind == MSG_AUDIT_HEAD) audit_head_signed(broker, msg->audit_head.number, msg->audit_head.signature);
+}
+
+struct bytes keyd_server_ca(const struct broker *broker)
+{
+    return brought_anchor(&broker->resources->server, broker->identity.value.ca);
 }
 
 void keyd_ended(struct broker *broker)

@@ -15,4 +15,9 @@ void pem_print_certificate(FILE *out, struct bytes der);
  * allowed. */
 MUST_CHECK enum err pem_check_certificates(struct bytes text, size_t max, struct diag *diag);
 
+/* pem_read_certificates checks text in the same way and writes the certificates, at most max, one behind the other into
+ * room; out points there. ERR_INPUT also if they do not fit, or one is longer than LIMIT_CERTIFICATE. */
+MUST_CHECK enum err pem_read_certificates(struct bytes *out, size_t *out_num, size_t max, uint8_t *room,
+                                          size_t room_len, struct bytes text, struct diag *diag);
+
 #endif

@@ -146,6 +146,12 @@ static enum err open_files(struct resources *out, const struct config *config, e
         err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
     if (err == ERR_OK && config->client_ca[0]) err = read_client_ca(out, config->client_ca, diag);
+    if (err == ERR_OK) {
+        err = brought_open(&out->server, "server", config->server_certificate, config->server_key, diag);
+    }
+    if (err == ERR_OK) {
+        err = brought_open(&out->client, "client", config->client_certificate, config->client_key, diag);
+    }
     if (err == ERR_OK && config->screenshot[0] && out->with_browser) {
         err = open_screenshot(out, config->screenshot, use, diag);
     }
@@ -181,7 +187,13 @@ static void find_users(struct resources *out)
 enum err resources_open(struct resources *out, struct config *config, enum resources_use use, const char *programs_dir,
                         struct diag *diag)
 {
-    *out = (struct resources){.listener = -1, .echo = -1, .root = -1, .uploads = -1, .screenshot = -1};
+    *out = (struct resources){.listener = -1,
+                              .echo = -1,
+                              .root = -1,
+                              .uploads = -1,
+                              .screenshot = -1,
+                              .server = {.key = -1},
+                              .client = {.key = -1}};
     find_users(out);
     enum err err = decide_browser(out, config, diag);
     if (err == ERR_OK) err = programs_open(&out->programs, programs_dir, out->with_browser, diag);
@@ -202,5 +214,7 @@ void resources_close(struct resources *resources)
     }
     free(resources->client_ca);
     resources->client_ca = NULL;
+    brought_close(&resources->server);
+    brought_close(&resources->client);
     programs_close(&resources->programs);
 }

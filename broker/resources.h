@@ -4,6 +4,7 @@
 #define KEYWARD_BROKER_RESOURCES_H
 
 #include "base/bytes.h"
+#include "broker/brought.h"
 #include "broker/config.h"
 #include "broker/programs.h"
 #include "broker/user.h"
@@ -29,6 +30,8 @@ struct resources {
     int screenshot;
     uint8_t *client_ca; /* PEM */
     size_t client_ca_len;
+    struct brought server; /* keys and certificates */
+    struct brought client;
     char listener_address[ADDRESS_TEXT];
     char echo_address[ADDRESS_TEXT];
     char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */

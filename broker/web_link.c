@@ -80,24 +80,27 @@ static void offer(struct broker *broker, struct process *web, uint32_t slot)
 static void send_identity(struct broker *broker, struct process *web, int channel, int client_ca)
 {
     const struct keyd_identity *identity = &broker->identity.value;
+    const struct brought *server = &broker->resources->server;
     const int fds[2] = {channel, client_ca};
     uint8_t digest[SHA256_DIGEST_LENGTH];
     char own_client[2 * SHA256_DIGEST_LENGTH + 1];
     SHA256(identity->client.data, identity->client.len, digest);
     bytes_hex(own_client, (struct bytes){digest, sizeof digest});
-    const struct msg msg = {
+    struct msg msg = {
         .kind = MSG_WEB_IDENTITY,
         .id = ++broker->last_id,
         .web_identity =
             {
                 .chain = {identity->server},
                 .num_chain = 1,
-                .client_cas = {identity->ca},
+                .client_cas = {brought_issuer(&broker->resources->client, identity->ca)},
                 .num_client_cas = 1,
                 .has_client_ca_file = client_ca >= 0,
                 .own_client = own_client,
             },
     };
+    for (size_t i = 0; i < server->num; i++) msg.web_identity.chain[i] = server->chain[i];
+    if (server->num > 0) msg.web_identity.num_chain = server->num;
     process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);
 }
 

@@ -113,7 +113,10 @@ static int trust_ca(SSL_CTX *ctx, struct bytes der)
 {
     const uint8_t *at = der.data;
     X509 *ca = d2i_X509(NULL, &at, (long)der.len);
-    int trusted = ca != NULL && X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca);
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    int trusted = ca != NULL && X509_STORE_add_cert(store, ca);
+    /* The last certificate of a chain that an operator brings may be an intermediate CA's. */
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     X509_free(ca);
     return trusted;
 }

@@ -17,21 +17,22 @@ static void verify_digest(struct digest *out, uint16_t scheme, enum purpose_role
     CHECK(refusal == REFUSAL_NONE); /* the scheme is one of a key's, and the hash as long as a suite's */
 }
 
-/* The server's certificate is compared, not verified: the only server that keyd's CA ever vouched for is this one. */
+/* The server's certificate is compared, not verified: the only server that keyd's CA ever vouched for, or that an operator
+ * brought, is this one. */
 static bool is_own_server(const struct transcript *transcript, const struct keystore *keystore)
 {
     return bytes_equal(transcript->chain[0], keystore_certificate(keystore, KEY_SERVER)) &&
            keystore_does(keystore, KEY_SERVER, transcript->scheme);
 }
 
-/* The chains that a client may send: its leaf alone, or its leaf and the issuer. */
+/* The chains that a client may send: its leaf alone, or its leaf and the issuer, if that is another. */
 enum { CLIENT_CHAIN = 2 };
 
 static size_t client_chain(struct bytes out[CLIENT_CHAIN], const struct keystore *keystore)
 {
     out[0] = keystore_certificate(keystore, KEY_CLIENT);
-    out[1] = keystore_certificate(keystore, KEY_CA);
-    return CLIENT_CHAIN;
+    out[1] = keystore_issuer(keystore, KEY_CLIENT);
+    return bytes_equal(out[0], out[1]) ? 1 : CLIENT_CHAIN;
 }
 
 /* What the client would have to sign: for each chain, under each scheme of its key. */

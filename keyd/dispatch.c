@@ -70,7 +70,8 @@ static enum refusal on_describe_handle(struct answer *out, struct digest *out_di
     out->msg.kind = MSG_HANDLE_DESCRIPTION;
     out->msg.handle_description.label = grant->label;
     out->msg.handle_description.leaf = keystore_certificate(scene->keystore, KEY_CLIENT);
-    out->msg.handle_description.issuer = keystore_certificate(scene->keystore, KEY_CA);
+    out->msg.handle_description.issuer = keystore_issuer(scene->keystore, KEY_CLIENT);
+    out->msg.handle_description.server_ca = keystore_anchor(scene->keystore, KEY_SERVER);
     return REFUSAL_NONE;
 }
 

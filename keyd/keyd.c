@@ -7,6 +7,7 @@
 #include <openssl/nid.h>
 #include <openssl/rand.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "keyd/audit_key.h"
@@ -71,8 +72,11 @@ static void on_broker_writable(struct ev_loop *loop, ev_io *watcher, int events)
 static void send_identity(struct keyd *keyd, uint64_t id)
 {
     struct certificate_info certificates[KEY_NUM_ROLES];
-    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++)
-        certificates[role] = *keystore_info(keyd->keystore, role);
+    size_t num = 0;
+    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) {
+        if (role != KEY_CA || keystore_issues(keyd->keystore))
+            certificates[num++] = *keystore_info(keyd->keystore, role);
+    }
     struct msg msg;
     msg.kind = MSG_KEYD_IDENTITY;
     msg.id = id;
@@ -81,7 +85,7 @@ static void send_identity(struct keyd *keyd, uint64_t id)
         .server = keystore_certificate(keyd->keystore, KEY_SERVER),
         .client = keystore_certificate(keyd->keystore, KEY_CLIENT),
         .certificates = certificates,
-        .num_certificates = KEY_NUM_ROLES,
+        .num_certificates = num,
         .secret_memory = secret_memory_kind() == SECRET_MEMFD,
         .audit_key = audit_key_public(keyd->audit_key),
     };
@@ -89,9 +93,14 @@ static void send_identity(struct keyd *keyd, uint64_t id)
     if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot send the certificates to the broker"));
 }
 
-static void on_setup(struct keyd *keyd, const struct msg *msg)
+static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
 {
-    enum err err = keystore_new(&keyd->keystore, &msg->keyd_setup, clock_wall_s(), keyd->diag);
+    const struct keyd_setup *setup = &msg->keyd_setup;
+    const size_t num_server = setup->num_server_chain > 0 ? 1 : 0;
+    AUTO_FD server_key = num_server > 0 ? packet_extra_take(extra, 0) : -1;
+    AUTO_FD client_key = setup->num_client_chain > 0 ? packet_extra_take(extra, num_server) : -1;
+    const struct keystore_files files = {.server_key = server_key, .client_key = client_key};
+    enum err err = keystore_new_with(&keyd->keystore, setup, &files, clock_wall_s(), keyd->diag);
     if (err != ERR_OK) {
         keyd_end(keyd, err);
         return;
@@ -130,7 +139,7 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
     }
     if (is_setup == (keyd->keystore != NULL)) return ERR_MALFORMED;
     if (is_setup) {
-        on_setup(keyd, msg);
+        on_setup(keyd, msg, extra);
     } else if (msg->kind == MSG_KEYD_GRANT) {
         channel_table_grant(keyd->channels, &msg->keyd_grant, packet_extra_take(extra, 0));
     } else if (msg->kind == MSG_KEYD_REVOKE) {

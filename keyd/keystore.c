@@ -12,6 +12,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include "base/check.h"
+#include "keyd/brought.h"
 #include "keyd/certificate.h"
 #include "keyd/key_sign.h"
 #include "keyd/name.h"
@@ -36,6 +38,7 @@ struct keystore {
     EVP_PKEY *keys[KEY_NUM_ROLES]; /* NULL: has no key (any more) */
     uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
     struct certificate certificates[KEY_NUM_ROLES];
+    struct brought *brought[KEY_NUM_ROLES]; /* NULL: keyd made it */
 };
 
 static const char *const role_names[KEY_NUM_ROLES] = {
@@ -145,45 +148,97 @@ static enum err issue_all(struct keystore *keystore, const struct keyd_setup *se
                                       .num_ip_addresses = setup->num_ip_addresses};
     struct certificate_spec client = {.subject = setup->client_name, .not_before = not_before, .not_after = leaf_end};
     enum err err = issue(keystore, &ca, KEY_CA);
-    if (err == ERR_OK) err = issue(keystore, &server, KEY_SERVER);
-    if (err == ERR_OK) err = issue(keystore, &client, KEY_CLIENT);
+    if (err == ERR_OK && keystore->brought[KEY_SERVER] == NULL) err = issue(keystore, &server, KEY_SERVER);
+    if (err == ERR_OK && keystore->brought[KEY_CLIENT] == NULL) err = issue(keystore, &client, KEY_CLIENT);
     return err;
 }
 
-enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uint64_t now_s, struct diag *diag)
+/* What keyd makes itself: all that is not brought. */
+static enum err make_rest(struct keystore *keystore, const struct keyd_setup *setup, uint64_t now_s, struct diag *diag)
 {
+    enum err err = ERR_OK;
+    for (enum key_role role = 0; role < KEY_NUM_ROLES && err == ERR_OK; role++) {
+        if (keystore->brought[role] == NULL) err = make_key(keystore, role);
+    }
+    if (err == ERR_OK) err = issue_all(keystore, setup, now_s);
+    EVP_PKEY_free(keystore->keys[KEY_CA]);
+    keystore->keys[KEY_CA] = NULL;
+    if (err == ERR_OK) return ERR_OK;
+    return diag_set(diag, err, "cannot make keys and certificates: BoringSSL failed");
+}
+
+static enum err bring(struct keystore *keystore, enum key_role role, const struct brought_files *files, uint64_t now_s,
+                      struct diag *diag)
+{
+    if (files->num == 0) return ERR_OK;
+    enum err err = brought_new(&keystore->brought[role], role, files, now_s, diag);
+    if (err == ERR_OK) keystore->keys[role] = brought_take_key(keystore->brought[role]);
+    return err;
+}
+
+enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup, const struct keystore_files *files,
+                           uint64_t now_s, struct diag *diag)
+{
+    const struct brought_files server = {setup->server_chain, setup->num_server_chain, files->server_key},
+                               client = {setup->client_chain, setup->num_client_chain, files->client_key};
     *out = NULL;
     enum err err = check_setup(setup, diag);
     if (err != ERR_OK) return err;
     struct keystore *keystore = calloc(1, sizeof(*keystore));
     if (keystore == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
-
-    for (enum key_role role = 0; role < KEY_NUM_ROLES && err == ERR_OK; role++) err = make_key(keystore, role);
-    if (err == ERR_OK) err = issue_all(keystore, setup, now_s);
-    EVP_PKEY_free(keystore->keys[KEY_CA]);
-    keystore->keys[KEY_CA] = NULL;
+    err = bring(keystore, KEY_SERVER, &server, now_s, diag);
+    if (err == ERR_OK) err = bring(keystore, KEY_CLIENT, &client, now_s, diag);
+    if (err == ERR_OK) err = make_rest(keystore, setup, now_s, diag);
     if (err != ERR_OK) {
         keystore_free(keystore);
-        return diag_set(diag, err, "cannot make keys and certificates: BoringSSL failed");
+        return err;
     }
     *out = keystore;
     return ERR_OK;
 }
 
+enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uint64_t now_s, struct diag *diag)
+{
+    CHECK(setup->num_server_chain == 0 && setup->num_client_chain == 0);
+    return keystore_new_with(out, setup, &(struct keystore_files){.server_key = -1, .client_key = -1}, now_s, diag);
+}
+
 void keystore_free(struct keystore *keystore)
 {
     if (keystore == NULL) return;
-    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) EVP_PKEY_free(keystore->keys[role]);
+    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) {
+        EVP_PKEY_free(keystore->keys[role]);
+        brought_free(keystore->brought[role]);
+    }
     free(keystore);
 }
 
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role)
 {
+    if (keystore->brought[role] != NULL) return brought_leaf(keystore->brought[role]);
     return (struct bytes){keystore->certificates[role].der, keystore->certificates[role].len};
+}
+
+struct bytes keystore_issuer(const struct keystore *keystore, enum key_role role)
+{
+    if (keystore->brought[role] == NULL) return keystore_certificate(keystore, KEY_CA);
+    return brought_issuer(keystore->brought[role]);
+}
+
+struct bytes keystore_anchor(const struct keystore *keystore, enum key_role role)
+{
+    if (keystore->brought[role] == NULL) return keystore_certificate(keystore, KEY_CA);
+    return brought_anchor(keystore->brought[role]);
+}
+
+bool keystore_issues(const struct keystore *keystore)
+{
+    return keystore->brought[KEY_SERVER] == NULL || keystore->brought[KEY_CLIENT] == NULL;
 }
 
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role)
 {
+    if (keystore->brought[role] != NULL) return brought_info(keystore->brought[role]);
     return &keystore->certificates[role].info;
 }
 
@@ -226,6 +281,7 @@ bool keystore_is_server_name(const struct keystore *keystore, const char *name)
 {
     const struct certificate_info *info = &keystore->certificates[KEY_SERVER].info;
     char wanted[LIMIT_NAME + 1];
+    if (keystore->brought[KEY_SERVER] != NULL) return brought_is_for(keystore->brought[KEY_SERVER], name);
     normalize_address(wanted, name);
     for (size_t i = 0; i < info->num_names; i++) {
         if (strcasecmp(info->names[i], wanted) == 0) return true;

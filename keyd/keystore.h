@@ -1,4 +1,5 @@
-/* The keys and their certificates: made once, from the broker's setup, and gone with the process.
+/* The keys and their certificates: made once, from the broker's setup, or brought by an operator, and gone with the
+ * process.
  *
  * The CA's private key is destroyed as soon as it has signed the two leaves, so nothing can issue another certificate
  * in its name. */
@@ -20,10 +21,29 @@ struct keystore;
  * ERR_CRYPTO, ERR_MEMORY. Each with a diagnostic. */
 MUST_CHECK enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uint64_t now_s,
                                  struct diag *diag);
+
+/* The key files that come with the setup, in place of what is made; -1 where its chain is empty. */
+struct keystore_files {
+    int server_key;
+    int client_key;
+};
+
+/* keystore_new_with does the same with what an operator brings; the descriptors stay the caller's. ERR_INPUT: also for
+ * what brought_new says. */
+MUST_CHECK enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup,
+                                      const struct keystore_files *files, uint64_t now_s, struct diag *diag);
 void keystore_free(struct keystore *keystore);
 
 /* keystore_certificate returns the role's certificate, DER; it lives as long as the keystore. */
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role);
+
+/* keystore_issuer returns who signed the role's certificate (KEY_SERVER, KEY_CLIENT); the certificate itself if nobody else
+ * did. keystore_anchor returns the last certificate of its chain, which whoever verifies it has to trust. */
+struct bytes keystore_issuer(const struct keystore *keystore, enum key_role role);
+struct bytes keystore_anchor(const struct keystore *keystore, enum key_role role);
+
+/* keystore_issues says whether the CA vouches for anybody: not if both certificates are brought. */
+bool keystore_issues(const struct keystore *keystore);
 
 /* keystore_info returns the same in words; it lives as long as the keystore. */
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role);

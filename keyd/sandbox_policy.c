@@ -9,6 +9,7 @@ static const struct sandbox_rule rules[] = {
     SANDBOX_RULES_LOG,
     SANDBOX_RULES_CHANNEL,
     SANDBOX_RULES_LOOP,
+    SANDBOX_ROW(pread64, "reads a private key that an operator brings, from the file that the broker opened"),
     SANDBOX_ROW(brk, "malloc's heap"),
     SANDBOX_ROW_IF(mmap, "malloc's large blocks: no file, and never executable", SANDBOX_MASKED(2, PROT_EXEC, 0),
                    SANDBOX_MASKED(3, MAP_ANONYMOUS, MAP_ANONYMOUS)),

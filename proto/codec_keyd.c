@@ -2,6 +2,14 @@
 #include "proto/codec_internal.h"
 #include "proto/field.h"
 
+static bool check_chain(const struct bytes *chain, size_t num)
+{
+    size_t len = 0;
+    if (num > LIMIT_CHAIN || !field_certificates(chain, num)) return false;
+    for (size_t i = 0; i < num; i++) len += chain[i].len;
+    return len <= LIMIT_CHAIN_BYTES;
+}
+
 bool codec_check_keyd_setup(const struct msg *msg)
 {
     const struct keyd_setup *setup = &msg->keyd_setup;
@@ -12,7 +20,9 @@ bool codec_check_keyd_setup(const struct msg *msg)
     return field_texts(setup->dns_names, setup->num_dns_names, 1, LIMIT_NAME) && setup->ca_lifetime_s >= 60 &&
            setup->ca_lifetime_s <= LIMIT_CA_LIFETIME_S && setup->leaf_lifetime_s >= 60 &&
            setup->leaf_lifetime_s <= LIMIT_LEAF_LIFETIME_S && setup->leaf_lifetime_s <= setup->ca_lifetime_s &&
-           field_text(setup->client_name, 1, LIMIT_LABEL);
+           field_text(setup->client_name, 1, LIMIT_LABEL) &&
+           check_chain(setup->server_chain, setup->num_server_chain) &&
+           check_chain(setup->client_chain, setup->num_client_chain);
 }
 
 enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -21,6 +31,7 @@ enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, con
     const Keyward__Wire__KeydSetup *from = (const Keyward__Wire__KeydSetup *)wire;
     struct keyd_setup *to = &out->keyd_setup;
     if (from->n_dns_names > LIMIT_NAMES || from->n_ip_addresses > LIMIT_NAMES) return ERR_MALFORMED;
+    if (from->n_server_chain > LIMIT_CHAIN || from->n_client_chain > LIMIT_CHAIN) return ERR_MALFORMED;
     to->num_dns_names = from->n_dns_names;
     for (size_t i = 0; i < to->num_dns_names; i++) to->dns_names[i] = from->dns_names[i];
     to->num_ip_addresses = from->n_ip_addresses;
@@ -28,6 +39,10 @@ enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, con
     to->ca_lifetime_s = from->ca_lifetime_s;
     to->leaf_lifetime_s = from->leaf_lifetime_s;
     to->client_name = from->client_name;
+    to->num_server_chain = from->n_server_chain;
+    for (size_t i = 0; i < to->num_server_chain; i++) to->server_chain[i] = bytes_of_wire(from->server_chain[i]);
+    to->num_client_chain = from->n_client_chain;
+    for (size_t i = 0; i < to->num_client_chain; i++) to->client_chain[i] = bytes_of_wire(from->client_chain[i]);
     return ERR_OK;
 }
 
@@ -35,9 +50,11 @@ enum err codec_encode_keyd_setup(const struct packer *packer, const struct msg *
 {
     const struct keyd_setup *from = &msg->keyd_setup;
     char *dns_names[LIMIT_NAMES];
-    ProtobufCBinaryData ip_addresses[LIMIT_NAMES];
+    ProtobufCBinaryData ip_addresses[LIMIT_NAMES], server_chain[LIMIT_CHAIN], client_chain[LIMIT_CHAIN];
     for (size_t i = 0; i < from->num_dns_names; i++) dns_names[i] = wire_text(from->dns_names[i]);
     for (size_t i = 0; i < from->num_ip_addresses; i++) ip_addresses[i] = wire_bytes(from->ip_addresses[i]);
+    for (size_t i = 0; i < from->num_server_chain; i++) server_chain[i] = wire_bytes(from->server_chain[i]);
+    for (size_t i = 0; i < from->num_client_chain; i++) client_chain[i] = wire_bytes(from->client_chain[i]);
     Keyward__Wire__KeydSetup to;
     keyward__wire__keyd_setup__init(&to);
     to.n_dns_names = from->num_dns_names;
@@ -47,6 +64,10 @@ enum err codec_encode_keyd_setup(const struct packer *packer, const struct msg *
     to.ca_lifetime_s = from->ca_lifetime_s;
     to.leaf_lifetime_s = from->leaf_lifetime_s;
     to.client_name = wire_text(from->client_name);
+    to.n_server_chain = from->num_server_chain;
+    to.server_chain = server_chain;
+    to.n_client_chain = from->num_client_chain;
+    to.client_chain = client_chain;
     return codec_pack(packer, &to.base);
 }
 

@@ -206,7 +206,7 @@ bool codec_check_handle_description(const struct msg *msg)
 {
     const struct handle_description *handle = &msg->handle_description;
     return field_text(handle->label, 0, LIMIT_LABEL) && field_certificate(handle->leaf) &&
-           field_certificate(handle->issuer);
+           field_certificate(handle->issuer) && field_certificate(handle->server_ca);
 }
 
 enum err codec_decode_handle_description(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -216,6 +216,7 @@ enum err codec_decode_handle_description(struct codec_arena *arena, struct msg *
     out->handle_description.label = from->label;
     out->handle_description.leaf = bytes_of_wire(from->leaf);
     out->handle_description.issuer = bytes_of_wire(from->issuer);
+    out->handle_description.server_ca = bytes_of_wire(from->server_ca);
     return ERR_OK;
 }
 
@@ -227,5 +228,6 @@ enum err codec_encode_handle_description(const struct packer *packer, const stru
     to.label = wire_text(from->label);
     to.leaf = wire_bytes(from->leaf);
     to.issuer = wire_bytes(from->issuer);
+    to.server_ca = wire_bytes(from->server_ca);
     return codec_pack(packer, &to.base);
 }

@@ -177,9 +177,10 @@ struct sign_browser_digest {
 };
 
 struct handle_description {
-    const char *label;   /* at most LIMIT_LABEL bytes */
-    struct bytes leaf;   /* DER, 1 to LIMIT_CERTIFICATE bytes, as every certificate below */
-    struct bytes issuer; /* DER */
+    const char *label;      /* at most LIMIT_LABEL bytes */
+    struct bytes leaf;      /* DER, 1 to LIMIT_CERTIFICATE bytes, as every certificate below */
+    struct bytes issuer;    /* DER; the leaf once more, if it is signed by itself */
+    struct bytes server_ca; /* DER; what the server's certificate leads to, perhaps the issuer */
 };
 
 struct keyd_setup {
@@ -187,9 +188,13 @@ struct keyd_setup {
     size_t num_dns_names;
     struct bytes ip_addresses[LIMIT_NAMES]; /* 4 or 16 bytes each */
     size_t num_ip_addresses;
-    uint32_t ca_lifetime_s;   /* 60 to LIMIT_CA_LIFETIME_S */
-    uint32_t leaf_lifetime_s; /* 60 to LIMIT_LEAF_LIFETIME_S, at most ca_lifetime_s */
-    const char *client_name;  /* 1 to LIMIT_LABEL bytes */
+    uint32_t ca_lifetime_s;                 /* 60 to LIMIT_CA_LIFETIME_S */
+    uint32_t leaf_lifetime_s;               /* 60 to LIMIT_LEAF_LIFETIME_S, at most ca_lifetime_s */
+    const char *client_name;                /* 1 to LIMIT_LABEL bytes */
+    struct bytes server_chain[LIMIT_CHAIN]; /* DER, leaf first; LIMIT_CHAIN_BYTES in all, as the next */
+    size_t num_server_chain;                /* 0: keyd makes the key and the certificate */
+    struct bytes client_chain[LIMIT_CHAIN];
+    size_t num_client_chain;
 };
 
 struct certificate_info {

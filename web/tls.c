@@ -20,8 +20,16 @@
 #define GROUPS "X25519:P-256:P-384"
 #endif
 
-/* For TLS 1.2; those of TLS 1.3 are fixed and all fit. keyd's key is ECDSA. */
-#define CIPHERS "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+/* For TLS 1.2; those of TLS 1.3 are fixed and all fit. Which of them a handshake may have follows from the server's key. */
+#define CIPHERS                                                                                  \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:" \
+    "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
+
+/* What the server signs under, by the kind of its key; keyd knows no others. */
+struct schemes {
+    uint16_t list[3];
+    size_t num;
+};
 
 static void auto_context(SSL_CTX **context)
 {
@@ -192,24 +200,41 @@ static enum err set_protocol(SSL_CTX *context, bool tls12, struct diag *diag)
     return ERR_OK;
 }
 
-/* The protocol to keyd knows ecdsa_secp256r1_sha256 alone. */
-static enum err check_leaf(struct bytes der, struct diag *diag)
+static struct schemes schemes_of(const EVP_PKEY *key)
+{
+    const int bits = EVP_PKEY_bits(key);
+    if (EVP_PKEY_id(key) == EVP_PKEY_EC) {
+        switch (EC_GROUP_get_curve_name(EC_KEY_get0_group(EVP_PKEY_get0_EC_KEY(key)))) {
+        case NID_X9_62_prime256v1: return (struct schemes){{SSL_SIGN_ECDSA_SECP256R1_SHA256}, 1};
+        case NID_secp384r1: return (struct schemes){{SSL_SIGN_ECDSA_SECP384R1_SHA384}, 1};
+        default: return (struct schemes){.num = 0};
+        }
+    }
+    if (EVP_PKEY_id(key) != EVP_PKEY_RSA || (bits != 2048 && bits != 3072 && bits != 4096))
+        return (struct schemes){.num = 0};
+    return (struct schemes){{SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA512},
+                            3};
+}
+
+static enum err read_schemes(struct schemes *out, struct bytes der, struct diag *diag)
 {
     const uint8_t *at = der.data;
     AUTO(auto_x509) X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
     if (leaf == NULL || at != der.data + der.len) return complain(diag, "the server's certificate does not parse");
     AUTO(auto_key) EVP_PKEY *key = X509_get_pubkey(leaf);
-    const EC_KEY *ec = key != NULL ? EVP_PKEY_get0_EC_KEY(key) : NULL;
-    if (ec == NULL || EC_GROUP_get_curve_name(EC_KEY_get0_group(ec)) != NID_X9_62_prime256v1)
-        return diag_set(diag, ERR_INPUT, "the server's certificate: its key is not ECDSA P-256, which keyd signs with");
-    return ERR_OK;
+    *out = key != NULL ? schemes_of(key) : (struct schemes){.num = 0};
+    ERR_clear_error();
+    if (out->num > 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT,
+                    "the server's certificate: its key is not one that keyd signs with: ECDSA P-256 or P-384, or RSA "
+                    "of 2048, 3072 or 4096 bits");
 }
 
 static enum err set_chain(SSL_CTX *context, const struct web_identity *identity, struct diag *diag)
 {
-    static const uint16_t schemes[] = {SSL_SIGN_ECDSA_SECP256R1_SHA256};
+    struct schemes schemes;
     CRYPTO_BUFFER *chain[LIMIT_CHAIN];
-    enum err err = check_leaf(identity->chain[0], diag);
+    enum err err = read_schemes(&schemes, identity->chain[0], diag);
     if (err != ERR_OK) return err;
     bool whole = true;
     for (size_t i = 0; i < identity->num_chain; i++) {
@@ -218,7 +243,7 @@ static enum err set_chain(SSL_CTX *context, const struct web_identity *identity,
     }
     /* Current BoringSSL keeps this in a default SSL_CREDENTIAL of the context; the call is the same. */
     if (!whole || !SSL_CTX_set_chain_and_key(context, chain, identity->num_chain, NULL, signer_method()) ||
-        !SSL_CTX_set_signing_algorithm_prefs(context, schemes, sizeof schemes / sizeof *schemes))
+        !SSL_CTX_set_signing_algorithm_prefs(context, schemes.list, schemes.num))
         err = complain(diag, "the server's certificate chain");
     for (size_t i = 0; i < identity->num_chain; i++) CRYPTO_BUFFER_free(chain[i]);
     return err;

@@ -85,11 +85,56 @@ static bool is_done(const struct der_reader *reader)
     return !reader->failed && reader->rest.len == 0;
 }
 
-/* The AlgorithmIdentifier of id-ecPublicKey with the parameter secp256r1, contents only (RFC 5480, 2.1.1). */
-static const uint8_t p256_algorithm[] = {
-    0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,       /* 1.2.840.10045.2.1 */
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, /* 1.2.840.10045.3.1.7 */
-};
+/* Contents of AlgorithmIdentifier: id-ecPublicKey with secp256r1 and secp384r1 (RFC 5480, 2.1.1), and rsaEncryption with
+ * NULL (RFC 8017, A.1). */
+static const uint8_t ec_oid[] = {0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+static const uint8_t p256_oid[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+static const uint8_t p384_oid[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
+static const uint8_t rsa_algorithm[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+
+#define SPAN(array) ((struct bytes){(array), sizeof(array)})
+
+/* Takes the zero off that keeps a number positive. False: it is not a positive INTEGER in the fewest octets (X.690,
+ * 8.3.2). */
+static bool take_positive(struct bytes *out, struct bytes number)
+{
+    if (number.len < 1 || (number.data[0] & 0x80) != 0) return false;
+    if (number.data[0] == 0) {
+        if (number.len < 2 || (number.data[1] & 0x80) == 0) return false;
+        skip(&number, 1);
+    }
+    *out = number;
+    return true;
+}
+
+/* RSAPublicKey, in a BIT STRING without unused bits. */
+static bool read_rsa_key(struct der_certificate *out, struct bytes bits)
+{
+    struct bytes modulus = {0};
+    struct bytes exponent = {0};
+    if (bits.len < 1 || bits.data[0] != 0) return false;
+    skip(&bits, 1);
+    struct der_reader whole = {.rest = bits};
+    struct der_reader key = enter_sequence(&whole);
+    read_element(&key, NULL, &modulus, DER_INTEGER);
+    read_element(&key, NULL, &exponent, DER_INTEGER);
+    return is_done(&key) && is_done(&whole) && take_positive(&out->modulus, modulus) &&
+           take_positive(&out->exponent, exponent);
+}
+
+static void read_key(struct der_certificate *out, struct bytes algorithm, struct bytes bits)
+{
+    const struct bytes ec = SPAN(ec_oid);
+    out->key = DER_KEY_OTHER;
+    if (bytes_equal(algorithm, SPAN(rsa_algorithm))) {
+        if (read_rsa_key(out, bits)) out->key = DER_KEY_RSA;
+    } else if (algorithm.len > ec.len && bytes_equal((struct bytes){algorithm.data, ec.len}, ec)) {
+        skip(&algorithm, ec.len);
+        out->curve = algorithm;
+        if (bytes_equal(algorithm, SPAN(p256_oid))) out->key = DER_KEY_P256;
+        if (bytes_equal(algorithm, SPAN(p384_oid))) out->key = DER_KEY_P384;
+    }
+}
 
 enum err der_read_certificate(struct der_certificate *out, struct bytes der)
 {
@@ -105,30 +150,26 @@ enum err der_read_certificate(struct der_certificate *out, struct bytes der)
     read_element(&tbs, &out->subject, NULL, DER_SEQUENCE);
     struct der_reader key = enter_sequence(&tbs);
     struct bytes algorithm = {0};
+    struct bytes bits = {0};
     read_element(&key, NULL, &algorithm, DER_SEQUENCE);
-    read_element(&key, NULL, NULL, DER_BIT_STRING);
+    read_element(&key, NULL, &bits, DER_BIT_STRING);
     read_element(&certificate, NULL, NULL, DER_SEQUENCE); /* signatureAlgorithm */
     read_element(&certificate, NULL, NULL, DER_BIT_STRING);
     if (tbs.failed || !is_done(&key) || !is_done(&certificate) || !is_done(&file)) return ERR_MALFORMED;
-    out->is_p256 = bytes_equal(algorithm, (struct bytes){p256_algorithm, sizeof p256_algorithm});
+    read_key(out, algorithm, bits);
     return ERR_OK;
 }
 
-/* Takes the contents of a positive INTEGER in the fewest octets (X.690, 8.3.2) for a number of 32 bytes. */
-static bool take_scalar(uint8_t out[32], struct bytes number)
+/* Writes a positive number, filled up with zeros on the left. */
+static bool write_number(uint8_t *out, size_t out_len, struct bytes number)
 {
-    if (number.len < 1 || (number.data[0] & 0x80) != 0) return false;
-    if (number.data[0] == 0) {
-        if (number.len < 2 || (number.data[1] & 0x80) == 0) return false;
-        skip(&number, 1);
-    }
-    if (number.len > 32) return false;
-    memset(out, 0, 32 - number.len);
-    memcpy(out + 32 - number.len, number.data, number.len);
+    if (!take_positive(&number, number) || number.len > out_len) return false;
+    memset(out, 0, out_len - number.len);
+    memcpy(out + out_len - number.len, number.data, number.len);
     return true;
 }
 
-enum err der_read_signature(uint8_t out[DER_P256_SIGNATURE], struct bytes der)
+enum err der_read_signature(uint8_t *out, size_t out_len, struct bytes der)
 {
     struct der_reader file = {.rest = der};
     struct der_reader pair = enter_sequence(&file);
@@ -137,5 +178,6 @@ enum err der_read_signature(uint8_t out[DER_P256_SIGNATURE], struct bytes der)
     read_element(&pair, NULL, &r, DER_INTEGER);
     read_element(&pair, NULL, &s, DER_INTEGER);
     if (!is_done(&pair) || !is_done(&file)) return ERR_MALFORMED;
-    return take_scalar(out, r) && take_scalar(out + 32, s) ? ERR_OK : ERR_MALFORMED;
+    const size_t half = out_len / 2;
+    return write_number(out, half, r) && write_number(out + half, half, s) ? ERR_OK : ERR_MALFORMED;
 }

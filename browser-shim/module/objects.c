@@ -11,14 +11,12 @@ static const ck_object_class_t class_private_key = CKO_PRIVATE_KEY;
 static const ck_object_class_t class_trust = CKO_NSS_TRUST;
 static const ck_certificate_type_t type_x509 = CKC_X_509;
 static const ck_key_type_t type_ec = CKK_EC;
-static const ck_mechanism_type_t mechanism_ecdsa = CKM_ECDSA;
+static const ck_key_type_t type_rsa = CKK_RSA;
 static const unsigned long trust_delegator = CKT_NSS_TRUSTED_DELEGATOR;
 static const unsigned long trust_unknown = CKT_NSS_TRUST_UNKNOWN;
 
-/* secp256r1 as an OBJECT IDENTIFIER (RFC 5480, 2.1.1.1), DER. */
-static const uint8_t p256_oid[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-
-static const char issuer_label[] = "Keyward CA";
+static const char issuer_label[] = "Keyward client CA";
+static const char server_ca_label[] = "Keyward CA";
 static const char trust_label[] = "Keyward CA trust";
 
 static struct object *add_object(struct objects *objects)
@@ -79,13 +77,18 @@ static void add_certificate(struct objects *objects, const char *label, const ui
 static void add_private_key(struct objects *objects, const char *label)
 {
     struct object *object = add_object(objects);
-    objects->key = objects->num_items;
+    objects->private_key = objects->num_items;
     add_common(object, &class_private_key, label);
     add_flag(object, CKA_PRIVATE, &yes);
-    add_number(object, CKA_KEY_TYPE, &type_ec);
+    add_number(object, CKA_KEY_TYPE, objects->key.kind == DER_KEY_RSA ? &type_rsa : &type_ec);
     add(object, CKA_ID, objects->leaf_hash, SHA1_DIGEST);
     add_span(object, CKA_SUBJECT, objects->leaf.subject);
-    add(object, CKA_EC_PARAMS, p256_oid, sizeof p256_oid);
+    if (objects->key.kind == DER_KEY_RSA) {
+        add_span(object, CKA_MODULUS, objects->leaf.modulus);
+        add_span(object, CKA_PUBLIC_EXPONENT, objects->leaf.exponent);
+    } else {
+        add_span(object, CKA_EC_PARAMS, objects->leaf.curve);
+    }
     add_flag(object, CKA_SIGN, &yes);
     add_flag(object, CKA_DECRYPT, &no);
     add_flag(object, CKA_SIGN_RECOVER, &no);
@@ -97,7 +100,7 @@ static void add_private_key(struct objects *objects, const char *label)
     add_flag(object, CKA_NEVER_EXTRACTABLE, &yes);
     add_flag(object, CKA_LOCAL, &yes);
     add_flag(object, CKA_ALWAYS_AUTHENTICATE, &no);
-    add_number(object, CKA_ALLOWED_MECHANISMS, &mechanism_ecdsa);
+    add_number(object, CKA_ALLOWED_MECHANISMS, &objects->key.mechanism);
 }
 
 /* NSS takes the CA for servers only: no word on mail, code or other clients. */
@@ -106,9 +109,9 @@ static void add_trust(struct objects *objects)
     struct object *object = add_object(objects);
     add_common(object, &class_trust, trust_label);
     add_flag(object, CKA_PRIVATE, &no);
-    add_span(object, CKA_ISSUER, objects->issuer.issuer);
-    add_span(object, CKA_SERIAL_NUMBER, objects->issuer.serial);
-    add(object, CKA_NSS_CERT_SHA1_HASH, objects->issuer_hash, SHA1_DIGEST);
+    add_span(object, CKA_ISSUER, objects->server_ca.issuer);
+    add_span(object, CKA_SERIAL_NUMBER, objects->server_ca.serial);
+    add(object, CKA_NSS_CERT_SHA1_HASH, objects->server_ca_hash, SHA1_DIGEST);
     add_number(object, CKA_NSS_TRUST_SERVER_AUTH, &trust_delegator);
     add_number(object, CKA_NSS_TRUST_CLIENT_AUTH, &trust_unknown);
     add_number(object, CKA_NSS_TRUST_CODE_SIGNING, &trust_unknown);
@@ -120,15 +123,24 @@ enum err objects_init(struct objects *out, const struct token_description *descr
 {
     *out = (struct objects){0};
     if (der_read_certificate(&out->leaf, description->leaf) != ERR_OK ||
-        der_read_certificate(&out->issuer, description->issuer) != ERR_OK || !out->leaf.is_p256) {
+        der_read_certificate(&out->issuer, description->issuer) != ERR_OK ||
+        der_read_certificate(&out->server_ca, description->server_ca) != ERR_OK ||
+        key_init(&out->key, &out->leaf) != ERR_OK) {
         *out = (struct objects){0};
         return ERR_MALFORMED;
     }
     sha1_digest(out->leaf_hash, description->leaf);
     sha1_digest(out->issuer_hash, description->issuer);
+    sha1_digest(out->server_ca_hash, description->server_ca);
     add_certificate(out, description->label, out->leaf_hash, &out->leaf, description->leaf);
     add_private_key(out, description->label);
-    add_certificate(out, issuer_label, out->issuer_hash, &out->issuer, description->issuer);
+    bool is_own_issuer = bytes_equal(description->issuer, description->leaf);
+    if (!is_own_issuer && !bytes_equal(description->issuer, description->server_ca)) {
+        add_certificate(out, issuer_label, out->issuer_hash, &out->issuer, description->issuer);
+    }
+    if (!bytes_equal(description->server_ca, description->leaf)) {
+        add_certificate(out, server_ca_label, out->server_ca_hash, &out->server_ca, description->server_ca);
+    }
     add_trust(out);
     return ERR_OK;
 }
@@ -165,7 +177,7 @@ static ck_rv_t get_one(const struct objects *objects, ck_object_handle_t handle,
     const struct object_attribute *have = find(objects, handle, attribute->type);
     ck_rv_t rv = CKR_OK;
     if (have == NULL) {
-        bool secret = handle == objects->key && attribute->type == CKA_VALUE;
+        bool secret = handle == objects->private_key && attribute->type == CKA_VALUE;
         rv = secret ? CKR_ATTRIBUTE_SENSITIVE : CKR_ATTRIBUTE_TYPE_INVALID;
     } else if (attribute->value != NULL && attribute->value_len < have->value_len) {
         rv = CKR_BUFFER_TOO_SMALL;

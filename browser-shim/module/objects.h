@@ -1,5 +1,6 @@
-/* What the token shows: the client certificate, its private key (that it is there, not what it is), the CA's
- * certificate, and the statement that this CA may vouch for servers in this browser. Read-only, made once. */
+/* What the token shows: the client certificate, its private key (that it is there, not what it is), the certificate of who
+ * signed it, the certificate of the CA that the server's leads to, and the statement that this CA may vouch for servers in
+ * this browser. Where two of the certificates are the same there is one object. Read-only, made once. */
 #ifndef KEYWARD_BROWSER_SHIM_MODULE_OBJECTS_H
 #define KEYWARD_BROWSER_SHIM_MODULE_OBJECTS_H
 
@@ -7,10 +8,11 @@
 
 #include "browser-shim/module/cryptoki.h"
 #include "browser-shim/module/der.h"
+#include "browser-shim/module/key.h"
 #include "browser-shim/module/sha1.h"
 #include "browser-shim/module/token.h"
 
-#define OBJECTS_MAX 4
+#define OBJECTS_MAX 5
 #define OBJECTS_MAX_ATTRIBUTES 24
 
 /* An attribute's value belongs to the objects or is a constant. */
@@ -29,15 +31,19 @@ struct object {
 struct objects {
     struct object items[OBJECTS_MAX];
     size_t num_items;
-    ck_object_handle_t key; /* 0: none */
+    ck_object_handle_t private_key; /* 0: none */
+    struct key key;
     struct der_certificate leaf;
     struct der_certificate issuer;
+    struct der_certificate server_ca;
     uint8_t leaf_hash[SHA1_DIGEST];
     uint8_t issuer_hash[SHA1_DIGEST];
+    uint8_t server_ca_hash[SHA1_DIGEST];
 };
 
 /* objects_init makes the objects of a handle; they point into out and into the description, which stay where they
- * are. ERR_MALFORMED: a certificate is none, or its key is not on P-256; then there are no objects. */
+ * are. ERR_MALFORMED: a certificate is none, or the leaf's key is of no kind that keyd holds; then there are no
+ * objects. */
 MUST_CHECK enum err objects_init(struct objects *out, const struct token_description *description);
 
 /* objects_match says whether the object has every attribute of the template with the same value. */

@@ -19,7 +19,7 @@ struct session {
     size_t num_found;
     size_t next_found;
 
-    bool signing;
+    struct key_use signing; /* scheme 0: not signing */
 };
 
 /* Zero state: none open. */

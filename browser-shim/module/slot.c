@@ -121,7 +121,7 @@ ck_rv_t C_GetMechanismList(ck_slot_id_t slot_id, ck_mechanism_type_t *mechanism_
     *count = 1;
     if (mechanism_list == NULL) return module_leave(CKR_OK);
     if (room < 1) return module_leave(CKR_BUFFER_TOO_SMALL);
-    mechanism_list[0] = CKM_ECDSA;
+    mechanism_list[0] = module->objects.key.mechanism;
     return module_leave(CKR_OK);
 }
 
@@ -130,13 +130,10 @@ ck_rv_t C_GetMechanismInfo(ck_slot_id_t slot_id, ck_mechanism_type_t type, struc
     struct module *module = NULL;
     ck_rv_t rv = enter_token(&module, slot_id);
     if (rv != CKR_OK) return rv;
-    if (type != CKM_ECDSA) return module_leave(CKR_MECHANISM_INVALID);
+    const struct key *key = &module->objects.key;
+    if (type != key->mechanism) return module_leave(CKR_MECHANISM_INVALID);
     if (info == NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    *info = (struct ck_mechanism_info){
-        .min_key_size = 256,
-        .max_key_size = 256,
-        .flags = CKF_SIGN | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS,
-    };
+    *info = (struct ck_mechanism_info){.min_key_size = key->bits, .max_key_size = key->bits, .flags = key->flags};
     return module_leave(CKR_OK);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "proto/link.h"
 
@@ -18,6 +19,7 @@ struct token {
     struct token_description description;
     uint8_t leaf[LIMIT_CERTIFICATE];
     uint8_t issuer[LIMIT_CERTIFICATE];
+    uint8_t server_ca[LIMIT_CERTIFICATE];
 
     pthread_mutex_t lock; /* guards what follows: one exchange at a time */
     struct codec_arena *arena;
@@ -80,6 +82,7 @@ static enum err describe(struct token *token)
     memcpy(description->label, answer.handle_description.label, label_len);
     description->leaf = keep(token->leaf, answer.handle_description.leaf);
     description->issuer = keep(token->issuer, answer.handle_description.issuer);
+    description->server_ca = keep(token->server_ca, answer.handle_description.server_ca);
     return ERR_OK;
 }
 
@@ -132,19 +135,31 @@ bool token_is_present(struct token *token)
     return true;
 }
 
-enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], enum refusal *out_refusal,
-                    const uint8_t digest[32])
+static enum err take_signature(uint8_t *out, size_t out_len, uint16_t scheme, struct bytes signature)
+{
+    if (scheme == SCHEME_ECDSA_P256_SHA256 || scheme == SCHEME_ECDSA_P384_SHA384)
+        return der_read_signature(out, out_len, signature);
+    if (signature.len != out_len) return ERR_MALFORMED;
+    memcpy(out, signature.data, signature.len);
+    return ERR_OK;
+}
+
+enum err token_sign(struct token *token, uint8_t *out, size_t out_len, enum refusal *out_refusal,
+                    const struct token_request *request)
 {
     *out_refusal = REFUSAL_NONE;
     if (atomic_load(&token->gone)) return ERR_CLOSED;
     uint64_t deadline = clock_monotonic_ms() + DEADLINE_MODULE_MS;
-    struct msg request = {.kind = MSG_SIGN_BROWSER_DIGEST};
-    request.sign_browser_digest = (struct sign_browser_digest){.scheme = SCHEME_ECDSA_P256_SHA256, .digest_len = 32};
-    memcpy(request.sign_browser_digest.digest, digest, 32);
+    struct msg question = {.kind = MSG_SIGN_BROWSER_DIGEST};
+    struct sign_browser_digest *wanted = &question.sign_browser_digest;
+    CHECK(request->digest.len <= sizeof wanted->digest);
+    wanted->scheme = request->scheme;
+    wanted->digest_len = request->digest.len;
+    memcpy(wanted->digest, request->digest.data, request->digest.len);
     if (!lock_until(token, deadline)) return ERR_TIMEOUT;
     struct msg answer = {0};
-    enum err err = exchange_locked(token, &answer, &request, MSG_SIGNATURE, deadline);
-    if (err == ERR_OK) err = der_read_signature(out, answer.signature);
+    enum err err = exchange_locked(token, &answer, &question, MSG_SIGNATURE, deadline);
+    if (err == ERR_OK) err = take_signature(out, out_len, request->scheme, answer.signature);
     if (err == ERR_DENIED) *out_refusal = answer.refusal;
     pthread_mutex_unlock(&token->lock);
     return err;

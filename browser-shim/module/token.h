@@ -20,7 +20,8 @@
 struct token_description {
     char label[LIMIT_LABEL + 1];
     struct bytes leaf;
-    struct bytes issuer;
+    struct bytes issuer;    /* the leaf itself, if nobody else signed it */
+    struct bytes server_ca; /* perhaps the same as the issuer */
 };
 
 struct token;
@@ -44,9 +45,16 @@ const struct token_description *token_describe(const struct token *token);
 /* token_is_present says whether the other end of the handle is still there. */
 bool token_is_present(struct token *token);
 
-/* token_sign has the digest signed. ERR_DENIED: keyd refused, and out_refusal says why. ERR_CLOSED: the handle is gone, for good.
- * ERR_TIMEOUT: no answer in time; the next call may succeed. */
-MUST_CHECK enum err token_sign(struct token *token, uint8_t out[DER_P256_SIGNATURE], enum refusal *out_refusal,
-                               const uint8_t digest[32]);
+/* What a browser wants signed: the digest, of 32, 48 or 64 bytes, as the scheme's hash makes them. */
+struct token_request {
+    uint16_t scheme; /* RFC 8446, 4.2.3 */
+    struct bytes digest;
+};
+
+/* token_sign has the digest signed and writes out_len bytes: r and s of an ECDSA signature, or an RSA key's signature as
+ * it is. ERR_DENIED: keyd refused, and out_refusal says why. ERR_CLOSED: the handle is gone, for good. ERR_MALFORMED: not a signature of that
+ * length. ERR_TIMEOUT: no answer in time; the next call may succeed. */
+MUST_CHECK enum err token_sign(struct token *token, uint8_t *out, size_t out_len, enum refusal *out_refusal,
+                               const struct token_request *request);
 
 #endif

@@ -4,8 +4,6 @@
 #include "browser-shim/module/module.h"
 #include "browser-shim/module/refusal.h"
 
-#define DIGEST_LEN 32
-
 ck_rv_t C_OpenSession(ck_slot_id_t slot_id, ck_flags_t flags, void *application, ck_notify_t notify,
                       ck_session_handle_t *session)
 {
@@ -142,12 +140,13 @@ ck_rv_t C_SignInit(ck_session_handle_t handle, struct ck_mechanism *mechanism, c
     struct module *module = module_enter_session(&rv, &session, handle);
     if (rv != CKR_OK) return rv;
     if (mechanism == NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    if (session->signing) return module_leave(CKR_OPERATION_ACTIVE);
-    if (mechanism->mechanism != CKM_ECDSA) return module_leave(CKR_MECHANISM_INVALID);
-    if (mechanism->parameter_len != 0) return module_leave(CKR_MECHANISM_PARAM_INVALID);
+    if (session->signing.scheme != 0) return module_leave(CKR_OPERATION_ACTIVE);
+    struct key_use use;
+    rv = key_use_init(&use, &module->objects.key, mechanism);
+    if (rv != CKR_OK) return module_leave(rv);
     if (!objects_exist(&module->objects, key)) return module_leave(CKR_KEY_HANDLE_INVALID);
-    if (key != module->objects.key) return module_leave(CKR_KEY_FUNCTION_NOT_PERMITTED);
-    session->signing = true;
+    if (key != module->objects.private_key) return module_leave(CKR_KEY_FUNCTION_NOT_PERMITTED);
+    session->signing = use;
     return module_leave(CKR_OK);
 }
 
@@ -170,30 +169,35 @@ static ck_rv_t sign_result(enum err err, enum refusal refusal)
     return CKR_DEVICE_ERROR;
 }
 
-/* Ends the session's signing, unless only the length was asked for or the buffer is too small (5.2). CKR_OK: out_token
- * is held and to be asked; there is no lock. */
-static ck_rv_t begin_sign(struct token **out_token, ck_session_handle_t handle, const unsigned char *data,
+/* One signature under way. */
+struct signing {
+    struct token *token; /* held and to be asked; NULL: there is nothing to be signed */
+    uint16_t scheme;
+    size_t len; /* of the signature */
+};
+
+/* Ends the session's signing, unless only the length was asked for or the buffer is too small (5.2). There is no lock
+ * afterwards. */
+static ck_rv_t begin_sign(struct signing *out, ck_session_handle_t handle, const unsigned char *data,
                           unsigned long data_len, const unsigned char *signature, unsigned long *signature_len)
 {
     ck_rv_t rv = CKR_OK;
     struct session *session = NULL;
-    *out_token = NULL;
+    *out = (struct signing){0};
     struct module *module = module_enter_session(&rv, &session, handle);
     if (rv != CKR_OK) return rv;
-    if (!session->signing) return module_leave(CKR_OPERATION_NOT_INITIALIZED);
-    if (signature_len != NULL && signature == NULL) {
-        *signature_len = DER_P256_SIGNATURE;
-        return module_leave(CKR_OK);
+    const struct key_use use = session->signing;
+    if (use.scheme == 0) return module_leave(CKR_OPERATION_NOT_INITIALIZED);
+    size_t len = module->objects.key.signature_len;
+    if (signature_len != NULL && (signature == NULL || *signature_len < len)) {
+        *signature_len = len;
+        return module_leave(signature == NULL ? CKR_OK : CKR_BUFFER_TOO_SMALL);
     }
-    if (signature_len != NULL && *signature_len < DER_P256_SIGNATURE) {
-        *signature_len = DER_P256_SIGNATURE;
-        return module_leave(CKR_BUFFER_TOO_SMALL);
-    }
-    session->signing = false;
+    session->signing = (struct key_use){0};
     if (signature_len == NULL || data == NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    if (data_len != DIGEST_LEN) return module_leave(CKR_DATA_LEN_RANGE);
-    *out_token = module->token;
-    token_hold(*out_token);
+    if (data_len != use.digest_len) return module_leave(CKR_DATA_LEN_RANGE);
+    *out = (struct signing){.token = module->token, .scheme = use.scheme, .len = len};
+    token_hold(out->token);
     return module_leave(CKR_OK);
 }
 
@@ -201,13 +205,14 @@ static ck_rv_t begin_sign(struct token **out_token, ck_session_handle_t handle, 
 ck_rv_t C_Sign(ck_session_handle_t handle, unsigned char *data, unsigned long data_len, unsigned char *signature,
                unsigned long *signature_len)
 {
-    struct token *token = NULL;
-    ck_rv_t rv = begin_sign(&token, handle, data, data_len, signature, signature_len);
-    if (rv != CKR_OK || token == NULL) return rv;
+    struct signing signing;
+    ck_rv_t rv = begin_sign(&signing, handle, data, data_len, signature, signature_len);
+    if (rv != CKR_OK || signing.token == NULL) return rv;
+    const struct token_request request = {.scheme = signing.scheme, .digest = {data, data_len}};
     enum refusal refusal;
-    const enum err err = token_sign(token, signature, &refusal, data);
+    const enum err err = token_sign(signing.token, signature, signing.len, &refusal, &request);
     rv = sign_result(err, refusal);
-    token_drop(token);
-    if (rv == CKR_OK) *signature_len = DER_P256_SIGNATURE;
+    token_drop(signing.token);
+    if (rv == CKR_OK) *signature_len = signing.len;
     return rv;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "browser-shim/module/objects.h"
+#include "proto/message.h"
 
 /* False: there is nothing more to be said. */
 static int answer(int fd, const uint8_t *data, size_t size)
@@ -40,12 +41,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (shutdown(ends[0], SHUT_WR) != 0) abort();
 
     struct token *token = NULL;
-    uint8_t signature[DER_P256_SIGNATURE];
-    const uint8_t digest[32] = {0};
+    uint8_t signature[64];
+    static const uint8_t digest[32];
+    const struct token_request request = {.scheme = SCHEME_ECDSA_P256_SHA256, .digest = {digest, sizeof digest}};
     if (token_open(&token, ends[1]) == ERR_OK) {
         look_at_objects(token_describe(token));
         enum refusal refusal;
-        (void)!token_sign(token, signature, &refusal, digest);
+        (void)!token_sign(token, signature, sizeof signature, &refusal, &request);
     }
     token_drop(token);
     close(ends[0]);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 #define BEGIN "-----BEGIN CERTIFICATE-----\n"
 #define END "-----END CERTIFICATE-----\n"
 
@@ -103,4 +105,62 @@ Test(pem, says_what_is_wrong)
         cr_assert_eq(check(bad[i].text, &diag), ERR_INPUT, "%zu", i);
         cr_assert_str_eq(diag.text, bad[i].says);
     }
+}
+
+static enum err read_into(struct bytes *out, size_t *num, uint8_t *room, size_t room_len, const char *text,
+                          struct diag *diag)
+{
+    return pem_read_certificates(out, num, 2, room, room_len, (struct bytes){(const uint8_t *)text, strlen(text)},
+                                 diag);
+}
+
+Test(pem, reads_what_it_printed)
+{
+    uint8_t first[LIMIT_CERTIFICATE] = {0x30, 0x82, 0x1f, 0xfc}, second[130] = {0x30, 0x81, 127, 9};
+    static uint8_t room[LIMIT_CERTIFICATE + 130];
+    struct bytes out[2];
+    size_t num;
+    char *one = print(first, sizeof first), *two = print(second, sizeof second);
+    static char both[32768];
+    snprintf(both, sizeof both, "%ssomething\n%s", one, two);
+    cr_assert_eq(read_into(out, &num, room, sizeof room, both, NULL), ERR_OK);
+    cr_assert_eq(num, 2);
+    cr_assert(bytes_equal(out[0], (struct bytes){first, sizeof first}));
+    cr_assert(bytes_equal(out[1], (struct bytes){second, sizeof second}));
+    cr_assert_eq(out[1].data, room + sizeof first);
+
+    struct diag diag = {0};
+    cr_assert_eq(read_into(out, &num, room, sizeof room - 1, both, &diag), ERR_INPUT, "a byte too little");
+    cr_assert_str_eq(diag.text, "the certificates have more than 8321 bytes; give fewer, or smaller ones");
+    cr_assert_eq(read_into(out, &num, room, sizeof first, both, &diag), ERR_INPUT, "no room for the second");
+    cr_assert_eq(read_into(out, &num, room, 0, both, &diag), ERR_INPUT, "no room at all");
+    free(one);
+    free(two);
+}
+
+Test(pem, reads_no_certificate_longer_than_the_protocols)
+{
+    static uint8_t longer[LIMIT_CERTIFICATE + 1] = {0x30, 0x82, 0x1f, 0xfd}, room[2 * LIMIT_CERTIFICATE];
+    struct bytes out[2];
+    struct diag diag = {0};
+    size_t num;
+    char *text = print(longer, sizeof longer);
+    cr_assert_eq(read_into(out, &num, room, sizeof room, text, &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "certificate 1 has more than 8192 bytes");
+    free(text);
+}
+
+Test(pem, says_the_same_when_it_reads)
+{
+    uint8_t room[64];
+    struct bytes out[2];
+    struct diag diag = {0};
+    size_t num;
+    cr_assert_eq(read_into(out, &num, room, sizeof room, "", &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "no certificate in it; want PEM");
+    cr_assert_eq(read_into(out, &num, room, sizeof room, BEGIN WHOLE END BEGIN WHOLE END BEGIN WHOLE END, &diag),
+                 ERR_INPUT);
+    cr_assert_str_eq(diag.text, "more than 2 certificates");
+    cr_assert_eq(read_into(out, &num, room, sizeof room, BEGIN "AAAA\n" END, &diag), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "certificate 1 is cut off or not DER");
 }

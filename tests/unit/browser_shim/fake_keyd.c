@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <openssl/asn1.h>
+#include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/nid.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +21,25 @@
 
 enum refusal fake_refusal = REFUSAL_EXPIRED;
 
-static EVP_PKEY *make_key(void)
+static EVP_PKEY *make_ec_key(int curve)
 {
-    EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_KEY *ec = EC_KEY_new_by_curve_name(curve);
     EVP_PKEY *key = EVP_PKEY_new();
     CHECK(ec != NULL && key != NULL && EC_KEY_generate_key(ec) == 1 && EVP_PKEY_assign_EC_KEY(key, ec) == 1);
+    return key;
+}
+
+static EVP_PKEY *make_key(enum fake_key kind)
+{
+    if (kind == FAKE_P256) return make_ec_key(NID_X9_62_prime256v1);
+    if (kind == FAKE_P384) return make_ec_key(NID_secp384r1);
+    RSA *rsa = RSA_new();
+    BIGNUM *e = BN_new();
+    EVP_PKEY *key = EVP_PKEY_new();
+    CHECK(rsa != NULL && e != NULL && key != NULL && BN_set_word(e, RSA_F4) == 1 &&
+          RSA_generate_key_ex(rsa, kind == FAKE_RSA_2048 ? 2048 : 3072, e, NULL) == 1 &&
+          EVP_PKEY_assign_RSA(key, rsa) == 1);
+    BN_free(e);
     return key;
 }
 
@@ -60,20 +76,26 @@ static struct bytes name_bytes(X509_NAME *name)
     return (struct bytes){out, (size_t)len};
 }
 
-void fake_identity_make(struct fake_identity *out)
+static void take_der(uint8_t **out, size_t *out_len, X509 *certificate)
 {
-    EVP_PKEY *ca_key = make_key();
-    out->key = make_key();
+    *out = NULL;
+    int len = i2d_X509(certificate, out);
+    CHECK(len > 0);
+    *out_len = (size_t)len;
+}
+
+static void make_identity(struct fake_identity *out, enum fake_key kind)
+{
+    EVP_PKEY *ca_key = make_key(FAKE_P256);
+    out->kind = kind;
+    out->key = make_key(kind);
     X509 *ca = make_certificate("Fake CA", ca_key, "Fake CA", ca_key, 7);
     /* A serial number whose highest bit needs a zero octet before it. */
     X509 *leaf = make_certificate("kiosk", out->key, "Fake CA", ca_key, 0x80f1);
-    out->leaf = NULL;
-    out->issuer = NULL;
-    int leaf_len = i2d_X509(leaf, &out->leaf);
-    int issuer_len = i2d_X509(ca, &out->issuer);
-    CHECK(leaf_len > 0 && issuer_len > 0);
-    out->leaf_len = (size_t)leaf_len;
-    out->issuer_len = (size_t)issuer_len;
+    take_der(&out->leaf, &out->leaf_len, leaf);
+    take_der(&out->issuer, &out->issuer_len, ca);
+    out->server_ca = out->issuer;
+    out->server_ca_len = out->issuer_len;
     out->subject = name_bytes(X509_get_subject_name(leaf));
     out->issuer_name = name_bytes(X509_get_issuer_name(leaf));
     uint8_t *serial = NULL;
@@ -85,13 +107,40 @@ void fake_identity_make(struct fake_identity *out)
     EVP_PKEY_free(ca_key);
 }
 
-static size_t sign_digest(const struct fake_identity *identity, uint8_t out[LIMIT_SIGNATURE], const uint8_t digest[32])
+void fake_identity_make(struct fake_identity *out)
+{
+    make_identity(out, FAKE_P256);
+}
+
+void fake_identity_make_brought(struct fake_identity *out, enum fake_key kind)
+{
+    make_identity(out, kind);
+    EVP_PKEY *ca_key = make_key(FAKE_P256);
+    X509 *ca = make_certificate("Other CA", ca_key, "Other CA", ca_key, 9);
+    take_der(&out->server_ca, &out->server_ca_len, ca);
+    X509_free(ca);
+    EVP_PKEY_free(ca_key);
+}
+
+static size_t sign_digest(const struct fake_identity *identity, uint8_t out[LIMIT_SIGNATURE],
+                          const struct sign_browser_digest *wanted)
 {
     size_t len = LIMIT_SIGNATURE;
+    const EVP_MD *hash = wanted->digest_len == 32   ? EVP_sha256()
+                         : wanted->digest_len == 48 ? EVP_sha384()
+                                                    : EVP_sha512();
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(identity->key, NULL);
-    CHECK(context != NULL && EVP_PKEY_sign_init(context) == 1 &&
-          EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-          EVP_PKEY_sign(context, out, &len, digest, 32) == 1);
+    CHECK(context != NULL && EVP_PKEY_sign_init(context) == 1 && EVP_PKEY_CTX_set_signature_md(context, hash) == 1);
+    if (EVP_PKEY_id(identity->key) == EVP_PKEY_RSA) {
+        CHECK(wanted->scheme == (wanted->digest_len == 32   ? SCHEME_RSA_PSS_SHA256
+                                 : wanted->digest_len == 48 ? SCHEME_RSA_PSS_SHA384
+                                                            : SCHEME_RSA_PSS_SHA512));
+        CHECK(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+              EVP_PKEY_CTX_set_rsa_pss_saltlen(context, -1) == 1);
+    } else {
+        CHECK(wanted->scheme == (identity->kind == FAKE_P256 ? SCHEME_ECDSA_P256_SHA256 : SCHEME_ECDSA_P384_SHA384));
+    }
+    CHECK(EVP_PKEY_sign(context, out, &len, wanted->digest, wanted->digest_len) == 1);
     EVP_PKEY_CTX_free(context);
     return len;
 }
@@ -106,9 +155,7 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
                         const struct msg *request)
 {
     uint8_t signature[LIMIT_SIGNATURE];
-    CHECK(request->sign_browser_digest.scheme == SCHEME_ECDSA_P256_SHA256 &&
-          request->sign_browser_digest.digest_len == 32);
-    size_t len = sign_digest(identity, signature, request->sign_browser_digest.digest);
+    size_t len = sign_digest(identity, signature, &request->sign_browser_digest);
     struct msg good = {.kind = MSG_SIGNATURE, .id = request->id, .signature = {signature, len}};
     struct msg late = good;
     late.id = request->id + 1000;
@@ -151,11 +198,13 @@ static void serve(const struct fake_identity *identity, enum fake_manner manner,
         }
         if (err != ERR_OK) break;
         if (request.kind == MSG_DESCRIBE_HANDLE) {
-            reply(link, &(struct msg){.kind = MSG_HANDLE_DESCRIPTION,
-                                      .id = request.id,
-                                      .handle_description = {.label = "kiosk",
-                                                             .leaf = {identity->leaf, identity->leaf_len},
-                                                             .issuer = {identity->issuer, identity->issuer_len}}});
+            reply(link,
+                  &(struct msg){.kind = MSG_HANDLE_DESCRIPTION,
+                                .id = request.id,
+                                .handle_description = {.label = "kiosk",
+                                                       .leaf = {identity->leaf, identity->leaf_len},
+                                                       .issuer = {identity->issuer, identity->issuer_len},
+                                                       .server_ca = {identity->server_ca, identity->server_ca_len}}});
         } else if (request.kind == MSG_SIGN_BROWSER_DIGEST) {
             if (requests != NULL) ++*requests;
             if (!answer_sign(identity, manner, link, &request)) break;

@@ -27,19 +27,26 @@ enum fake_manner {
 /* Why, for FAKE_REFUSES. */
 extern enum refusal fake_refusal;
 
+enum fake_key { FAKE_P256, FAKE_P384, FAKE_RSA_2048, FAKE_RSA_3072 };
+
 struct fake_identity {
+    enum fake_key kind;
     EVP_PKEY *key;
     uint8_t *leaf;
     uint8_t *issuer;
+    uint8_t *server_ca; /* the issuer, unless fake_identity_make_brought made it */
     size_t leaf_len;
     size_t issuer_len;
+    size_t server_ca_len;
     struct bytes subject; /* the leaf's, as the next two: i2d's output, never freed */
     struct bytes issuer_name;
     struct bytes serial;
 };
 
-/* fake_identity_make makes a CA and a client certificate under it. */
+/* fake_identity_make makes a CA and a client certificate under it. fake_identity_make_brought does it for another kind of
+ * key, and another CA for the server. */
 void fake_identity_make(struct fake_identity *out);
+void fake_identity_make_brought(struct fake_identity *out, enum fake_key kind);
 
 /* fake_browser runs body in a child process, answering on its handle until it ends, and returns how it ended, as wait(2)
  * gives it: 0 is good. requests, if not NULL, counts the signatures that were asked for. */

@@ -133,7 +133,8 @@ class Keyd(threading.Thread):
             self.pinned = sender
             return HANDLE_PINNED, {}
         if kind == DESCRIBE_HANDLE:
-            return HANDLE_DESCRIPTION, {1: "kiosk", 2: self.pki.der("client"), 3: self.pki.der("ca")}
+            return HANDLE_DESCRIPTION, {1: "kiosk", 2: self.pki.der("client"), 3: self.pki.der("ca"),
+                                        4: self.pki.der("ca")}
         if sender != self.pinned:
             return REFUSAL, {1: 7}
         return SIGNATURE, {1: self.pki.sign("client", fields[1])}

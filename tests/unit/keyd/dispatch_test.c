@@ -416,7 +416,7 @@ Test(dispatch, signs_a_browsers_digest_for_one_handshake)
     struct answer answer;
     dispatch(&answer, &handle, &digest, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "a digest of the holder's own making");
-    memcpy(digest.sign_browser_digest.digest, shake.digest, sizeof(shake.digest));
+    memcpy(digest.sign_browser_digest.digest, shake.digest, 32);
     dispatch(&answer, &handle, &digest, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "nobody told of it");
     dispatch(&answer, &server, &expect, &scene);
@@ -424,7 +424,7 @@ Test(dispatch, signs_a_browsers_digest_for_one_handshake)
     dispatch(&answer, &handle, &digest, &scene);
     cr_assert_eq(answer.msg.kind, MSG_SIGNATURE);
     cr_assert(verify_digest_signature(keystore_certificate(keystore, KEY_CLIENT),
-                                      (struct bytes){shake.digest, sizeof(shake.digest)}, answer.msg.signature));
+                                      (struct bytes){shake.digest, shake.digest_len}, answer.msg.signature));
     dispatch(&answer, &handle, &digest, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_UNEXPECTED, "used");
     dispatch(&answer, &server, &expect, &scene);

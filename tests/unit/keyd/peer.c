@@ -198,8 +198,8 @@ struct msg peer_sign_tls13_client(const struct shake *shake, uint64_t id)
 struct msg peer_sign_digest(const struct shake *shake, uint64_t id)
 {
     struct msg msg = {.kind = MSG_SIGN_BROWSER_DIGEST, .id = id};
-    msg.sign_browser_digest = (struct sign_browser_digest){SCHEME_ECDSA_P256_SHA256, sizeof(shake->digest), {0}};
-    memcpy(msg.sign_browser_digest.digest, shake->digest, sizeof(shake->digest));
+    msg.sign_browser_digest = (struct sign_browser_digest){SCHEME_ECDSA_P256_SHA256, 32, {0}};
+    memcpy(msg.sign_browser_digest.digest, shake->digest, 32);
     return msg;
 }
 

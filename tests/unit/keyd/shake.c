@@ -53,9 +53,21 @@ static enum ssl_private_key_result_t sign_server(SSL *ssl, uint8_t *out, size_t 
                                                  uint16_t scheme, const uint8_t *in, size_t in_len)
 {
     (void)ssl, (void)max_out;
-    cr_assert_eq(scheme, SSL_SIGN_ECDSA_SECP256R1_SHA256);
+    (void)scheme; /* there is one to choose from */
     state.keys->sign_server(state.keys->context, out, out_len, (struct bytes){in, in_len});
     return ssl_private_key_success;
+}
+
+static void hash_content(struct shake *out, uint16_t scheme)
+{
+    switch (scheme) {
+    case SSL_SIGN_ECDSA_SECP384R1_SHA384:
+    case SSL_SIGN_RSA_PSS_RSAE_SHA384: SHA384(out->content, out->content_len, out->digest); break;
+    case SSL_SIGN_RSA_PSS_RSAE_SHA512: SHA512(out->content, out->content_len, out->digest); break;
+    default: SHA256(out->content, out->content_len, out->digest); break;
+    }
+    const bool is_384 = scheme == SSL_SIGN_ECDSA_SECP384R1_SHA384 || scheme == SSL_SIGN_RSA_PSS_RSAE_SHA384;
+    out->digest_len = is_384 ? 48 : scheme == SSL_SIGN_RSA_PSS_RSAE_SHA512 ? 64 : 32;
 }
 
 /* What comes after this is of no interest. */
@@ -63,11 +75,10 @@ static enum ssl_private_key_result_t sign_client(SSL *ssl, uint8_t *out, size_t 
                                                  uint16_t scheme, const uint8_t *in, size_t in_len)
 {
     (void)out, (void)out_len, (void)max_out;
-    cr_assert_eq(scheme, SSL_SIGN_ECDSA_SECP256R1_SHA256);
     cr_assert_leq(in_len, sizeof(state.out->content));
     memcpy(state.out->content, in, in_len);
     state.out->content_len = in_len;
-    SHA256(in, in_len, state.out->digest);
+    hash_content(state.out, scheme);
     state.out->suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
     return ssl_private_key_failure;
 }
@@ -104,20 +115,27 @@ static void set_chain(SSL_CTX *context, const struct bytes *ders, size_t num, co
     for (size_t i = 0; i < num; i++) CRYPTO_BUFFER_free(chain[i]);
 }
 
+static uint16_t scheme_or_usual(uint16_t scheme)
+{
+    return scheme != 0 ? scheme : SSL_SIGN_ECDSA_SECP256R1_SHA256;
+}
+
 static SSL *make_end(const struct shake_kind *kind, const char *groups, const struct bytes *ders, size_t num,
                      const SSL_PRIVATE_KEY_METHOD *method)
 {
-    static const uint16_t schemes[] = {SSL_SIGN_ECDSA_SECP256R1_SHA256};
+    const uint16_t server_scheme = scheme_or_usual(state.keys->server_scheme),
+                   client_scheme = scheme_or_usual(state.keys->client_scheme);
+    const bool is_server = method == &server_method;
     SSL_CTX *context = SSL_CTX_new(TLS_with_buffers_method());
     set_chain(context, ders, num, method);
     /* The only way to that suite; what else comes with it is taken back. */
     if (kind->aes256) cr_assert(SSL_CTX_set_compliance_policy(context, ssl_compliance_policy_wpa3_192_202304));
     cr_assert(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION));
     cr_assert(SSL_CTX_set1_curves_list(context, groups));
-    cr_assert(SSL_CTX_set_signing_algorithm_prefs(context, schemes, 1));
-    cr_assert(SSL_CTX_set_verify_algorithm_prefs(context, schemes, 1));
+    cr_assert(SSL_CTX_set_signing_algorithm_prefs(context, is_server ? &server_scheme : &client_scheme, 1));
+    cr_assert(SSL_CTX_set_verify_algorithm_prefs(context, is_server ? &client_scheme : &server_scheme, 1));
     SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
-    SSL_CTX_set_msg_callback(context, method == &server_method ? on_server_message : on_client_message);
+    SSL_CTX_set_msg_callback(context, is_server ? on_server_message : on_client_message);
     SSL *ssl = SSL_new(context);
     SSL_CTX_free(context);
     return ssl;

@@ -25,6 +25,7 @@ struct shake_keys {
     struct bytes server, client, issuer; /* DER */
     const struct bytes *server_more;     /* what the server sends behind its own certificate */
     size_t num_server_more;
+    uint16_t server_scheme, client_scheme; /* that they sign under; 0: ecdsa_secp256r1_sha256 */
     /* Signs the content of the server's CertificateVerify; sets *out_len, at most 512. */
     void (*sign_server)(void *context, uint8_t *out, size_t *out_len, struct bytes content);
     void *context;
@@ -37,9 +38,10 @@ struct shake {
     size_t client_len;
     uint8_t content[146]; /* what the client wants signed */
     size_t content_len;
-    uint8_t digest[32]; /* its SHA-256, which is all that a PKCS#11 module would be given */
-    unsigned suite;     /* IANA's number */
-    unsigned hellos;    /* how many ClientHellos there were */
+    uint8_t digest[64]; /* its hash, as the scheme has it, which is all that a PKCS#11 module would be given */
+    size_t digest_len;
+    unsigned suite;  /* IANA's number */
+    unsigned hellos; /* how many ClientHellos there were */
 };
 
 /* shake_run runs it; a failure fails the test. */

@@ -3,6 +3,7 @@
 #include <openssl/ec_key.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -31,6 +32,29 @@ bool verify_signature(struct bytes certificate, struct bytes content, struct byt
     uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA256(content.data, content.len, digest);
     return verify_digest_signature(certificate, (struct bytes){digest, sizeof(digest)}, signature);
+}
+
+static const EVP_MD *hash_of(uint16_t scheme)
+{
+    return scheme == 0x0403 || scheme == 0x0804 ? EVP_sha256() : scheme == 0x0806 ? EVP_sha512() : EVP_sha384();
+}
+
+bool verify_scheme(struct bytes certificate, uint16_t scheme, struct bytes content, struct bytes signature)
+{
+    X509 *parsed = verify_parse(certificate);
+    EVP_PKEY *key = parsed != NULL ? X509_get_pubkey(parsed) : NULL;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *options;
+    const bool is_rsa = scheme >> 8 == 0x08;
+    const bool good = key != NULL && (EVP_PKEY_id(key) == EVP_PKEY_RSA) == is_rsa &&
+                      EVP_DigestVerifyInit(context, &options, hash_of(scheme), NULL, key) == 1 &&
+                      (!is_rsa || (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
+                                   EVP_PKEY_CTX_set_rsa_pss_saltlen(options, -1) == 1)) &&
+                      EVP_DigestVerify(context, signature.data, signature.len, content.data, content.len) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    X509_free(parsed);
+    return good;
 }
 
 static int verify_in(X509_STORE *store, X509 *leaf, int purpose, const char *host)

@@ -15,6 +15,9 @@ X509 *verify_parse(struct bytes der);
 bool verify_signature(struct bytes certificate, struct bytes content, struct bytes signature);
 bool verify_digest_signature(struct bytes certificate, struct bytes digest, struct bytes signature);
 
+/* verify_scheme checks a TLS signature of content under a scheme by its IANA number. */
+bool verify_scheme(struct bytes certificate, uint16_t scheme, struct bytes content, struct bytes signature);
+
 /* verify_chain returns X509_V_OK or why leaf is not good for purpose (X509_PURPOSE_SSL_SERVER, ..._CLIENT) under ca. */
 int verify_chain(struct bytes leaf, struct bytes ca, int purpose, const char *host);
 

@@ -204,6 +204,25 @@ static void expect_no_text_takes(const char *value, size_t len)
     cr_expect_gt(texts, 20);
 }
 
+/* A chain that an operator brings has a limit for all of its certificates together. */
+Test(bounds, a_brought_chain_fits_into_a_handshake)
+{
+    for (unsigned field = 6; field <= 7; field++) {
+        for (size_t over = 0; over <= 1; over++) {
+            struct msg sample = sample_of(MSG_KEYD_SETUP), out;
+            wire_of(&packet, &sample);
+            const unsigned number = wire_body(&body, &packet);
+            wire_without(&without, &body, field);
+            wire_add_bytes(&without, field, text, LIMIT_CERTIFICATE);
+            wire_add_bytes(&without, field, text, LIMIT_CHAIN_BYTES - LIMIT_CERTIFICATE + over);
+            wire_sort(&without);
+            wire_envelope(&changed, number, &without);
+            cr_expect_eq(codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS), over ? ERR_MALFORMED : ERR_OK,
+                         "field %u", field);
+        }
+    }
+}
+
 Test(bounds, texts_take_what_is_printable)
 {
     struct msg sample = sample_of(MSG_FAILED), out;

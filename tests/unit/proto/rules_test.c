@@ -73,6 +73,7 @@ Test(rules, who_asks_for_signatures_sends_small_packets)
 static size_t fds_of(enum msg_kind kind)
 {
     switch ((int)kind) {
+    case MSG_KEYD_SETUP:   /* the server's key and the client's */
     case MSG_WEB_SETUP:    /* root and uploads */
     case MSG_WEB_IDENTITY: /* the channel and a CA file */
     case MSG_SHIM_SETUP: /* the module and a screenshot */ return 2;
@@ -105,6 +106,15 @@ Test(rules, optional_descriptors_are_announced)
     setup.web_setup.has_uploads = false;
     cr_expect(rules_fds_valid(&setup, 0));
     cr_expect_not(rules_fds_valid(&setup, 1));
+    struct msg keyd = {.kind = MSG_KEYD_SETUP};
+    for (size_t server = 0; server <= 2; server++) {
+        for (size_t client = 0; client <= 2; client++) {
+            keyd.keyd_setup.num_server_chain = server;
+            keyd.keyd_setup.num_client_chain = client;
+            for (size_t num = 0; num <= 3; num++)
+                cr_expect_eq(rules_fds_valid(&keyd, num), num == (size_t)(server > 0) + (size_t)(client > 0));
+        }
+    }
     struct msg identity = {.kind = MSG_WEB_IDENTITY};
     cr_expect(rules_fds_valid(&identity, 1));
     struct msg shim = {.kind = MSG_SHIM_SETUP};

@@ -48,14 +48,18 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {SCHEME_ECDSA_P384_SHA384, 48, {7, 8, 9}}},
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
-        [MSG_HANDLE_DESCRIPTION] = {.handle_description = {"browser", {blob, 300}, {blob, 301}}},
+        [MSG_HANDLE_DESCRIPTION] = {.handle_description = {"browser", {blob, 300}, {blob, 301}, {blob, 302}}},
         [MSG_KEYD_SETUP] = {.keyd_setup = {.dns_names = {"localhost", "kiosk.example"},
                                            .num_dns_names = 2,
                                            .ip_addresses = {{blob, 4}, {blob, 16}},
                                            .num_ip_addresses = 2,
                                            .ca_lifetime_s = 86400,
                                            .leaf_lifetime_s = 3600,
-                                           .client_name = "kiosk"}},
+                                           .client_name = "kiosk",
+                                           .server_chain = {{blob, 403}, {blob, 404}},
+                                           .num_server_chain = 2,
+                                           .client_chain = {{blob, 405}},
+                                           .num_client_chain = 1}},
         [MSG_KEYD_IDENTITY] = {.keyd_identity = {.ca = {blob, 400},
                                                  .server = {blob, 401},
                                                  .client = {blob, 402},
@@ -172,6 +176,10 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_setup.ca_lifetime_s);
         SAME(keyd_setup.leaf_lifetime_s);
         SAME_TEXT(keyd_setup.client_name);
+        SAME(keyd_setup.num_server_chain);
+        SAME(keyd_setup.num_client_chain);
+        for (size_t i = 0; i < want->keyd_setup.num_server_chain; i++) SAME_BYTES(keyd_setup.server_chain[i]);
+        for (size_t i = 0; i < want->keyd_setup.num_client_chain; i++) SAME_BYTES(keyd_setup.client_chain[i]);
     } else if (want->kind == MSG_KEYD_IDENTITY) {
         SAME_BYTES(keyd_identity.ca);
         SAME_BYTES(keyd_identity.server);
@@ -351,6 +359,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_TEXT(handle_description.label);
         SAME_BYTES(handle_description.leaf);
         SAME_BYTES(handle_description.issuer);
+        SAME_BYTES(handle_description.server_ca);
         break;
     case MSG_KEYD_REVOKE: SAME(keyd_revoke); break;
     case MSG_SHIM_LAUNCH: SAME(shim_launch); break;
