@@ -182,11 +182,16 @@ static void note_client_signature(struct book *book, const struct book_request *
     told->until_ms = 0;
 }
 
-static void check_refusal(struct book *book, const struct book_request *request, enum refusal refusal)
+/* A worker's own channel can be over its time as well: then what it tells is not taken. */
+static void check_refusal(struct book *book, struct book_request *request, enum refusal refusal)
 {
-    if (request->kind == MSG_EXPECT_CLIENT) CHECK(request->until_ms == 0 || refusal == REFUSAL_EXPIRED);
-    if (refusal == REFUSAL_UNEXPECTED) CHECK(find_expected(book, request->digests[0]) == NULL);
     CHECK(refusal != REFUSAL_NONE && refusal != REFUSAL_INTERNAL);
+    if (refusal == REFUSAL_UNEXPECTED) CHECK(find_expected(book, request->digests[0]) == NULL);
+    if (request->kind != MSG_EXPECT_CLIENT || request->until_ms == 0) return;
+    const struct book_slot *slot = request->slot;
+    CHECK(refusal == REFUSAL_EXPIRED && slot->expires_ms != 0 && book->now_ms >= slot->expires_ms);
+    request->until_ms = 0;
+    request->proof->used = false;
 }
 
 void book_answered(struct book *book, struct book_slot *slot, const struct msg *answer)
@@ -198,7 +203,7 @@ void book_answered(struct book *book, struct book_slot *slot, const struct msg *
         CHECK(book->bound->slot == slot && book->bound->kind == MSG_EXPECT_CLIENT);
         return;
     }
-    const struct book_request *request =
+    struct book_request *request =
         answer->id > 0 && answer->id <= book->num_requests ? &book->requests[answer->id - 1] : NULL;
     if (answer->kind == MSG_REFUSAL) {
         if (request != NULL && request->slot == slot) check_refusal(book, request, answer->refusal);

@@ -58,6 +58,8 @@ SEEDS = {
     + [CLOCK, MS_1000] + shake() + digest(1, 1),
     "other_channel": START + grant(2, SERVER) + [ASK_SERVER, 0, 0, TELL, 2, 0, 0] + digest(1, 1) + [TELL, 0, 0, 0] + digest(1, 1),
     "server_gone": START + grant(2, SERVER) + shake(2) + [REVOKE, 2] + digest(1, 1) + shake() + digest(1, 1),
+    "worker_expires": grant(0, SERVER, limits(lifetime=1)) + grant(1, BROWSER) + [PIN, by(1, 1), ASK_SERVER, 0, 0, CLOCK, MS_1000,
+                                                                                   TELL, 0, 0, 0] + digest(1, 1),
     "pinned": grant(0, SERVER) + grant(1, BROWSER, limits(pid=2)) + [PIN, by(1, 2)] + shake() + digest(1, 2) + digest(1, 1),
 }
 
