@@ -72,6 +72,8 @@ static enum err copy_chain(struct brought *brought, struct parsed *parsed, const
         brought->chain[brought->num++] = (struct bytes){brought->der + used, der.len};
         used += der.len;
         parsed->certificates[i] = d2i_X509(NULL, &at, (long)der.len);
+        if (parsed->certificates[i] == NULL && ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+            return diag_set(diag, ERR_MEMORY, "%s: no secret memory left to read it", words->certificate);
         if (parsed->certificates[i] == NULL || at != der.data + der.len)
             return diag_set(diag, ERR_INPUT, "%s: certificate %zu does not parse", words->certificate, i + 1);
     }
@@ -209,6 +211,7 @@ enum err brought_new(struct brought **out, enum key_role role, const struct brou
     const struct words *words = &words_of[role];
     AUTO(parsed_cleanup) struct parsed parsed = {{NULL}};
     *out = NULL;
+    ERR_clear_error();
     struct brought *brought = calloc(1, sizeof(*brought));
     if (brought == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
     enum err err = copy_chain(brought, &parsed, files, words, diag);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "keyd/binding.h"
 #include "keyd/purpose.h"
+#include "keyd/secret_memory.h"
 #include "tests/unit/keyd/bring.h"
 #include "tests/unit/keyd/shake.h"
 #include "tests/unit/keyd/verify.h"
@@ -229,124 +230,11 @@ Test(brought, a_client_is_bound_to_the_servers_time)
     keystore_free(keystore);
 }
 
-/* ---- What is refused, and how it is said ------------------------------------------------------------------------- */
-
-static enum err load(const struct bring *server, const struct bring *client, uint64_t now_s, struct diag *diag)
+/* What all of it needs of the secret heap, with room to spare for what one handshake takes. */
+Test(brought, the_largest_keys_leave_room)
 {
-    const struct keyd_setup wanted = bring_setup(server, client);
-    const struct keystore_files files = {.server_key = server != NULL ? server->key : -1,
-                                         .client_key = client != NULL ? client->key : -1};
-    struct keystore *made;
-    diag->text[0] = '\0';
-    const enum err err = keystore_new_with(&made, &wanted, &files, now_s, diag);
-    cr_assert_eq(made == NULL, err != ERR_OK);
-    keystore_free(made);
-    return err;
-}
-
-static void expect_refused(const char *chain, const char *key, const char *why)
-{
-    const struct bring server = bring_open(chain, key);
-    struct diag diag;
-    cr_assert_eq(load(&server, NULL, clock_wall_s(), &diag), ERR_INPUT, "%s, %s: %s", chain, key, diag.text);
-    cr_assert_neq(strstr(diag.text, why), NULL, "%s, %s: %s", chain, key, diag.text);
-}
-
-Test(brought, refuses_keys_that_keyd_does_not_hold)
-{
-    static const char wanted[] = "want ECDSA on P-256 or P-384, or RSA of 2048, 3072 or 4096 bits";
-    static const struct {
-        const char *key, *why;
-    } cases[] = {
-        {"rsa1024.key", "--server-key: an RSA key of 1024 bits"},
-        {"rsa8192.key", "--server-key: an RSA key of 8192 bits"},
-        {"p521.key", "--server-key: an ECDSA key on P-521"},
-        {"ed25519.key", "--server-key: an Ed25519 key, which browsers do not take"},
-        {"k256.key", "--server-key: the private key in it cannot be read"},
-        {"rsapss.key", "--server-key: the private key in it cannot be read"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        expect_refused("p256.server.pem", cases[i].key, cases[i].why);
-        expect_refused("p256.server.pem", cases[i].key, wanted);
-    }
-}
-
-Test(brought, refuses_files_that_are_no_key)
-{
-    expect_refused("p256.server.pem", "encrypted.key", "--server-key: the private key is encrypted");
-    expect_refused("rsa2048.server.pem", "encrypted_pkcs1.key", "--server-key: the private key is encrypted");
-    expect_refused("p256.server.pem", "public.key", "--server-key: no private key in it");
-    expect_refused("p256.server.pem", "ca.crt", "--server-key: no private key in it");
-}
-
-Test(brought, refuses_a_key_that_is_another_certificates)
-{
-    expect_refused("p256.server.pem", "other_p256.key", "--server-key: is not the key of the first certificate");
-    expect_refused("p256.server.pem", "p384.key", "--server-key: is not the key of the first certificate");
-    expect_refused("rsa2048.server.pem", "p256.key", "--server-key: is not the key of the first certificate");
-    expect_refused("rsa2048.server.pem", "rsa3072.key", "--server-key: is not the key of the first certificate");
-}
-
-Test(brought, refuses_chains_that_lead_nowhere)
-{
-    expect_refused("leaf_alone.pem", "p256.key", "--server-certificate: holds the leaf alone");
-    expect_refused("wrong_order.pem", "ca.key", "--server-certificate: certificate 2 did not sign certificate 1");
-    expect_refused("wrong_issuer.pem", "p256.key", "--server-certificate: certificate 2 did not sign certificate 1");
-    expect_refused("under_a_leaf.pem", "other_p256.key", "--server-certificate: certificate 2 is not a CA's");
-}
-
-Test(brought, refuses_leaves_that_no_peer_would_take)
-{
-    expect_refused("no_names.pem", "p256.key", "--server-certificate: the leaf has no DNS name");
-    expect_refused("no_signing.pem", "p256.key", "--server-certificate: the leaf");
-    expect_refused("p256.client.pem", "p256.key",
-                   "--server-certificate: the leaf is not for TLS server authentication");
-    const struct bring server = bring_open("p256.server.pem", "p256.key"),
-                       client = bring_open("p256.client.pem", "p256.key");
-    struct diag diag;
-    cr_assert_eq(load(NULL, &server, clock_wall_s(), &diag), ERR_INPUT);
-    cr_assert_neq(strstr(diag.text, "--client-certificate: the leaf is not for TLS client authentication"), NULL, "%s",
-                  diag.text);
-    cr_assert_eq(load(&server, &client, clock_wall_s(), &diag), ERR_OK);
-}
-
-Test(brought, refuses_a_leaf_from_the_second_after_its_last)
-{
-    const struct bring server = bring_open("p256.server.pem", "p256.key");
-    struct diag diag;
-    bring_both(&server, NULL);
-    const uint64_t last = keystore_info(keystore, KEY_SERVER)->not_after;
-    cr_assert_eq(load(&server, NULL, last, &diag), ERR_OK);
-    cr_assert_eq(load(&server, NULL, last + 1, &diag), ERR_INPUT);
-    cr_assert_neq(strstr(diag.text, "--server-certificate: the leaf has expired"), NULL, "%s", diag.text);
-    /* A machine whose clock is not set yet starts all the same; its peers will say what they think. */
-    cr_assert_eq(load(&server, NULL, 10, &diag), ERR_OK);
-}
-
-Test(brought, refuses_certificates_that_do_not_parse)
-{
-    struct bring server = bring_open("p256.server.pem", "p256.key");
-    struct diag diag;
-    server.chain[1].len--;
-    cr_assert_eq(load(&server, NULL, clock_wall_s(), &diag), ERR_INPUT);
-    cr_assert_str_eq(diag.text, "--server-certificate: certificate 2 does not parse");
-}
-
-Test(brought, takes_a_leaf_that_signed_itself)
-{
-    const struct bring server = bring_open("self_signed.pem", "p256.key");
-    bring_both(&server, NULL);
-    cr_assert(bytes_equal(keystore_anchor(keystore, KEY_SERVER), keystore_certificate(keystore, KEY_SERVER)));
+    const struct bring server = bring_of(&bring_kinds[4], "server"), client = bring_of(&bring_kinds[4], "client");
+    bring_both(&server, &client);
+    cr_assert_lt(secret_memory_in_use(), LIMIT_SECRET_HEAP / 3);
     keystore_free(keystore);
-}
-
-Test(brought, takes_the_other_forms_of_a_key)
-{
-    static const char *const pairs[][2] = {
-        {"p384.server.pem", "sec1.key"}, {"p384.server.pem", "parameters.key"}, {"rsa2048.server.pem", "pkcs1.key"}};
-    for (size_t i = 0; i < 3; i++) {
-        const struct bring server = bring_open(pairs[i][0], pairs[i][1]);
-        struct diag diag;
-        cr_assert_eq(load(&server, NULL, clock_wall_s(), &diag), ERR_OK, "%s: %s", pairs[i][1], diag.text);
-    }
 }
