@@ -73,6 +73,7 @@ struct broker {
     struct audit audit;
     struct identity identity;
     struct revocations revocations;
+    bool expecting;        /* as the workers were told last */
     uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
     const char *renew_why; /* NULL: they are two thirds through their life */
     int page_listener;     /* from the browser's namespace; -1: none */
@@ -149,6 +150,10 @@ void web_ended(struct broker *broker, struct process *web);
 
 /* web_identify gives the worker the certificates and a channel to keyd; the first time the listeners too. */
 void web_identify(struct broker *broker, struct process *web);
+
+/* web_expect has the workers tell keyd of their handshakes as long as somebody holds a handle. Called whenever a handle comes
+ * or goes; and before a new one's descriptor is given away. */
+void web_expect(struct broker *broker);
 
 /* web_offer gives every worker the listener of one slot. */
 void web_offer(struct broker *broker, uint32_t slot);

@@ -105,6 +105,7 @@ static void forget_grant(struct broker *broker, uint64_t id)
     }
     if (broker->browser.handle == id) broker->browser.handle = 0;
     handles_remove(&broker->handles, id);
+    web_expect(broker);
 }
 
 /* The uid is looked up here: keyd sees it from inside its own user namespace, where other users have no number.
@@ -210,6 +211,7 @@ void keyd_ended(struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
     control_none_opened(broker);
     handles_clear(&broker->handles);
+    web_expect(broker);
     revocation_note_keyd_gone(broker);
     control_check_round(broker);
 }
@@ -231,6 +233,7 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     struct msg msg = {.kind = MSG_KEYD_GRANT, .keyd_grant = *terms};
     msg.keyd_grant.grant = handle->id;
     *out_handle = handle->id;
+    web_expect(broker);
     process_send(broker, keyd, &msg, &upper, 1);
     *out_end = auto_keep_fd(&lower);
     return ERR_OK;

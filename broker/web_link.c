@@ -104,6 +104,12 @@ static void send_identity(struct broker *broker, struct process *web, int channe
     process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);
 }
 
+static void tell_expect(struct broker *broker, struct process *web)
+{
+    const struct msg msg = {.kind = MSG_WEB_EXPECT, .web_expect = broker->expecting};
+    process_send(broker, web, &msg, NULL, 0);
+}
+
 void web_identify(struct broker *broker, struct process *web)
 {
     AUTO_FD channel = -1;
@@ -125,9 +131,21 @@ void web_identify(struct broker *broker, struct process *web)
     if (web->introduced) return;
     web->introduced = true;
     revocation_introduce(broker, web);
+    if (broker->expecting) tell_expect(broker, web);
     offer(broker, web, SLOT_HOST);
     offer(broker, web, SLOT_BROWSER);
     offer(broker, web, SLOT_ECHO);
+}
+
+void web_expect(struct broker *broker)
+{
+    const bool expect = handles_lent(&broker->handles) > 0;
+    if (expect == broker->expecting) return;
+    broker->expecting = expect;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        struct process *process = &broker->processes[i];
+        if (process->row->program == PROGRAM_WEB && process->introduced) tell_expect(broker, process);
+    }
 }
 
 void web_offer(struct broker *broker, uint32_t slot)

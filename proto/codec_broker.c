@@ -190,6 +190,27 @@ enum err codec_encode_web_revoke(const struct packer *packer, const struct msg *
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_web_expect(const struct msg *msg)
+{
+    (void)msg; /* yes or no */
+    return true;
+}
+
+enum err codec_decode_web_expect(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->web_expect = ((const Keyward__Wire__WebExpect *)wire)->expect != 0;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_expect(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebExpect to;
+    keyward__wire__web_expect__init(&to);
+    to.expect = msg->web_expect;
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_web_revoked(const struct msg *msg)
 {
     (void)msg; /* a counter */

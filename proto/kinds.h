@@ -31,6 +31,7 @@
     ROW(WEB_STATUS, web_status)                   \
     ROW(WEB_REVOKE, web_revoke)                   \
     ROW(WEB_REVOKED, web_revoked)                 \
+    ROW(WEB_EXPECT, web_expect)                   \
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \
     ROW(SHIM_LAUNCH, shim_launch)                 \

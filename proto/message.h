@@ -49,6 +49,7 @@ enum msg_kind {
     MSG_WEB_STATUS,
     MSG_WEB_REVOKE,
     MSG_WEB_REVOKED,
+    MSG_WEB_EXPECT,
 
     MSG_SHIM_SETUP,
     MSG_SHIM_LISTENER,
@@ -472,6 +473,7 @@ struct msg {
         struct web_status web_status;
         struct web_revoke web_revoke;
         uint64_t web_revoked; /* connections */
+        bool web_expect;
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */

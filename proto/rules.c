@@ -19,7 +19,7 @@ static const struct {
         {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
-                                    KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(WEB_EXPECT) | KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {

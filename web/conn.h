@@ -47,6 +47,7 @@ struct conn_shared {
     struct conn_table conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
     struct revoked revoked;
+    bool expects; /* somebody holds a handle (WEB_EXPECT) */
     struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };

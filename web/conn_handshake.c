@@ -107,6 +107,7 @@ enum err conn_handshake_begin(struct conn *conn)
     if (handshake == NULL) return ERR_MEMORY;
     handshake->service = conn->service;
     handshake->revoked = &shared->revoked;
+    handshake->expected = &shared->expects;
     handshake->certificate = &conn->peer.certificate;
     handshake->signer.ready = on_signature;
     handshake->signer.context = conn;

@@ -153,7 +153,8 @@ static void on_message(int is_write, int version, int content_type, const void *
     if (is_write && SSL_version(ssl) != TLS1_3_VERSION) handshake_messages_end(messages);
     handshake_messages_add(messages, (struct bytes){data, len});
     if (!is_write || ((const uint8_t *)data)[0] != SSL3_MT_FINISHED) return;
-    if (!messages->ended) signer_expect(&handshake->signer, (struct bytes){messages->data, messages->len});
+    const bool expected = handshake->expected == NULL || *handshake->expected;
+    if (expected && !messages->ended) signer_expect(&handshake->signer, (struct bytes){messages->data, messages->len});
     handshake_messages_end(messages);
 }
 

@@ -16,6 +16,7 @@
 /* What a connection needs until its handshake is over. */
 struct tls_handshake {
     struct signer_wait signer;
+    const bool *expected;                 /* whether a handle's holder may be the client; NULL: always */
     const struct revoked *revoked;        /* certificates that are not taken; NULL: any */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */

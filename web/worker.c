@@ -130,6 +130,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         answer_status(worker, msg->id);
     else if (msg->kind == MSG_STOP)
         begin_stop(worker);
+    else if (msg->kind == MSG_WEB_EXPECT)
+        worker->shared.expects = msg->web_expect;
     else if (msg->kind == MSG_WEB_REVOKE)
         take_revocation(worker, msg);
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
@@ -139,21 +141,26 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
     packet_extra_close(extra);
 }
 
+/* All of them, and by the watcher's priority before whatever else the loop has found: a handshake that a handle's holder
+ * begins after it was given the handle is not looked at before the word that handles are out (WEB_EXPECT), which the broker
+ * sent before it gave the handle away. That word is then used when the server's flight is complete, a signature of keyd's
+ * later. Who began before it had its handle may miss it; then keyd expects nothing, nothing is signed for a browser, and
+ * web does not believe keyd's certificate without keyd's word. */
 static void on_orders(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)events;
     struct worker *worker = watcher->data;
-    struct msg msg;
-    struct packet_extra extra;
-    enum err err = link_recv(&worker->broker, &msg, &extra, worker->arena);
-    if (err == ERR_AGAIN) return;
-    if (err == ERR_OK) {
-        obey(worker, &msg, &extra);
-        return;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct msg msg;
+        struct packet_extra extra;
+        err = link_recv(&worker->broker, &msg, &extra, worker->arena);
+        if (err == ERR_OK) obey(worker, &msg, &extra);
     }
+    if (err == ERR_AGAIN) return;
     log_line("channel to the broker lost reason=%s", err_name(err));
     ev_io_stop(loop, watcher);
-    end_loop(worker, err == ERR_CLOSED ? 0 : EXIT_SYSTEM);
+    end_loop(worker, err == ERR_CLOSED ? worker->exit_code : EXIT_SYSTEM);
 }
 
 static void on_commits(struct ev_loop *loop, ev_io *watcher, int events)

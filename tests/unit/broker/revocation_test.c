@@ -401,3 +401,37 @@ Test(revocation, of_keyds_other_certificates_is_refused)
     cr_assert_eq(broker.revocations.num_certificates, 0);
     cr_assert(silent(&web[0]));
 }
+
+/* ---- Expectations ---- */
+
+static bool next_expect(uint32_t i)
+{
+    struct msg msg = hear(&web[i]);
+    cr_assert_eq(msg.kind, MSG_WEB_EXPECT, "%s", msg_kind_name(msg.kind));
+    return msg.web_expect;
+}
+
+Test(revocation, workers_know_whether_a_handle_is_out)
+{
+    const struct keyd_grant terms = {.purpose = PURPOSE_TLS_CLIENT, .label = "get"},
+                            worker = {.purpose = PURPOSE_TLS_SERVER, .label = "web[0]"};
+    uint64_t first, second, channel;
+    int end;
+    broker.max_handles = LIMIT_GRANTS;
+    cr_assert_eq(keyd_grant(&broker, &channel, &end, &worker), ERR_OK);
+    cr_assert(silent(&web[0]), "a worker's own channel is no handle");
+    cr_assert_eq(keyd_grant(&broker, &first, &end, &terms), ERR_OK);
+    cr_assert(next_expect(0), "before anybody has it");
+    cr_assert(next_expect(1));
+    cr_assert_eq(keyd_grant(&broker, &second, &end, &terms), ERR_OK);
+    cr_assert(silent(&web[0]));
+    close_handle(first);
+    cr_assert(silent(&web[0]));
+    keyd_revoke(&broker, second);
+    cr_assert_not(next_expect(0));
+    cr_assert_not(next_expect(1));
+    cr_assert_eq(keyd_grant(&broker, &first, &end, &terms), ERR_OK);
+    cr_assert(next_expect(0));
+    keyd_ended(&broker);
+    cr_assert_not(next_expect(0));
+}

@@ -87,6 +87,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
+        [MSG_WEB_EXPECT] = {.web_expect = true},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
@@ -309,6 +310,8 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_revoke.num_serials);
         for (size_t i = 0; i < want->web_revoke.num_handles; i++) SAME(web_revoke.handles[i]);
         for (size_t i = 0; i < want->web_revoke.num_serials; i++) SAME_BYTES(web_revoke.serials[i]);
+    } else if (want->kind == MSG_WEB_EXPECT) {
+        SAME(web_expect);
     } else if (want->kind == MSG_WEB_REVOKED) {
         SAME(web_revoked);
     } else if (want->kind == MSG_SHIM_SETUP) {

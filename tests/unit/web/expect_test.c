@@ -51,6 +51,31 @@ Test(expect, keyd_is_told_of_each_handshake_once)
     cr_assert_not(rig_logged(&rig, "not bound"));
 }
 
+Test(expect, keyd_is_told_nothing_while_nobody_holds_a_handle)
+{
+    rig.shared.expects = false;
+    shake();
+    cr_assert_eq(rig.keyd.num_requests, 1);
+    cr_assert_eq(rig.keyd.num_expected, 0);
+    rig.shared.expects = true;
+    shake();
+    assert_expected(1);
+}
+
+/* The word that somebody does counts up to the moment when the flight is complete. */
+Test(expect, a_handle_that_is_lent_during_a_handshake_is_in_time)
+{
+    rig.shared.expects = false;
+    rig.keyd.mood = KEYD_SILENT;
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_requests(&rig, 1));
+    rig.shared.expects = true;
+    fake_keyd_answer(&rig.keyd, rig.keyd.last_id);
+    rig_pump(&rig);
+    fake_keyd_step(&rig.keyd);
+    assert_expected(1);
+}
+
 Test(expect, a_retried_hello_is_told_too)
 {
     cr_assert(SSL_CTX_set1_curves_list(rig.client_context, "P-256:X25519"));

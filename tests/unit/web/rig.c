@@ -77,6 +77,7 @@ void rig_open(struct rig *rig, bool with_tls12)
     rig->shared.signer = signer_new(rig->shared.loop, DEADLINE_SIGN_MS);
     rig->shared.closed = on_closed;
     rig->shared.context = rig;
+    rig->shared.expects = true;
     CHECK(rig->shared.loop != NULL && rig->shared.signer != NULL);
     signer_on_bound(rig->shared.signer, on_bound, rig);
     rig_identity(rig, with_tls12);
