@@ -73,6 +73,7 @@ struct broker {
     struct audit audit;
     struct identity identity;
     struct revocations revocations;
+    bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
     bool expecting;        /* as the workers were told last */
     uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
     const char *renew_why; /* NULL: they are two thirds through their life */
@@ -137,7 +138,7 @@ void keyd_ended(struct broker *broker);
 struct bytes keyd_server_ca(const struct broker *broker);
 
 /* keyd_grant makes a channel to keyd on these terms, whose number it chooses. out_end is the holder's end, the caller's to
- * close. ERR_AGAIN: keyd is not there now. ERR_TOO_LARGE: too many. */
+ * close. ERR_AGAIN: keyd is not there now. ERR_DENIED: the client certificate is revoked. ERR_TOO_LARGE: too many. */
 MUST_CHECK enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end,
                                const struct keyd_grant *terms);
 void keyd_revoke(struct broker *broker, uint64_t handle);

@@ -40,6 +40,12 @@ static bool grant(struct broker *broker, struct control_client *client, uint64_t
         control_reply_failed(client, id, err, "keyd is not there now; it is being started, ask again");
         return false;
     }
+    if (err == ERR_DENIED) {
+        control_reply_failed(client, id, err,
+                             "the client certificate is revoked; start the broker with another one "
+                             "(--client-certificate, --client-key)");
+        return false;
+    }
     const bool files = broker->max_handles < HANDLES_MINTED_MAX;
     snprintf(text, sizeof text, "too many handles are out: %zu of %zu%s; revoke some, see broker handle list",
              handles_lent(&broker->handles), files ? broker->max_handles : (size_t)HANDLES_MINTED_MAX,

@@ -221,6 +221,7 @@ enum err keyd_grant(struct broker *broker, uint64_t *out_handle, int *out_end, c
     int ends[2];
     struct process *keyd = broker_keyd(broker);
     if (!process_is_up(keyd) || !broker->identity.present) return ERR_AGAIN;
+    if (broker->client_revoked && terms->purpose != PURPOSE_TLS_SERVER) return ERR_DENIED;
     if (broker->handles.num >= broker->max_handles) return ERR_TOO_LARGE;
     if (channel_pair(ends) != ERR_OK) return ERR_SYSTEM;
     AUTO_FD upper = ends[0];

@@ -156,7 +156,8 @@ static const char *role_of(const struct broker *broker, struct bytes serial)
     return NULL;
 }
 
-/* Every handle is one of that certificate's: they all end, and there will be new keys. */
+/* Every handle is one of that certificate's: they all end, with the keyd that has them. The next one has new keys, or the same
+ * if an operator brought them, and then nothing more is given out. */
 static void revoke_own_client(struct broker *broker, struct revocation *row)
 {
     for (const struct handle *handle = broker->handles.first; handle; handle = handle->next) {
@@ -165,8 +166,12 @@ static void revoke_own_client(struct broker *broker, struct revocation *row)
         row->handles[row->num_handles++] = handle->id;
     }
     row->num_open = row->num_handles;
-    log_line("keyd's own client certificate is revoked: every handle is, and keyd is renewed handles=%zu",
-             row->num_handles);
+    broker->client_revoked = broker->resources->client.num > 0;
+    log_line("keyd's own client certificate is revoked: every handle is, and keyd is renewed handles=%zu%s",
+             row->num_handles,
+             broker->client_revoked
+                 ? " effect='no handle is given out until the broker is started with another certificate'"
+                 : "");
     broker->renew_at = clock_monotonic_ms();
     broker->renew_why = "its client certificate was revoked";
 }

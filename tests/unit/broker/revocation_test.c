@@ -392,6 +392,29 @@ Test(revocation, of_keyds_own_client_certificate_renews_keyd)
     expect_done(2);
 }
 
+/* The next keyd would have the same certificate. */
+Test(revocation, of_a_client_certificate_that_was_brought_ends_minting)
+{
+    static struct resources resources = {.client = {.num = 1}};
+    const struct keyd_grant terms = {.purpose = PURPOSE_TLS_CLIENT, .label = "get"},
+                            worker = {.purpose = PURPOSE_TLS_SERVER, .label = "web[0]"};
+    uint64_t handle;
+    int end;
+    broker.max_handles = LIMIT_GRANTS;
+    broker.resources = &resources;
+    say(certificate("\x0a\x0b"));
+    cr_assert_eq(keyd_grant(&broker, &handle, &end, &terms), ERR_OK, "another's was revoked");
+    say(certificate("\x0c\x11"));
+    cr_assert_eq(keyd_grant(&broker, &handle, &end, &terms), ERR_DENIED);
+    cr_assert_eq(keyd_grant(&broker, &handle, &end, &worker), ERR_OK);
+    cr_assert_neq(broker.renew_at, 0);
+    say((struct msg){.kind = MSG_HANDLE_MINT, .handle_mint = {.label = "x", .lifetime_s = 60, .server = "localhost"}});
+    struct msg answer = hear(&asker);
+    cr_assert_eq(answer.kind, MSG_FAILED);
+    cr_assert_not_null(strstr(answer.failed.text, "the client certificate is revoked; start the broker with another"),
+                       "%s", answer.failed.text);
+}
+
 Test(revocation, of_keyds_other_certificates_is_refused)
 {
     say(certificate("\x0c\xa0"));
