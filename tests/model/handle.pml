@@ -28,9 +28,6 @@
 #ifndef ROOM
 #define ROOM 2 /* entries in either table of keyd/expectation.c; 1 or 2 */
 #endif
-#ifndef QUEUE
-#define QUEUE 1 /* messages that a channel holds */
-#endif
 #ifndef FLIGHT
 #define FLIGHT HANDLES /* messages that wait in all handles' channels together */
 #endif
@@ -74,12 +71,13 @@
 
 mtype = { KEYD_GRANT, KEYD_REVOKE, SIGN_TLS13_SERVER, EXPECT_CLIENT, PIN_HANDLE, SIGN_BROWSER_DIGEST };
 
-/* Channels: FIFO queues, as socketpairs are. keyd's answers to the hostile are left out, who learn nothing from them that
+/* Channels: FIFO queues, as socketpairs are, of one message: with more, what is hostile could do nothing that it cannot do a
+ * moment later. keyd's answers to the hostile are left out, who learn nothing from them that
  * they could not guess here. */
-chan broker_to_keyd = [QUEUE] of { mtype, byte /* handle */ };
+chan broker_to_keyd = [1] of { mtype, byte /* handle */ };
 chan keyd_to_broker = [HANDLES] of { byte /* the handle that is revoked now */ };
-chan web_to_keyd = [QUEUE] of { mtype, byte /* transcript */ };
-chan holder_to_keyd[HANDLES] = [QUEUE] of { mtype, byte /* transcript */, byte /* pid, by the kernel's word */ };
+chan web_to_keyd = [1] of { mtype, byte /* transcript */ };
+chan holder_to_keyd[HANDLES] = [1] of { mtype, byte /* transcript */, byte /* pid, by the kernel's word */ };
 
 byte now;  /* clock_monotonic_ms */
 byte life; /* which keyd this is */
@@ -208,10 +206,7 @@ inline expect_client()
         put(awaited)
     :: else
     fi;
-    if /* the policy's own books */
-    :: LIFE_OF(t) == life && proofs[t] > 0 -> proofs[t]--; add(allowed[t])
-    :: else
-    fi
+    if :: LIFE_OF(t) == life && proofs[t] > 0 -> proofs[t]--; add(allowed[t]) :: else fi /* the policy's own books */
 }
 
 /* keyd/grant.c, grant_check: whether the sender may have a signature now. Leaves in i whether it may. */
@@ -263,15 +258,8 @@ inline charge()
 inline sign_for_browser()
 {
     check_grant();
-    if
-    :: i == 0 -> skip /* refused */
-    :: else ->
-        take_expectation();
-        if
-        :: i == ROOM -> skip /* refused: REFUSAL_UNEXPECTED */
-        :: else -> charge(); note_signature()
-        fi
-    fi
+    if :: i == 1 -> take_expectation() :: else -> i = ROOM fi;
+    if :: i < ROOM -> charge(); note_signature() :: else fi /* otherwise refused */
 }
 
 /* keyd/dispatch.c, on_pin_handle; keyd/grant.c, check_pin and grant_pin: once, and to nobody whom a parent is not for. */
@@ -283,14 +271,8 @@ inline pin()
     :: a == NONE -> break
     :: else -> i = (grant[a].pinned == NOBODY || grant[a].pinned == who -> i : 0); a = PARENT(a)
     od;
-    if
-    :: i == 1 -> grant[h].pinned = who
-    :: else
-    fi;
-    if /* the policy's own books */
-    :: pinned_by[h] == NOBODY -> pinned_by[h] = who
-    :: else
-    fi
+    if :: i == 1 -> grant[h].pinned = who :: else fi;
+    if :: i == 1 && pinned_by[h] == NOBODY -> pinned_by[h] = who :: else fi /* the policy's own books */
 }
 
 #define done a = 0; i = 0; h = 0; t = 0; who = 0
@@ -360,7 +342,7 @@ end:
     od
 }
 
-/* broker/keyd_link.c and broker/control.c: lends each handle once in keyd's life, and revokes any at the operator's word. It
+/* broker/keyd_link.c and broker/revocation.c: lends each handle once in keyd's life, and revokes any at the operator's word. It
  * does not look whether what it derives from has just been revoked: keyd has to. */
 #define can_tell(n) (known_life == life && nfull(broker_to_keyd) && n < HANDLES)
 #define lend(n) can_tell(n) && !lent[n] -> broker_to_keyd ! KEYD_GRANT(n); lent[n] = true
