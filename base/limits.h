@@ -70,11 +70,12 @@
 /* web. */
 #define LIMIT_WORKERS 64u
 #define LIMIT_LISTENERS 8u
-#define LIMIT_CONNECTIONS 16384u /* for each worker */
-#define LIMIT_HANDSHAKES 2048u   /* of them, those whose client is not known yet; beyond: the oldest is cut */
-#define LIMIT_SIGN_PENDING 4096u /* signatures a worker waits for */
-#define LIMIT_EXPECT_PENDING 64u /* handshakes whose messages wait because the channel to keyd is full */
-#define LIMIT_CLIENT_CHAIN 10u   /* certificates a client may send */
+#define LIMIT_CONNECTIONS 16384u    /* for each worker */
+#define LIMIT_HANDSHAKES 2048u      /* of them, those whose client is not known yet; beyond: the oldest is cut */
+#define LIMIT_SIGN_PENDING 4096u    /* signatures a worker waits for */
+#define LIMIT_EXPECT_PENDING 64u    /* handshakes whose messages wait because the channel to keyd is full */
+#define LIMIT_CLIENT_CHAIN 10u      /* certificates a client may send */
+#define LIMIT_VERIFIED_CHAINS 1024u /* clients' chains that a worker remembers to have verified */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 
 /* HTTP. */

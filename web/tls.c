@@ -4,15 +4,11 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/auto.h"
 #include "base/check.h"
-#include "web/chain_strength.h"
-#include "web/tls_refusal.h"
-#include "web/trust.h"
 
 #if defined(SSL_GROUP_X25519_MLKEM768)
 #define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
@@ -61,65 +57,37 @@ static enum err complain(struct diag *diag, const char *what)
     return diag_set(diag, ERR_CRYPTO, "%s: %s", what, reason != NULL ? reason : "no reason given");
 }
 
-static void free_own_client(void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+static void free_clients(void *parent, void *data, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
 {
     (void)parent, (void)ad, (void)index, (void)argl, (void)argp;
-    free(data);
+    clients_free(data);
 }
 
-static int own_client_index(void)
+static int clients_index(void)
 {
     static int index = -1;
-    if (index < 0) index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_own_client);
+    if (index < 0) index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_clients);
     CHECK(index >= 0);
     return index;
 }
 
-static enum err set_own_client(SSL_CTX *context, const char *fingerprint, struct diag *diag)
+const struct clients *tls_clients(const SSL_CTX *context)
 {
-    char *own = strdup(fingerprint != NULL ? fingerprint : "");
-    if (own == NULL || !SSL_CTX_set_ex_data(context, own_client_index(), own)) {
-        free(own);
-        return diag_set(diag, ERR_MEMORY, "no memory");
-    }
-    return ERR_OK;
+    return SSL_CTX_get_ex_data(context, clients_index());
 }
 
-/* Runs instead of X509_verify_cert, to count what the client sent and to keep the reason in words. */
-static int verify_client(X509_STORE_CTX *store, void *unused)
+static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
 {
-    (void)unused;
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
-    const STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
-    if (sent != NULL && sk_X509_num(sent) > LIMIT_CLIENT_CHAIN) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_CHAIN_TOO_LONG);
-        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
-        return 0;
+    struct clients *clients = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), clients_index());
+    const int error = clients_verify(handshake->certificate, handshake->refused, clients,
+                                     SSL_get0_peer_certificates(ssl), handshake->revoked, (uint64_t)time(NULL));
+    if (error != X509_V_OK) {
+        *out_alert = (uint8_t)SSL_alert_from_verify_result(error);
+        return ssl_verify_invalid;
     }
-    if (X509_verify_cert(store) <= 0) {
-        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
-        return 0;
-    }
-    const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
-    if (!chain_strength_check(handshake->refused, sizeof handshake->refused, chain)) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
-        return 0;
-    }
-    if (certificate_describe(handshake->certificate, sk_X509_value(chain, 0)) != ERR_OK) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
-        tls_refusal_certificate(handshake->refused, sizeof handshake->refused, store);
-        return 0;
-    }
-    const char *serial = handshake->certificate->serial;
-    if (handshake->revoked != NULL && revoked_has(handshake->revoked, serial)) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
-        snprintf(handshake->refused, sizeof handshake->refused, "client certificate revoked serial=%s", serial);
-        return 0;
-    }
-    const char *own = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), own_client_index());
-    handshake->own_client = strcmp(handshake->certificate->fingerprint, own) == 0;
-    return 1;
+    handshake->own_client = clients_is_own(clients, handshake->certificate);
+    return ssl_verify_ok;
 }
 
 /* BoringSSL's defaults would also take SHA-1, which a TLS 1.2 client may still sign with, and which has collisions. */
@@ -129,14 +97,38 @@ static const uint16_t client_schemes[] = {
     SSL_SIGN_RSA_PSS_RSAE_SHA512,    SSL_SIGN_RSA_PKCS1_SHA512,
 };
 
-static void require_client_certificate(SSL_CTX *context)
+static STACK_OF(CRYPTO_BUFFER) * copy_names(const STACK_OF(CRYPTO_BUFFER) * names)
 {
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    SSL_CTX_set_cert_verify_callback(context, verify_client, NULL);
-    SSL_CTX_set_verify_depth(context, LIMIT_CLIENT_CHAIN);
+    STACK_OF(CRYPTO_BUFFER) *copy = sk_CRYPTO_BUFFER_new_null();
+    for (size_t i = 0; copy != NULL && i < sk_CRYPTO_BUFFER_num(names); i++) {
+        CRYPTO_BUFFER *name = sk_CRYPTO_BUFFER_value(names, i);
+        if (!sk_CRYPTO_BUFFER_push(copy, name)) {
+            sk_CRYPTO_BUFFER_pop_free(copy, CRYPTO_BUFFER_free);
+            return NULL;
+        }
+        CRYPTO_BUFFER_up_ref(name);
+    }
+    return copy;
+}
+
+static enum err require_client_certificate(SSL_CTX *context, const struct web_identity *identity, int client_ca_fd,
+                                           struct diag *diag)
+{
+    struct clients *clients;
+    enum err err = clients_new(&clients, identity, client_ca_fd, diag);
+    if (err != ERR_OK) return err;
+    if (!SSL_CTX_set_ex_data(context, clients_index(), clients)) {
+        clients_free(clients);
+        return diag_set(diag, ERR_MEMORY, "no memory");
+    }
+    STACK_OF(CRYPTO_BUFFER) *names = copy_names(clients_names(clients));
+    if (names == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
+    SSL_CTX_set0_client_CAs(context, names);
+    SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_client);
     SSL_CTX_set_max_cert_list(context, LIMIT_CLIENT_CHAIN * LIMIT_CERTIFICATE);
     /* The session needs the text that verify_client keeps, nobody needs the certificates. */
     SSL_CTX_set_retain_only_sha256_of_client_certs(context, 1);
+    return ERR_OK;
 }
 
 /* BoringSSL calls this for each message that is read or added to a flight. The server's Finished is added before the
@@ -254,13 +246,12 @@ enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, boo
                          struct diag *diag)
 {
     *out = NULL;
-    AUTO(auto_context) SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    /* Certificates stay bytes to BoringSSL: those of clients are parsed by us, and only where they have to be verified. */
+    AUTO(auto_context) SSL_CTX *context = SSL_CTX_new(TLS_with_buffers_method());
     if (context == NULL) return complain(diag, "TLS context");
-    require_client_certificate(context);
     enum err err = set_protocol(context, tls12, diag);
     if (err == ERR_OK) err = set_chain(context, identity, diag);
-    if (err == ERR_OK) err = set_own_client(context, identity->own_client, diag);
-    if (err == ERR_OK) err = trust_load(context, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
+    if (err == ERR_OK) err = require_client_certificate(context, identity, client_ca_fd, diag);
     if (err != ERR_OK) return err;
     *out = context;
     context = NULL;

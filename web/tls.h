@@ -8,6 +8,7 @@
 #include "base/certificate.h"
 #include "base/err.h"
 #include "proto/message.h"
+#include "web/clients.h"
 #include "web/handshake_messages.h"
 #include "web/revoked.h"
 #include "web/session.h"
@@ -20,7 +21,7 @@ struct tls_handshake {
     const struct revoked *revoked;        /* certificates that are not taken; NULL: any */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
-    char refused[2 * LIMIT_SUBJECT];      /* why it was not, in words */
+    char refused[CLIENTS_REASON];         /* why it was not, in words */
     bool own_client;                      /* its leaf is keyd's: only a handle's holder can have signed */
     struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
@@ -29,6 +30,9 @@ struct tls_handshake {
  * ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and why. */
 MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
                                     struct diag *diag);
+
+/* tls_clients returns whose clients the context lets in. They stay the context's. */
+const struct clients *tls_clients(const SSL_CTX *context);
 
 /* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose service, certificate, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */

@@ -38,9 +38,6 @@ static void write_certificate_reason(char *out, size_t out_len, int error, const
         snprintf(out, out_len, "certificate not for client authentication (extended key usage; subject %s)",
                  text->subject);
         return;
-    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
-        snprintf(out, out_len, "client sent a chain of more than %u certificates", LIMIT_CLIENT_CHAIN);
-        return;
     default:
         snprintf(out, out_len, "certificate refused: %s (subject %s)", X509_verify_cert_error_string(error),
                  text->subject);

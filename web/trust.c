@@ -5,7 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/mem.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
+#include <openssl/pool.h>
+#include <openssl/stack.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ enum { MAX_NAMES_BYTES = 15 * 1024 };
 
 /* What has been loaded so far, and which certificate is at hand. */
 struct trust {
-    SSL_CTX *context;
+    X509_STORE *store;
+    STACK_OF(CRYPTO_BUFFER) * names;
     struct diag *diag;
     const char *source; /* "the broker's client CA", "client CA file" */
     size_t number;      /* from 1, within the source */
@@ -36,6 +38,11 @@ static void auto_x509(X509 **certificate)
 static void auto_bio(BIO **bio)
 {
     BIO_free(*bio);
+}
+
+static void auto_octets(uint8_t **octets)
+{
+    OPENSSL_free(*octets);
 }
 
 static enum err complain(const struct trust *trust, enum err err, const char *why)
@@ -61,17 +68,30 @@ static enum err check_is_ca(const struct trust *trust, X509 *certificate)
                     trust->number, text.subject);
 }
 
+/* A name that is there already is not said twice. */
+static bool add_name(const struct trust *trust, const uint8_t *name, size_t len)
+{
+    for (size_t i = 0; i < sk_CRYPTO_BUFFER_num(trust->names); i++) {
+        const CRYPTO_BUFFER *other = sk_CRYPTO_BUFFER_value(trust->names, i);
+        if (CRYPTO_BUFFER_len(other) == len && memcmp(CRYPTO_BUFFER_data(other), name, len) == 0) return true;
+    }
+    CRYPTO_BUFFER *added = CRYPTO_BUFFER_new(name, len, NULL);
+    if (added != NULL && sk_CRYPTO_BUFFER_push(trust->names, added)) return true;
+    CRYPTO_BUFFER_free(added);
+    return false;
+}
+
 static enum err add(struct trust *trust, X509 *certificate)
 {
     enum err err = check_is_ca(trust, certificate);
     if (err != ERR_OK) return err;
-    int name_len = i2d_X509_NAME(X509_get_subject_name(certificate), NULL);
+    AUTO(auto_octets) uint8_t *name = NULL;
+    int name_len = i2d_X509_NAME(X509_get_subject_name(certificate), &name);
     if (name_len <= 0) return complain_crypto(trust, "its subject cannot be read");
     trust->names_bytes += (size_t)name_len + 2;
     if (trust->names_bytes > MAX_NAMES_BYTES)
         return complain(trust, ERR_INPUT, "the CAs' names are too long together for a CertificateRequest; give fewer");
-    if (!X509_STORE_add_cert(SSL_CTX_get_cert_store(trust->context), certificate) ||
-        !SSL_CTX_add_client_CA(trust->context, certificate))
+    if (!X509_STORE_add_cert(trust->store, certificate) || !add_name(trust, name, (size_t)name_len))
         return complain_crypto(trust, "cannot be added");
     return ERR_OK;
 }
@@ -132,11 +152,12 @@ static enum err load_file(struct trust *trust, int fd)
     return err;
 }
 
-enum err trust_load(SSL_CTX *context, const struct bytes *cas, size_t num_cas, int pem_fd, struct diag *diag)
+enum err trust_load(X509_STORE *store, STACK_OF(CRYPTO_BUFFER) * names, const struct bytes *cas, size_t num_cas,
+                    int pem_fd, struct diag *diag)
 {
-    struct trust trust = {.context = context, .diag = diag, .source = "the broker's client CAs"};
+    struct trust trust = {.store = store, .names = names, .diag = diag, .source = "the broker's client CAs"};
     ERR_clear_error();
-    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     for (size_t i = 0; i < num_cas; i++) {
         trust.number = i + 1;
         enum err err = load_der(&trust, cas[i]);

@@ -47,10 +47,14 @@ def run(base, options):
     subjects = [
         servers.Keyward("keyward", base, client, keyd=servers.KNOWN_KEYD),
         servers.Keyward("handle out", base, client, keyd=servers.KNOWN_KEYD),
+        servers.Keyward("the same client again", base, client, keyd=servers.KNOWN_KEYD),
         servers.Keyward("in-process", base, client, keyd=servers.KNOWN_KEYD, web=servers.IN_PROCESS_WEB),
         servers.Nginx(base, client),
     ]
+    report.note("In all rows but one, each connection is made by a client that the server has not seen before.")
+    subjects[2].returning = True
     with life.Lent(subjects[1].system):
         found = compare(subjects, client, options, ["in-process", "nginx"])
     report.bar("web and keyd, to the key in-process", found["keyward"], 1.10)
+    report.bar("the same for a client that comes again", found["the same client again"], 1.0)
     report.bar("the same while a handle is lent, so that every handshake is foretold", found["handle out"], 1.10)

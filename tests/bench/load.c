@@ -1,12 +1,18 @@
 /* A client that makes full TLS 1.3 handshakes with a client certificate, one GET on each, and nothing that would spare
  * the server work: no resumption, no keep-alive.
  *
- * load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL: PARALLEL processes share CONNECTIONS among them. */
+ * load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL [CA_KEY]: PARALLEL processes share CONNECTIONS among them. With
+ * the key of the CA that signed CERTIFICATE, every connection is made by a client with a certificate of its own, made here. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/asn1.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +27,7 @@ enum { MAX_CONNECTIONS = 1000000, MAX_PARALLEL = 64 };
 
 struct load {
     SSL_CTX *tls;
+    EVP_PKEY *ca_key; /* NULL: one client for all connections */
     struct sockaddr_in address;
     char request[512];
     int request_len;
@@ -29,6 +36,11 @@ struct load {
 static void ssl_free(SSL **ssl)
 {
     SSL_free(*ssl);
+}
+
+static void x509_free(X509 **certificate)
+{
+    X509_free(*certificate);
 }
 
 static int connect_to(const struct load *load)
@@ -57,6 +69,16 @@ static bool read_response(SSL *ssl)
     return len >= sizeof expected - 1 && memcmp(response, expected, sizeof expected - 1) == 0;
 }
 
+/* The context's certificate with another serial number: a client that no server has seen. */
+static bool become_another(SSL *ssl, const struct load *load)
+{
+    uint64_t serial;
+    AUTO(x509_free) X509 *certificate = X509_dup(SSL_CTX_get0_certificate(load->tls));
+    if (certificate == NULL || RAND_bytes((uint8_t *)&serial, sizeof serial) != 1) return false;
+    return ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1 | 1) == 1 &&
+           X509_sign(certificate, load->ca_key, EVP_sha256()) > 0 && SSL_use_certificate(ssl, certificate) == 1;
+}
+
 static bool fetch(const struct load *load)
 {
     AUTO_FD fd = connect_to(load);
@@ -66,6 +88,7 @@ static bool fetch(const struct load *load)
     }
     AUTO(ssl_free) SSL *ssl = SSL_new(load->tls);
     if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, "localhost") != 1) return false;
+    if (load->ca_key != NULL && !become_another(ssl, load)) return false;
     if (SSL_connect(ssl) != 1 || SSL_write(ssl, load->request, load->request_len) != load->request_len ||
         !read_response(ssl)) {
         ERR_print_errors_fp(stderr);
@@ -74,7 +97,16 @@ static bool fetch(const struct load *load)
     return SSL_session_reused(ssl) == 0;
 }
 
-static bool load_prepare(struct load *load, char **argv)
+static bool read_key(EVP_PKEY **out, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    *out = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    fclose(file);
+    return *out != NULL;
+}
+
+static bool load_prepare(struct load *load, int argc, char **argv)
 {
     *load = (struct load){.address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
     load->address.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
@@ -83,6 +115,7 @@ static bool load_prepare(struct load *load, char **argv)
     if (len < 0 || (size_t)len >= sizeof load->request) return false;
     load->request_len = len;
 
+    if (argc > 8 && !read_key(&load->ca_key, argv[8])) return false;
     SSL_CTX *tls = SSL_CTX_new(TLS_method());
     if (tls == NULL) return false;
     load->tls = tls;
@@ -120,8 +153,8 @@ static unsigned long run_all(const struct load *load, unsigned long connections,
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
-        fprintf(stderr, "usage: load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL\n");
+    if (argc != 8 && argc != 9) {
+        fprintf(stderr, "usage: load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL [CA_KEY]\n");
         return 100;
     }
     unsigned long connections = strtoul(argv[6], NULL, 10), parallel = strtoul(argv[7], NULL, 10);
@@ -130,12 +163,13 @@ int main(int argc, char **argv)
         return 100;
     }
     struct load load;
-    if (!load_prepare(&load, argv)) {
+    if (!load_prepare(&load, argc, argv)) {
         ERR_print_errors_fp(stderr);
         return 100;
     }
     unsigned long failed = run_all(&load, connections, parallel);
     if (failed > 0) fprintf(stderr, "load: %lu of %lu clients failed\n", failed, parallel);
     SSL_CTX_free(load.tls);
+    EVP_PKEY_free(load.ca_key);
     return failed > 0 ? 111 : 0;
 }

@@ -74,13 +74,17 @@ class Client:
         self.certificate, self.key = self.authority.leaf("client")
 
     def load(self, server, connections, parallel):
+        """Every connection by another client, unless the server is there to be asked by a returning one."""
+        others = [] if server.returning else [os.path.join(self.authority.directory, "ca.key")]
         subprocess.run([keyward.runfile(LOAD), str(server.port), "/hello", server.ca, self.certificate, self.key,
-                        str(connections), str(parallel)], check=True,
+                        str(connections), str(parallel), *others], check=True,
                        preexec_fn=lambda: os.sched_setaffinity(0, load_cpus()))
 
 
 class Keyward:
     """The whole system with one worker. flags: for the broker, besides."""
+
+    returning = False
 
     def __init__(self, name, base, client, *flags, measured=("web", "keyd"), **replaced):
         self.name = name
@@ -96,6 +100,8 @@ class Keyward:
 
 
 class Nginx:
+    returning = False
+
     def __init__(self, base, client):
         self.name = "nginx"
         directory = os.path.join(base, "nginx")
