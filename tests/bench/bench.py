@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 
 import handshake
 import keyward
@@ -16,6 +17,7 @@ import signing
 
 SUBJECTS = {
     "handshake": handshake.run,
+    "keys": handshake.keys,
     "round-trip": signing.round_trip,
     "handles": signing.handles,
     "flood": signing.flood,
@@ -55,8 +57,10 @@ def main():
             os.mkdir(directory)
             os.chmod(directory, 0o755)
             SUBJECTS[name](directory, options)
-    finally:
-        shutil.rmtree(base)
+    except BaseException:
+        traceback.print_exc()
+        keyward.end_all()  # whatever was started, and the temporary directory
+    shutil.rmtree(base)
     report.summary()
 
 

@@ -2,6 +2,7 @@
 
 Rounds take turns, the servers on one core and the load on the others."""
 
+import os
 import statistics
 
 import life
@@ -58,3 +59,21 @@ def run(base, options):
     report.bar("web and keyd, to the key in-process", found["keyward"], 1.10)
     report.bar("the same for a client that comes again", found["the same client again"], 1.0)
     report.bar("the same while a handle is lent, so that every handshake is foretold", found["handle out"], 1.10)
+
+
+def keys(base, options):
+    report.heading("Handshakes with keys that an operator brings: server CPU, web and keyd together")
+    client = servers.Client(base)
+    kinds = {"P-256": {}, "P-384": {"curve": "P-384"}, "RSA-2048": {"rsa": 2048}, "RSA-3072": {"rsa": 3072},
+             "RSA-4096": {"rsa": 4096}}
+    subjects = []
+    for name, kind in kinds.items():
+        certificate, key = client.authority.leaf(f"server-{name}", profile="server", **kind)
+        os.chmod(key, 0o600)
+        chain = os.path.join(base, f"chain-{name}.pem")
+        with open(chain, "wb") as out:
+            for part in (certificate, client.authority.certificate):
+                with open(part, "rb") as pem:
+                    out.write(pem.read())
+        subjects.append(servers.Keyward(name, base, client, "--server-certificate", chain, "--server-key", key))
+    compare(subjects, client, options, ["P-256"])
