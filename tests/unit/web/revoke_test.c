@@ -17,22 +17,32 @@ static void setup(void)
     rig_open(&rig, true);
 }
 
-static void teardown(void)
-{
-    rig_close(&rig);
-}
-
-TestSuite(revoke, .init = setup, .fini = teardown);
-
 /* A client's end that outlives the next rig_connect. */
 struct end {
     SSL *ssl;
     int fd;
 };
 
+static struct end kept[8];
+static size_t num_kept;
+
+static void teardown(void)
+{
+    for (size_t i = 0; i < num_kept; i++) {
+        if (kept[i].ssl == rig.ssl) continue; /* the rig's again */
+        SSL_free(kept[i].ssl);
+        close(kept[i].fd);
+    }
+    rig_close(&rig);
+}
+
+TestSuite(revoke, .init = setup, .fini = teardown);
+
 static struct end keep_end(void)
 {
     const struct end end = {rig.ssl, rig.fd};
+    cr_assert_lt(num_kept, sizeof kept / sizeof *kept);
+    kept[num_kept++] = end;
     rig.ssl = NULL;
     rig.fd = -1;
     return end;
