@@ -80,6 +80,7 @@ Test(brought_files, refuses_chains_that_lead_nowhere)
     expect_refused("leaf_alone.pem", "p256.key", "--server-certificate: holds the leaf alone");
     expect_refused("wrong_order.pem", "ca.key", "--server-certificate: certificate 2 did not sign certificate 1");
     expect_refused("wrong_issuer.pem", "p256.key", "--server-certificate: certificate 2 did not sign certificate 1");
+    expect_refused("same_name.pem", "p256.key", "--server-certificate: certificate 2 did not sign certificate 1");
     expect_refused("under_a_leaf.pem", "other_p256.key", "--server-certificate: certificate 2 is not a CA's");
 }
 
