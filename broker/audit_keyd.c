@@ -130,7 +130,10 @@ void audit_ask_head(struct broker *broker)
     memcpy(audit->asked_hash, audit->log.hash, AUDIT_HASH);
     struct msg msg = {
         .kind = MSG_SIGN_AUDIT_HEAD, .id = ++broker->last_id, .sign_audit_head = {.number = audit->asked}};
-    memcpy(msg.sign_audit_head.hash, audit->asked_hash, AUDIT_HASH);
+    if (audit->close_by == 0)
+        memcpy(msg.sign_audit_head.hash, audit->asked_hash, AUDIT_HASH);
+    else
+        audit_end_hash(msg.sign_audit_head.hash, audit->asked_hash);
     process_send(broker, broker_keyd(broker), &msg, NULL, 0);
 }
 

@@ -38,6 +38,16 @@ bool audit_key_fingerprint(uint8_t out[AUDIT_HASH], struct bytes public_key)
     return true;
 }
 
+void audit_end_hash(uint8_t out[AUDIT_HASH], const uint8_t hash[AUDIT_HASH])
+{
+    static const char context[] = "Keyward audit end";
+    SHA256_CTX sha256;
+    SHA256_Init(&sha256);
+    SHA256_Update(&sha256, context, sizeof context); /* its NUL is the zero byte */
+    SHA256_Update(&sha256, hash, AUDIT_HASH);
+    SHA256_Final(out, &sha256);
+}
+
 /* Of the two values of s that verify, keyd writes the lower. */
 static bool has_one_form(const ECDSA_SIG *signature, const EC_KEY *key)
 {

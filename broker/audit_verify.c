@@ -27,9 +27,12 @@ struct audit_verify {
     uint64_t time_ms;
     uint8_t hashes[LIMIT_AUDIT_LAG][AUDIT_HASH]; /* of the last ones' lines, by their numbers */
     struct audit_bytes key;                      /* keyd's, from the last AUDIT_KEY */
+    uint64_t key_record;                         /* the number of that */
     uint8_t fingerprint[AUDIT_HASH];
     uint64_t unclosed; /* the first AUDIT_START that followed no closed log; 0: none */
     uint64_t unclosed_after;
+    uint64_t unvouched; /* the first AUDIT_START before which nothing that was given vouches for all; 0: none */
+    uint64_t unvouched_after;
     bool confirmed; /* the running broker's last record is in the file */
     /* A record that does not fit the one before it: the next one tells which of them was changed. */
     bool suspects;
@@ -83,23 +86,34 @@ static void take_key(struct audit_verify *verify, const struct audit_record *rec
         return;
     }
     verify->key = record->public_key;
+    verify->key_record = record->number;
     memcpy(verify->fingerprint, fingerprint, AUDIT_HASH);
 }
 
+static bool is_told(const struct audit_trust *trust)
+{
+    return trust->num_keys > 0 || trust->num_pins > 0;
+}
+
+/* A key that a covered record names is keyd's: so it is in the file as it was written. */
 static bool key_is_trusted(const struct audit_verify *verify)
 {
     const struct audit_trust *trust = verify->trust;
+    if (!is_told(trust) || verify->key_record <= verify->report.covered) return true;
     for (size_t i = 0; i < trust->num_keys; i++) {
         if (memcmp(trust->keys[i], verify->fingerprint, AUDIT_HASH) == 0) return true;
     }
-    return trust->num_keys == 0;
+    return false;
 }
 
 static bool signature_is_good(const struct audit_verify *verify, const struct audit_record *record)
 {
+    uint8_t hash[AUDIT_HASH];
     if (verify->key.len == 0 || record->hash.len != AUDIT_HASH || record->fingerprint.len != AUDIT_HASH) return false;
+    memcpy(hash, record->hash.data, AUDIT_HASH);
+    if (record->what == AUDIT_END) audit_end_hash(hash, record->hash.data);
     return memcmp(record->fingerprint.data, verify->fingerprint, AUDIT_HASH) == 0 &&
-           audit_signature_good((struct bytes){verify->key.data, verify->key.len}, record->head, record->hash.data,
+           audit_signature_good((struct bytes){verify->key.data, verify->key.len}, record->head, hash,
                                 (struct bytes){record->signature.data, record->signature.len});
 }
 
@@ -133,6 +147,15 @@ static void take_head(struct audit_verify *verify, const struct audit_record *re
     if (key_is_trusted(verify)) verify->report.covered = record->what == AUDIT_END ? record->number : record->head;
 }
 
+/* A broker goes on behind whatever it finds, and its keyd signs the heads of that. So of what was there before only those
+ * who were there before can say that it is as they wrote it. */
+static void check_before(struct audit_verify *verify, const struct audit_record *record)
+{
+    if (!is_told(verify->trust) || verify->unvouched != 0 || verify->report.covered == verify->number) return;
+    verify->unvouched = record->number;
+    verify->unvouched_after = verify->report.covered;
+}
+
 /* ---- Records ---------------------------------------------------------------------------------------------------- */
 
 static void take_start(struct audit_verify *verify, const struct audit_record *record)
@@ -150,7 +173,10 @@ static void check_meaning(struct audit_verify *verify, const struct audit_record
         fault(verify, verify->line, record->number, "a log begins, and goes on after its end, with a start");
         return;
     }
-    if (record->what == AUDIT_START) take_start(verify, record);
+    if (record->what == AUDIT_START) {
+        check_before(verify, record);
+        take_start(verify, record);
+    }
     if (record->what == AUDIT_KEY) take_key(verify, record);
     if (record->what == AUDIT_HEAD || record->what == AUDIT_END) take_head(verify, record);
     if (record->what == AUDIT_GAP) verify->report.lost += record->lost;
@@ -310,7 +336,7 @@ static void describe_open(const struct audit_verify *verify, struct audit_report
     if (verify->what == AUDIT_END) {
         snprintf(out->text, sizeof out->text, "%llu records after record %llu are covered by no head of %s",
                  (ull)uncovered, (ull)out->covered,
-                 verify->trust->num_keys > 0 ? "the keys given" : "keyd, which was gone when the broker stopped");
+                 is_told(verify->trust) ? "the keys given" : "keyd, which was gone when the broker stopped");
     } else {
         snprintf(
             out->text, sizeof out->text,
@@ -330,8 +356,15 @@ static void judge(struct audit_verify *verify, struct audit_report *out)
         describe_open(verify, out);
         return;
     }
-    if (verify->unclosed == 0) return;
+    if (verify->unclosed == 0 && verify->unvouched == 0) return;
     out->verdict = AUDIT_OPEN;
+    if (verify->unclosed == 0) {
+        snprintf(out->text, sizeof out->text,
+                 "record %llu: a broker began here behind what it found in the file, of which nothing that was given "
+                 "covers what comes after record %llu; give a key or the last head of each broker before",
+                 (ull)verify->unvouched, (ull)verify->unvouched_after);
+        return;
+    }
     snprintf(
         out->text, sizeof out->text,
         "record %llu: the broker before this start did not close the log; of what it wrote after record %llu the end "

@@ -13,7 +13,9 @@ struct audit_pin {
 
 /* What is known from elsewhere. Zero state: nothing, so that the keys are taken that the file itself names. */
 struct audit_trust {
-    uint8_t keys[LIMIT_AUDIT_KEYS][AUDIT_HASH]; /* fingerprints; if any, a head counts only if it is by one of them */
+    uint8_t keys[LIMIT_AUDIT_KEYS]
+                [AUDIT_HASH]; /* fingerprints. If there are any, or pins, a head counts only if it is by
+                                                 * one of them, or by a key that a covered record names */
     size_t num_keys;
     struct audit_pin pins[LIMIT_AUDIT_KEYS];
     size_t num_pins;
@@ -24,8 +26,8 @@ struct audit_trust {
 };
 
 enum audit_verdict {
-    AUDIT_INTACT,  /* every record is as written; the last one closes the log, or the running broker vouches for it */
-    AUDIT_OPEN,    /* the same, but records at the end, or of a session before, are covered by no signed head */
+    AUDIT_INTACT, /* every record is as written; the last one closes the log, or the running broker vouches for it */
+    AUDIT_OPEN, /* the same, but records at the end, or of a broker before, are covered by no signed head that counts */
     AUDIT_DAMAGED, /* text says at which record, and what */
 };
 

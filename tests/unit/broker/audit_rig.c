@@ -51,7 +51,10 @@ void audit_rig_sign(struct audit_rig *rig, enum audit_what what)
     uint8_t signature[AUDIT_KEY_SIGNATURE], fingerprint[AUDIT_HASH];
     size_t len;
     struct audit_record record = {.what = what, .head = rig->log->records};
-    cr_assert_eq(audit_key_sign(rig->key, signature, &len, rig->log->records, rig->log->hash), ERR_OK);
+    uint8_t hash[AUDIT_HASH];
+    memcpy(hash, rig->log->hash, AUDIT_HASH);
+    if (what == AUDIT_END) audit_end_hash(hash, rig->log->hash);
+    cr_assert_eq(audit_key_sign(rig->key, signature, &len, rig->log->records, hash), ERR_OK);
     cr_assert(audit_key_fingerprint(fingerprint, audit_key_public(rig->key)));
     audit_set_bytes(&record.hash, (struct bytes){rig->log->hash, AUDIT_HASH});
     audit_set_bytes(&record.fingerprint, (struct bytes){fingerprint, AUDIT_HASH});

@@ -277,6 +277,47 @@ Test(audit_verify, knows_a_forged_log_by_its_key_or_by_a_head_from_the_journal)
     expect_damaged(&report, 4, "a forged", 4);
 }
 
+/* A head over the very record before it looks like an end over it, so the two are not signed alike. */
+Test(audit_verify, does_not_take_an_end_that_was_made_of_a_head)
+{
+    char line[LIMIT_AUDIT_LINE + 1];
+    struct audit_record last, end;
+    struct audit_trust key = {0};
+    trust_key(&key, &rig);
+    cr_assert(audit_record_parse(&last, rig.lines[3], strlen(rig.lines[3])));
+    cr_assert(audit_record_parse(&end, rig.lines[4], strlen(rig.lines[4])));
+    cr_assert_eq(end.what, AUDIT_HEAD);
+    cr_assert_eq(end.head, 4);
+    end.what = AUDIT_END;
+    end.time_ms = last.time_ms;
+    audit_record_format(line, &end);
+    rig.lines[4] = line;
+    rig.num = 5;
+    struct audit_report report = audit_rig_verify(&rig, &key);
+    expect_damaged(&report, 5, "an end made of the head in", 5);
+}
+
+/* Behind a head that the journal has, somebody goes on with a key of his own. */
+Test(audit_verify, takes_no_other_key_behind_a_head_from_the_journal)
+{
+    static struct audit_rig forged;
+    struct audit_trust head = {.num_pins = 1, .pins = {{.number = 5}}};
+    audit_rig_begin(&forged);
+    audit_rig_add(&forged, AUDIT_START);
+    audit_rig_new_key(&forged);
+    audit_rig_add(&forged, AUDIT_SIGNED);
+    audit_rig_add(&forged, AUDIT_SIGNED);
+    audit_rig_sign(&forged, AUDIT_HEAD);
+    audit_rig_new_key(&forged);
+    audit_rig_sign(&forged, AUDIT_END);
+    audit_rig_load(&forged);
+    audit_rig_hash(head.pins[0].hash, &forged, 4);
+    struct audit_report report = audit_rig_verify(&forged, &head);
+    cr_expect_eq(report.verdict, AUDIT_OPEN);
+    cr_expect_eq(report.covered, 5);
+    cr_expect_not_null(strstr(report.text, "2 records after record 5"), "%s", report.text);
+}
+
 Test(audit_verify, misses_what_a_head_from_the_journal_tells_of)
 {
     struct audit_trust head = {.num_pins = 1, .pins = {{.number = 9}}};
@@ -364,6 +405,47 @@ Test(audit_verify, says_which_broker_did_not_close_the_log)
     cr_expect_eq(report.covered, 7);
     cr_expect_not_null(strstr(report.text, "record 5: "), "%s", report.text);
     cr_expect_not_null(strstr(report.text, "after record 2"), "%s", report.text);
+}
+
+/* A broker goes on behind whatever it finds: that its log is good says nothing about what was there before. */
+Test(audit_verify, wants_a_key_or_a_head_of_each_broker)
+{
+    static struct audit_rig lives;
+    struct audit_trust second = {0}, both = {0}, heads = {0};
+    audit_rig_begin(&lives);
+    audit_rig_add(&lives, AUDIT_START);
+    audit_rig_new_key(&lives);
+    trust_key(&both, &lives);
+    audit_rig_sign(&lives, AUDIT_END);
+    audit_rig_add(&lives, AUDIT_START);
+    audit_rig_new_key(&lives);
+    trust_key(&second, &lives);
+    trust_key(&both, &lives);
+    audit_rig_add(&lives, AUDIT_SIGNED);
+    audit_rig_sign(&lives, AUDIT_END);
+    audit_rig_load(&lives);
+    struct audit_report report = audit_rig_verify(&lives, &both);
+    expect_intact(&report);
+    report = audit_rig_verify(&lives, NULL);
+    expect_intact(&report);
+    report = audit_rig_verify(&lives, &second);
+    cr_expect_eq(report.verdict, AUDIT_OPEN);
+    cr_expect_eq(report.covered, 7);
+    cr_expect_not_null(strstr(report.text, "record 4: "), "%s", report.text);
+    cr_expect_not_null(strstr(report.text, "after record 0"), "%s", report.text);
+
+    /* Heads of the journal do the same; the end that follows from one needs none of its own. */
+    const size_t at[] = {1, 5};
+    for (size_t i = 0; i < 2; i++) {
+        heads.pins[heads.num_pins].number = at[i] + 1;
+        audit_rig_hash(heads.pins[heads.num_pins++].hash, &lives, at[i]);
+    }
+    report = audit_rig_verify(&lives, &heads);
+    expect_intact(&report);
+    heads.pins[0] = heads.pins[--heads.num_pins];
+    report = audit_rig_verify(&lives, &heads);
+    cr_expect_eq(report.verdict, AUDIT_OPEN);
+    cr_expect_not_null(strstr(report.text, "record 4: "), "%s", report.text);
 }
 
 Test(audit_verify, takes_no_head_by_a_key_of_before)
