@@ -34,7 +34,8 @@ static int compare(const void *a, const void *b)
 
 static bool is_revoked(const struct conn *conn, const struct web_revoke *revoke)
 {
-    if (conn->handle != 0 && bsearch(&conn->handle, revoke->handles, revoke->num_handles, sizeof conn->handle, compare))
+    if (conn->handle != 0 && revoke->num_handles > 0 &&
+        bsearch(&conn->handle, revoke->handles, revoke->num_handles, sizeof conn->handle, compare))
         return true;
     return revoke->num_serials > 0 && revoked_has(&conn->shared->revoked, conn->peer.certificate.serial);
 }
