@@ -366,9 +366,10 @@ Test(codec, the_fullest_keyd_status_fits)
     static struct grant_status grants[LIMIT_SERVER_GRANTS];
     for (size_t i = 0; i < LIMIT_SERVER_GRANTS; i++)
         grants[i] = (struct grant_status){UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    struct msg msg = {.kind = MSG_KEYD_STATUS,
-                      .id = UINT64_MAX,
-                      .keyd_status = {UINT64_MAX, UINT64_MAX, UINT64_MAX, grants, LIMIT_SERVER_GRANTS, LIMIT_GRANTS}};
+    struct msg msg = {
+        .kind = MSG_KEYD_STATUS,
+        .id = UINT64_MAX,
+        .keyd_status = {UINT64_MAX, UINT64_MAX, UINT64_MAX, grants, LIMIT_SERVER_GRANTS, LIMIT_GRANTS, UINT64_MAX}};
     cr_assert_eq(codec_encode(packet.data, &packet.len, LIMIT_PACKET, &msg), ERR_OK);
     cr_assert_eq(decode(&packet), ERR_OK);
     sample_expect_same(&out, &msg);
