@@ -86,6 +86,7 @@
 #define LIMIT_HTTP_METHOD 32u             /* the longest registered one has 17 letters; beyond: 501 */
 #define LIMIT_HTTP_EMPTY_LINES 2u         /* before a request (RFC 9112, 2.2) */
 #define LIMIT_HTTP_CHUNK_LINE 96u         /* a chunk's size and extensions */
+#define LIMIT_HTTP_RANGES 16u             /* parts of a file in one answer; beyond: the whole file */
 #define LIMIT_HTTP_PENDING (256u * 1024u) /* bytes that came while a response is being given */
 /* Log lines about requests, for each worker: a client that is let in must not fill the disk with them. */
 #define LIMIT_HTTP_LOG_BURST 2000u

@@ -116,6 +116,16 @@ static enum err set_idle_timeout(struct config *config, const char *value, struc
     return err;
 }
 
+static enum err set_spa(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->spa, value, diag);
+}
+
+static enum err set_immutable(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->immutable, value, diag);
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -203,6 +213,9 @@ static const struct {
     {"web", "tls12", NULL, NULL, set_tls12, NULL, NULL},
     {"web", "max_upload", NULL, NULL, set_max_upload, NULL, NULL},
     {"web", "idle_timeout", NULL, NULL, set_idle_timeout, NULL, NULL},
+    {"content", "spa", "--spa", "yes", set_spa, NULL,
+     "with --root: pages that are not there are index.html's, as a single-page app wants"},
+    {"content", "immutable", NULL, NULL, set_immutable, NULL, NULL},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
@@ -236,6 +249,7 @@ void config_defaults(struct config *out)
         .tls12 = true,
         .max_upload_bytes = UINT64_C(64) << 20,
         .idle_timeout_ms = DEADLINE_IDLE_MS,
+        .immutable = true,
         .browser = CONFIG_BROWSER_IF_POSSIBLE,
         .ca_lifetime_s = 8 * 86400,
         .leaf_lifetime_s = 7 * 86400,
@@ -329,6 +343,9 @@ enum err config_check(struct config *config, struct diag *diag)
     if (config->leaf_lifetime_s > config->ca_lifetime_s) {
         return diag_set(diag, ERR_INPUT,
                         "[keyd] leaf_lifetime is longer than ca_lifetime; a CA outlives what it signs");
+    }
+    if (config->spa && !config->root[0]) {
+        return diag_set(diag, ERR_INPUT, "--spa is about the files of a directory; add --root DIR");
     }
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");

@@ -51,6 +51,8 @@ struct config {
     bool tls12;
     uint64_t max_upload_bytes;
     uint32_t idle_timeout_ms;
+    bool spa;
+    bool immutable;
 
     enum config_browser browser;
     bool headless;

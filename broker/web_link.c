@@ -31,6 +31,8 @@ void web_begin(struct broker *broker, struct process *web)
                 .max_upload_bytes = broker->config->max_upload_bytes,
                 .idle_timeout_ms = broker->config->idle_timeout_ms,
                 .tls12 = broker->config->tls12,
+                .spa = broker->config->spa,
+                .immutable = broker->config->immutable,
             },
     };
     process_send(broker, web, &msg, fds, num_fds);

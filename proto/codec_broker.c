@@ -20,6 +20,8 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .max_upload_bytes = from->max_upload_bytes,
         .idle_timeout_ms = from->idle_timeout_ms,
         .tls12 = from->tls12 != 0,
+        .spa = from->spa != 0,
+        .immutable = from->immutable != 0,
     };
     return ERR_OK;
 }
@@ -35,6 +37,8 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.max_upload_bytes = from->max_upload_bytes;
     to.idle_timeout_ms = from->idle_timeout_ms;
     to.tls12 = from->tls12;
+    to.spa = from->spa;
+    to.immutable = from->immutable;
     return codec_pack(packer, &to.base);
 }
 

@@ -276,6 +276,8 @@ struct web_setup {
     uint64_t max_upload_bytes;
     uint32_t idle_timeout_ms;
     bool tls12;
+    bool spa;
+    bool immutable;
 };
 
 struct web_listen {

@@ -25,6 +25,8 @@ static void take(struct setup *out, const struct msg *msg, struct packet_extra *
         .root_fd = message->has_root ? packet_extra_take(extra, 0) : -1,
         .uploads_fd = message->has_uploads ? packet_extra_take(extra, message->has_root ? 1 : 0) : -1,
         .max_upload_bytes = message->max_upload_bytes,
+        .spa = message->spa,
+        .immutable = message->immutable,
         .idle_timeout_ms = message->idle_timeout_ms,
     };
     out->worker = (struct worker_config){

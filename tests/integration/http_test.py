@@ -260,6 +260,46 @@ class Files(HttpCase):
         self.expect_hello()
 
 
+class App(HttpCase):
+    """What a single-page app is made of: hashed names, compressed siblings, pages that only the app knows."""
+
+    PAGE = "Accept: text/html,*/*;q=0.8\r\n"
+
+    @classmethod
+    def prepare(cls):
+        root = os.path.join(cls.base, "dist")
+        os.makedirs(os.path.join(root, "assets"))
+        for name, content in {"index.html": b"the app", "assets/index-BX1a2b3c.js": b"plain",
+                              "assets/index-BX1a2b3c.js.gz": b"packed", "video.mp4": bytes(range(256)) * 1000}.items():
+            with open(os.path.join(root, name), "wb") as out:
+                out.write(content)
+        cls.extra_flags = ("--root", root, "--spa")
+        super().prepare()
+
+    def test_pages(self):
+        for target in ("/", "/settings", "/user/7/edit"):
+            with self.subTest(target):
+                status, headers, body = self.request("GET", target, self.PAGE)
+                self.assertEqual((status, body), (200, b"the app"))
+                self.assertEqual(headers["cache-control"], "no-cache")
+        self.assertEqual(self.request("GET", "/settings.json", self.PAGE)[0], 404)
+        self.assertEqual(self.request("GET", "/settings")[0], 404)
+
+    def test_assets(self):
+        status, headers, body = self.request("GET", "/assets/index-BX1a2b3c.js", "Accept-Encoding: br, gzip\r\n")
+        self.assertEqual((status, body, headers["content-encoding"]), (200, b"packed", "gzip"))
+        self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
+
+    def test_ranges(self):
+        status, headers, body = self.request("GET", "/video.mp4", "Range: bytes=255990-\r\n")
+        self.assertEqual((status, body, headers["content-range"]),
+                         (206, bytes(range(246, 256)), "bytes 255990-255999/256000"))
+        status, headers, body = self.request("GET", "/video.mp4", "Range: bytes=0-0,255-255\r\n")
+        self.assertEqual(status, 206)
+        self.assertTrue(headers["content-type"].startswith("multipart/byteranges; boundary="))
+        self.assertIn(b"Content-Range: bytes 255-255/256000\r\n\r\n\xff\r\n--", body)
+
+
 @for_each_user
 class Uploads(HttpCase):
     @classmethod

@@ -57,7 +57,8 @@ static enum exchange_after after_refusal(unsigned status)
     case HTTP_STATUS_FORBIDDEN:
     case HTTP_STATUS_NOT_FOUND:
     case HTTP_STATUS_METHOD_NOT_ALLOWED:
-    case HTTP_STATUS_CONFLICT: return AFTER_KEEP;
+    case HTTP_STATUS_CONFLICT:
+    case HTTP_STATUS_PRECONDITION_FAILED: return AFTER_KEEP;
     default: return AFTER_CLOSE;
     }
 }

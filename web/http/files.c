@@ -13,7 +13,9 @@
 
 #include "base/auto.h"
 #include "web/http/conditional.h"
+#include "web/http/hashed_name.h"
 #include "web/http/mime.h"
+#include "web/http/partial.h"
 #include "web/http/site_internal.h"
 
 #define INDEX "index.html"
@@ -72,27 +74,138 @@ static struct fault redirect_to_directory(struct exchange *exchange)
     return ok;
 }
 
-static void describe_file(struct response *response, const struct stat *stat)
+/* A file that may be answered with. */
+struct file {
+    int fd;
+    struct stat stat;
+    enum coding coding;
+    bool fallback; /* it stands in for a path that is not there */
+};
+
+static void file_close(struct file *file)
 {
-    unsigned long long nanoseconds =
-        (unsigned long long)stat->st_mtim.tv_sec * 1000000000u + (unsigned long long)stat->st_mtim.tv_nsec;
-    snprintf(response->etag, sizeof(response->etag), "\"%llx-%llx-%llx\"", nanoseconds,
-             (unsigned long long)stat->st_size, (unsigned long long)stat->st_ino);
-    date_http(response->last_modified, (uint64_t)stat->st_mtim.tv_sec);
-    response_add(response, "ETag", response->etag);
-    response_add(response, "Last-Modified", response->last_modified);
-    response_add(response, "Cache-Control", "no-cache");
+    if (file->fd >= 0) close(file->fd);
+    file->fd = -1;
 }
 
-static struct fault serve_file(struct exchange *exchange, const char *name, int *fd, const struct stat *stat)
+/* What is opened is the file's; the caller looks at its kind. */
+static struct fault open_file(struct file *file, const struct http_site *site, const char *name)
+{
+    file_close(file);
+    file->fd = open_beneath(site->config.root_fd, name);
+    if (file->fd < 0 || fstat(file->fd, &file->stat) != 0) return open_fault(errno);
+    return ok;
+}
+
+static const char *const suffixes[] = {[CODING_BR] = ".br", [CODING_GZIP] = ".gz", [CODING_IDENTITY] = ""};
+static const char *const coding_names[] = {[CODING_BR] = "br", [CODING_GZIP] = "gzip", [CODING_IDENTITY] = NULL};
+
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* Puts the compressed form that the client likes best in the place of the file. One that is older than what it was made
+ * of is what somebody forgot to make again. */
+static struct fault choose_coding(struct file *file, const struct exchange *exchange, const char *name)
+{
+    enum coding order[CODING_NUM];
+    size_t num = negotiate_order(order, &exchange->request.codings);
+    if (order[0] == CODING_IDENTITY) return ok;
+    size_t room = strlen(name) + sizeof(".br");
+    AUTO_FREE char *sibling = malloc(room);
+    if (sibling == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+    for (size_t i = 0; i < num && order[i] != CODING_IDENTITY; i++) {
+        AUTO(file_close) struct file other = {.fd = -1, .coding = order[i], .fallback = file->fallback};
+        snprintf(sibling, room, "%s%s", name, suffixes[order[i]]);
+        if (open_file(&other, exchange->site, sibling).status != 0 || !S_ISREG(other.stat.st_mode)) continue;
+        if (is_older(&other.stat.st_mtim, &file->stat.st_mtim)) continue;
+        file_close(file);
+        *file = other;
+        other.fd = -1;
+        return ok;
+    }
+    return ok;
+}
+
+static void format_etag(char out[RESPONSE_ETAG], const struct file *file)
+{
+    const struct stat *stat = &file->stat;
+    unsigned long long nanoseconds =
+        (unsigned long long)stat->st_mtim.tv_sec * 1000000000u + (unsigned long long)stat->st_mtim.tv_nsec;
+    snprintf(out, RESPONSE_ETAG, "\"%llx-%llx-%llx%s\"", nanoseconds, (unsigned long long)stat->st_size,
+             (unsigned long long)stat->st_ino, file->coding == CODING_IDENTITY ? "" : suffixes[file->coding]);
+}
+
+static bool may_be_kept(const struct exchange *exchange, const struct file *file, const char *name)
+{
+    return exchange->site->config.immutable && !file->fallback && hashed_name(name);
+}
+
+/* What a client learns of the file whether it gets it or not (RFC 9110, 15.4.5). */
+static void describe_file(struct exchange *exchange, const struct file *file, const char *name)
 {
     struct response *response = &exchange->response;
-    describe_file(response, stat);
-    if (conditional_not_modified(&exchange->request, response->etag, (uint64_t)stat->st_mtim.tv_sec))
-        response->status = HTTP_STATUS_NOT_MODIFIED;
-    else
-        response_set_file(response, mime_type(name), auto_keep_fd(fd), (uint64_t)stat->st_size);
+    bool compresses = mime_compresses(mime_type(name));
+    format_etag(response->etag, file);
+    date_http(response->last_modified, (uint64_t)file->stat.st_mtim.tv_sec);
+    response_add(response, "ETag", response->etag);
+    response_add(response, "Last-Modified", response->last_modified);
+    response_add(response, "Cache-Control",
+                 may_be_kept(exchange, file, name) ? "public, max-age=31536000, immutable" : "no-cache");
+    if (file->fallback)
+        response_add(response, "Vary", "Accept, Accept-Encoding");
+    else if (compresses)
+        response_add(response, "Vary", "Accept-Encoding");
+}
+
+static struct fault answer_content(struct exchange *exchange, struct file *file, const char *type)
+{
+    struct response *response = &exchange->response;
+    const struct request *request = &exchange->request;
+    const struct partial whole = {.fd = file->fd, .size = (uint64_t)file->stat.st_size, .type = type};
+    struct range ranges[LIMIT_HTTP_RANGES];
+    size_t num_ranges = 0;
+    enum range_verdict verdict = RANGE_WHOLE;
+    /* For HEAD there are no ranges (RFC 9110, 14.2). */
+    if (request->num_ranges == 1 && request->method == HTTP_GET && conditional_range(request, response->etag))
+        verdict = range_parse(ranges, &num_ranges, request->range, whole.size);
+    switch (verdict) {
+    case RANGE_WHOLE: response_set_file(response, type, whole.fd, whole.size); break;
+    case RANGE_UNSATISFIABLE: partial_refuse(response, whole.size); return ok;
+    case RANGE_PARTS:
+        if (partial_answer(response, &whole, ranges, num_ranges) != ERR_OK)
+            return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+        break;
+    }
+    file->fd = -1; /* the response's */
+    response_add(response, "Accept-Ranges", "bytes");
+    if (file->coding != CODING_IDENTITY) response_add(response, "Content-Encoding", coding_names[file->coding]);
     return ok;
+}
+
+static struct fault serve_file(struct exchange *exchange, struct file *file, const char *name)
+{
+    struct response *response = &exchange->response;
+    const char *type = mime_type(name);
+    if (mime_compresses(type)) {
+        struct fault fault = choose_coding(file, exchange, name);
+        if (fault.status != 0) return fault;
+    }
+    describe_file(exchange, file, name);
+    switch (conditional_read(&exchange->request, response->etag, (uint64_t)file->stat.st_mtim.tv_sec)) {
+    case CONDITIONAL_GO: return answer_content(exchange, file, type);
+    case CONDITIONAL_NOT_MODIFIED: response->status = HTTP_STATUS_NOT_MODIFIED; break;
+    case CONDITIONAL_FAILED: return (struct fault){HTTP_STATUS_PRECONDITION_FAILED, NULL};
+    }
+    return ok;
+}
+
+/* A page of a single-page app: the app itself knows what to show at that path. */
+static bool falls_back(const struct exchange *exchange)
+{
+    const char *last = strrchr(exchange->request.target.path, '/');
+    return exchange->site->config.spa && exchange->request.wants_html && strchr(last, '.') == NULL;
 }
 
 struct fault files_answer(struct exchange *exchange)
@@ -105,11 +218,15 @@ struct fault files_answer(struct exchange *exchange)
     if (name == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
     snprintf(name, len + sizeof(INDEX), "%s%s", path + 1, directory ? INDEX : "");
 
-    AUTO_FD fd = open_beneath(exchange->site->config.root_fd, name);
-    if (fd < 0) return open_fault(errno);
-    struct stat stat;
-    if (fstat(fd, &stat) != 0) return open_fault(errno);
-    if (S_ISDIR(stat.st_mode) && !directory) return redirect_to_directory(exchange);
-    if (!S_ISREG(stat.st_mode)) return not_found;
-    return serve_file(exchange, name, &fd, &stat);
+    AUTO(file_close) struct file file = {.fd = -1, .coding = CODING_IDENTITY};
+    struct fault fault = open_file(&file, exchange->site, name);
+    if (fault.status == 0 && S_ISDIR(file.stat.st_mode) && !directory) return redirect_to_directory(exchange);
+    if (fault.status == 0 && !S_ISREG(file.stat.st_mode)) fault = not_found;
+    if (fault.status == HTTP_STATUS_NOT_FOUND && fault.reason == NULL && falls_back(exchange)) {
+        file.fallback = true;
+        snprintf(name, len + sizeof(INDEX), "%s", INDEX);
+        fault = open_file(&file, exchange->site, name);
+        if (fault.status == 0 && !S_ISREG(file.stat.st_mode)) fault = not_found;
+    }
+    return fault.status == 0 ? serve_file(exchange, &file, name) : fault;
 }

@@ -54,3 +54,21 @@ const char *mime_type(const char *name)
     }
     return "application/octet-stream";
 }
+
+bool mime_compresses(const char *type)
+{
+    static const char *const others[] = {"application/json",
+                                         "application/manifest+json",
+                                         "application/wasm",
+                                         "application/xhtml+xml",
+                                         "font/otf",
+                                         "font/ttf",
+                                         "image/bmp",
+                                         "image/svg+xml",
+                                         "image/vnd.microsoft.icon"};
+    size_t len = strcspn(type, ";");
+    if (strncmp(type, "text/", 5) == 0) return true;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (len == strlen(others[i]) && memcmp(type, others[i], len) == 0) return true;
+    return false;
+}

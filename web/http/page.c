@@ -19,9 +19,10 @@ struct fault page_answer(struct exchange *exchange)
     struct response *response = &exchange->response;
     response_add(response, "ETag", resource->etag);
     response_add(response, "Cache-Control", "no-cache");
-    if (conditional_not_modified(&exchange->request, resource->etag, CONDITIONAL_NO_DATE))
-        response->status = HTTP_STATUS_NOT_MODIFIED;
-    else
-        response_set_text(response, HTTP_STATUS_OK, resource->type, resource->body);
+    switch (conditional_read(&exchange->request, resource->etag, CONDITIONAL_NO_DATE)) {
+    case CONDITIONAL_GO: response_set_text(response, HTTP_STATUS_OK, resource->type, resource->body); break;
+    case CONDITIONAL_NOT_MODIFIED: response->status = HTTP_STATUS_NOT_MODIFIED; break;
+    case CONDITIONAL_FAILED: return (struct fault){HTTP_STATUS_PRECONDITION_FAILED, NULL};
+    }
     return (struct fault){0, NULL};
 }

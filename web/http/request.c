@@ -19,8 +19,11 @@ void request_init(struct request *request, enum request_version version)
 void request_cleanup(struct request *request)
 {
     target_cleanup(&request->target);
+    free(request->if_match);
     free(request->if_none_match);
-    request->if_none_match = NULL;
+    free(request->if_range);
+    free(request->range);
+    request->if_match = request->if_none_match = request->if_range = request->range = NULL;
 }
 
 static bool names(struct bytes text, const char *word)
@@ -89,12 +92,12 @@ static struct fault add_expect(struct request *request, struct bytes value)
     return ok;
 }
 
-static struct fault add_none_match(struct request *request, struct bytes value)
+static struct fault join(char **list, struct bytes value)
 {
-    size_t have = request->if_none_match != NULL ? strlen(request->if_none_match) : 0;
-    char *joined = realloc(request->if_none_match, have + value.len + sizeof(", "));
+    size_t have = *list != NULL ? strlen(*list) : 0;
+    char *joined = realloc(*list, have + value.len + sizeof(", "));
     if (joined == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
-    request->if_none_match = joined;
+    *list = joined;
     if (have > 0) {
         memcpy(joined + have, ", ", 2);
         have += 2;
@@ -104,13 +107,56 @@ static struct fault add_none_match(struct request *request, struct bytes value)
     return ok;
 }
 
+static struct fault add_match(struct request *request, struct bytes value)
+{
+    return join(&request->if_match, value);
+}
+
+static struct fault add_none_match(struct request *request, struct bytes value)
+{
+    return join(&request->if_none_match, value);
+}
+
+static struct fault add_if_range(struct request *request, struct bytes value)
+{
+    return join(&request->if_range, value); /* two are no entity tag, so no match */
+}
+
+static struct fault add_range(struct request *request, struct bytes value)
+{
+    request->num_ranges++; /* two of these fields are ignored, so the first is all there is to keep */
+    return request->range == NULL ? join(&request->range, value) : ok;
+}
+
+/* Not a date, or two: the field is ignored (RFC 9110, 13.1.3). */
+static struct fault set_date(char out[REQUEST_DATE], struct bytes value)
+{
+    bool usable = value.len < REQUEST_DATE && out[0] == '\0';
+    size_t len = usable ? value.len : 0;
+    memcpy(out, value.data, len);
+    out[len] = '\0';
+    return ok;
+}
+
 static struct fault add_modified_since(struct request *request, struct bytes value)
 {
-    /* Not a date, or two: the field is ignored (RFC 9110, 13.1.3). */
-    bool usable = value.len < sizeof(request->if_modified_since) && request->if_modified_since[0] == '\0';
-    size_t len = usable ? value.len : 0;
-    memcpy(request->if_modified_since, value.data, len);
-    request->if_modified_since[len] = '\0';
+    return set_date(request->if_modified_since, value);
+}
+
+static struct fault add_unmodified_since(struct request *request, struct bytes value)
+{
+    return set_date(request->if_unmodified_since, value);
+}
+
+static struct fault add_accept(struct request *request, struct bytes value)
+{
+    if (negotiate_wants_html(value)) request->wants_html = true;
+    return ok;
+}
+
+static struct fault add_accept_encoding(struct request *request, struct bytes value)
+{
+    negotiate_codings(&request->codings, value);
     return ok;
 }
 
@@ -118,8 +164,18 @@ static const struct {
     const char *name;
     struct fault (*add)(struct request *request, struct bytes value);
 } known_fields[] = {
-    {"host", add_host},     {"content-length", add_length},    {"transfer-encoding", add_coding},
-    {"expect", add_expect}, {"if-none-match", add_none_match}, {"if-modified-since", add_modified_since},
+    {"host", add_host},
+    {"content-length", add_length},
+    {"transfer-encoding", add_coding},
+    {"expect", add_expect},
+    {"accept", add_accept},
+    {"accept-encoding", add_accept_encoding},
+    {"range", add_range},
+    {"if-range", add_if_range},
+    {"if-match", add_match},
+    {"if-none-match", add_none_match},
+    {"if-modified-since", add_modified_since},
+    {"if-unmodified-since", add_unmodified_since},
 };
 
 static struct bytes trim(struct bytes value)

@@ -10,9 +10,11 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "web/http/date.h"
+#include "web/http/negotiate.h"
 #include "web/http/target.h"
 
 #define REQUEST_METHOD_UNKNOWN (-1)
+#define REQUEST_DATE 40u /* the longest form of RFC 9110, 5.6.7 and a NUL have 34 bytes */
 
 /* Whether the message has a body, and how its end is known. */
 enum request_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED };
@@ -35,8 +37,16 @@ struct request {
     uint64_t length; /* if num_lengths is 1 */
     bool chunked;
     bool expect_continue;
-    char *if_none_match; /* NULL if there is none; several fields are joined by ", " */
-    char if_modified_since[40];
+    /* NULL if there is none; several fields are joined by ", ". */
+    char *if_match;
+    char *if_none_match;
+    char *if_range;
+    char *range;
+    size_t num_ranges;
+    char if_modified_since[REQUEST_DATE];
+    char if_unmodified_since[REQUEST_DATE];
+    struct codings codings;
+    bool wants_html; /* Accept names it */
 };
 
 void request_init(struct request *request, enum request_version version);

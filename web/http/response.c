@@ -43,7 +43,7 @@ void response_add(struct response *response, const char *name, const char *value
 void response_set_text(struct response *response, unsigned status, const char *type, struct bytes body)
 {
     response->status = status;
-    response->memory = body;
+    response->piece = (struct response_piece){.text = body};
     response->length = body.len;
     response_add(response, "Content-Type", type);
 }
@@ -52,6 +52,7 @@ void response_set_file(struct response *response, const char *type, int fd, uint
 {
     response->status = HTTP_STATUS_OK;
     response->fd = fd;
+    response->piece = (struct response_piece){.len = len};
     response->length = len;
     response_add(response, "Content-Type", type);
 }
@@ -97,30 +98,45 @@ bool response_has_body(const struct response *response)
     return response->length > 0;
 }
 
-static enum err read_file(struct response *response, uint8_t *out, size_t *out_len, size_t want)
+static enum err read_file(int fd, uint64_t at, uint8_t *out, size_t *out_len, size_t want)
 {
     ssize_t got;
     do {
-        got = pread(response->fd, out, want, (off_t)response->given);
+        got = pread(fd, out, want, (off_t)at);
     } while (got < 0 && errno == EINTR);
     if (got <= 0) return ERR_SYSTEM;
     *out_len = (size_t)got;
     return ERR_OK;
 }
 
+static enum err read_piece(const struct response *response, const struct response_piece *piece, uint8_t *out,
+                           size_t *out_len, size_t cap)
+{
+    uint64_t at = response->piece_given;
+    if (at >= piece->text.len) {
+        uint64_t left = piece->len - (at - piece->text.len);
+        return read_file(response->fd, piece->start + (at - piece->text.len), out, out_len,
+                         left < cap ? (size_t)left : cap);
+    }
+    size_t left = piece->text.len - (size_t)at;
+    *out_len = left < cap ? left : cap;
+    memcpy(out, piece->text.data + at, *out_len);
+    return ERR_OK;
+}
+
 enum err response_read(struct response *response, uint8_t *out, size_t *out_len, size_t cap)
 {
-    uint64_t left = response->length - response->given;
-    size_t want = left < cap ? (size_t)left : cap;
     *out_len = 0;
-    if (want == 0) return ERR_OK;
-    if (response->fd >= 0) {
-        enum err err = read_file(response, out, out_len, want);
-        if (err != ERR_OK) return err;
-    } else {
-        memcpy(out, response->memory.data + response->given, want);
-        *out_len = want;
-    }
+    if (cap == 0 || response->given == response->length) return ERR_OK;
+    const struct response_piece *pieces = response->pieces != NULL ? response->pieces : &response->piece;
+    const struct response_piece *piece = &pieces[response->num_done];
+    enum err err = read_piece(response, piece, out, out_len, cap);
+    if (err != ERR_OK) return err;
     response->given += *out_len;
+    response->piece_given += *out_len;
+    if (response->piece_given == piece->text.len + piece->len) {
+        response->piece_given = 0;
+        response->num_done++;
+    }
     return ERR_OK;
 }

@@ -12,10 +12,19 @@
 
 #define RESPONSE_FIELDS 24u
 #define RESPONSE_ETAG 64u
+#define RESPONSE_CONTENT_TYPE 80u
+#define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
 
 struct response_field {
     const char *name;
     const char *value;
+};
+
+/* A part of a body: a text, then bytes of the file. */
+struct response_piece {
+    struct bytes text;
+    uint64_t start; /* in the file */
+    uint64_t len;
 };
 
 struct response {
@@ -23,17 +32,22 @@ struct response {
     struct response_field fields[RESPONSE_FIELDS];
     size_t num_fields;
 
-    uint64_t length; /* of the body */
-    uint64_t given;  /* of it, so far */
-    struct bytes memory;
-    void *owned; /* memory to free, or NULL */
-    int fd;      /* a file instead of memory, or -1; the response's */
+    uint64_t length;                     /* of the body */
+    uint64_t given;                      /* of it, so far */
+    struct response_piece piece;         /* the body, if it is one piece */
+    const struct response_piece *pieces; /* the pieces of a body of several, or NULL: piece is all */
+    size_t num_done;                     /* pieces that are given */
+    uint64_t piece_given;                /* of the piece that is being given */
+    void *owned;                         /* memory to free, or NULL */
+    int fd;                              /* the file, or -1; the response's */
 
     /* Room for values that are not constants. */
     char etag[RESPONSE_ETAG];
     char last_modified[DATE_HTTP_LEN + 1];
     char date[DATE_HTTP_LEN + 1];
     char length_text[24];
+    char content_type[RESPONSE_CONTENT_TYPE];
+    char content_range[RESPONSE_CONTENT_RANGE];
     char *location;
 };
 

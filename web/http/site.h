@@ -27,6 +27,7 @@
 #ifndef KEYWARD_WEB_HTTP_SITE_H
 #define KEYWARD_WEB_HTTP_SITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -37,6 +38,8 @@ struct http_site_config {
     int root_fd;    /* a directory, open for reading or O_PATH; -1: the built-in page */
     int uploads_fd; /* a directory, open for reading (it is fsynced, so not O_PATH); -1: no uploads */
     uint64_t max_upload_bytes;
+    bool spa;                 /* index.html for pages that are not there; only with a root */
+    bool immutable;           /* names with a hash in them are kept for ever; only with a root */
     uint32_t idle_timeout_ms; /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
 };
 

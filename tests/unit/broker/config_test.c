@@ -43,6 +43,8 @@ Test(config, has_defaults)
     cr_assert_str_eq(text, "127.0.0.1:9000");
     cr_assert_eq(config.browser, CONFIG_BROWSER_IF_POSSIBLE);
     cr_assert(config.tls12);
+    cr_assert_not(config.spa);
+    cr_assert(config.immutable);
     cr_assert_eq(config.num_names, 3);
     cr_assert_str_eq(config.names[0].dns, "localhost");
     cr_assert_eq(config.names[1].ip_len, 4);
@@ -58,6 +60,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[listen]\naddress = [::1]:9443\n"
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
                                   "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
+                                  "[content]\nspa = yes\nimmutable = no\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -78,6 +81,8 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_not(config.tls12);
     cr_assert_eq(config.max_upload_bytes, UINT64_C(2) << 30);
     cr_assert_eq(config.idle_timeout_ms, 120000);
+    cr_assert(config.spa);
+    cr_assert_not(config.immutable);
     cr_assert(config.echoes);
     cr_assert_eq(config.browser, CONFIG_BROWSER_CHROMIUM);
     cr_assert(config.headless);
@@ -261,6 +266,7 @@ Test(command, says_what_is_wrong)
         {"--browser lynx", "--browser: 'lynx' is not a browser that Keyward starts; want chromium or none"},
         {"--listen=127.0.0.1",
          "--listen: '127.0.0.1' has no port; want ADDR:PORT, such as 127.0.0.1:9000 or [::1]:9000"},
+        {"--spa --headless", "--spa is about the files of a directory; add --root DIR"},
         {"--screenshot /x", "--screenshot is taken by a browser without a screen; add --headless"},
         {"--headless --no-browser", "--headless goes with a browser, and --no-browser says there is none; drop one"},
         {"--listen none --no-browser",

@@ -44,6 +44,22 @@ const char *answer_field(const struct answer *answer, const char *name)
     return value;
 }
 
+struct answer answer_ask(struct rig *rig, const char *method, const char *target, const char *fields)
+{
+    struct text request = {0};
+    struct text out = {0};
+    struct answer answer;
+    size_t at = 0;
+    text_print(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", method, target, fields);
+    rig_talk(rig, &out, request.data, request.len, 1000);
+    cr_assert(answer_read(&answer, &out, &at, strcmp(method, "HEAD") == 0));
+    cr_assert_eq(at, out.len);
+    text_free(&request);
+    text_free(&out);
+    if (rig_wants_close(rig)) rig_start_http1(rig);
+    return answer;
+}
+
 void statuses(char *out, size_t out_len, const struct text *text)
 {
     struct answer answer;

@@ -19,6 +19,10 @@ void answer_free(struct answer *answer);
 /* answer_field returns the value of a field, NULL if there is none; valid until the next call. */
 const char *answer_field(const struct answer *answer, const char *name);
 
+/* answer_ask sends one request to the rig's session, and takes its one answer; a session that then wants to close is
+ * replaced by a new one. "fields" are whole lines. */
+struct answer answer_ask(struct rig *rig, const char *method, const char *target, const char *fields);
+
 /* statuses writes all statuses of a conversation without HEAD, such as "200 404". */
 void statuses(char *out, size_t out_len, const struct text *text);
 

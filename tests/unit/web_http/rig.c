@@ -93,7 +93,13 @@ void rig_init(struct rig *rig, const struct rig_config *config)
     rig->peer.cipher = "TLS_AES_128_GCM_SHA256";
     rig->peer.group = "X25519";
     rig->peer.alpn = "http/1.1";
-    struct http_site_config site = {.root_fd = -1, .uploads_fd = -1, .max_upload_bytes = config->max_upload_bytes};
+    struct http_site_config site = {
+        .root_fd = -1,
+        .uploads_fd = -1,
+        .max_upload_bytes = config->max_upload_bytes,
+        .spa = config->spa,
+        .immutable = config->immutable,
+    };
     if (config->root) site.root_fd = make_dir(rig->root_dir, sizeof(rig->root_dir));
     if (config->uploads) site.uploads_fd = make_dir(rig->uploads_dir, sizeof(rig->uploads_dir));
     catch_log(rig);

@@ -12,6 +12,8 @@ struct rig_config {
     bool root;    /* a directory, rig_root_dir, instead of the built-in page */
     bool uploads; /* a directory, rig_uploads_dir */
     uint64_t max_upload_bytes;
+    bool spa;
+    bool immutable;
 };
 
 struct rig {
