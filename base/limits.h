@@ -93,8 +93,11 @@
 #define LIMIT_HTTP_LOG_PER_SECOND 200u
 #define LIMIT_UPLOADS 512u /* open at once, for each worker; beyond: 503 */
 #define LIMIT_UPLOAD_NAME 128u
-#define LIMIT_H2_STREAMS 100u                      /* concurrent streams of a connection */
-#define LIMIT_H2_STREAM_WINDOW (256u * 1024u)      /* bytes of a body that may be under way */
+#define LIMIT_QUOTA_PAGE 4096u                /* bytes of the memory that all workers share */
+#define LIMIT_QUOTA_COUNTS_MS 10000u          /* after so long an upload's end counts the directory again */
+#define LIMIT_QUOTA_RETRY_MS 1000u            /* and so long after the last count an upload that finds no room does */
+#define LIMIT_H2_STREAMS 100u                 /* concurrent streams of a connection */
+#define LIMIT_H2_STREAM_WINDOW (256u * 1024u) /* bytes of a body that may be under way */
 #define LIMIT_H2_CONNECTION_WINDOW (1024u * 1024u) /* of all bodies */
 #define LIMIT_H2_SETTINGS 32u                      /* entries of a SETTINGS frame */
 #define LIMIT_H2_OUTBOUND_ACKS 128u                /* answers to SETTINGS and PING that the peer does not fetch */

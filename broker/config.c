@@ -126,6 +126,12 @@ static enum err set_immutable(struct config *config, const char *value, struct d
     return value_switch(&config->immutable, value, diag);
 }
 
+static enum err set_upload_quota(struct config *config, const char *value, struct diag *diag)
+{
+    config->upload_quota = 0;
+    return strcmp(value, "none") == 0 ? ERR_OK : value_size(&config->upload_quota, value, 1, UINT64_C(1) << 50, diag);
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -216,6 +222,7 @@ static const struct {
     {"content", "spa", "--spa", "yes", set_spa, NULL,
      "with --root: pages that are not there are index.html's, as a single-page app wants"},
     {"content", "immutable", NULL, NULL, set_immutable, NULL, NULL},
+    {"content", "upload_quota", NULL, NULL, set_upload_quota, NULL, NULL},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
@@ -346,6 +353,9 @@ enum err config_check(struct config *config, struct diag *diag)
     }
     if (config->spa && !config->root[0]) {
         return diag_set(diag, ERR_INPUT, "--spa is about the files of a directory; add --root DIR");
+    }
+    if (config->upload_quota > 0 && !config->uploads[0]) {
+        return diag_set(diag, ERR_INPUT, "[content] upload_quota is about a directory; add --uploads DIR");
     }
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");

@@ -53,6 +53,7 @@ struct config {
     uint32_t idle_timeout_ms;
     bool spa;
     bool immutable;
+    uint64_t upload_quota; /* 0: none */
 
     enum config_browser browser;
     bool headless;

@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "broker/listener.h"
+#include "broker/memory_file.h"
 #include "broker/pem.h"
 #include "proto/field.h"
 
@@ -136,6 +137,17 @@ static enum err open_screenshot(struct resources *out, const char *path, enum re
     return ERR_OK;
 }
 
+/* No worker may shorten under another's feet what both have mapped. */
+static enum err open_quota(struct resources *out, struct diag *diag)
+{
+    AUTO_FD fd = memory_file_new("upload-quota");
+    if (fd < 0 || ftruncate(fd, LIMIT_QUOTA_PAGE) != 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+        return diag_set(diag, ERR_SYSTEM, "[content] upload_quota: no memory to share: %s", strerror(errno));
+    out->quota = auto_keep_fd(&fd);
+    return ERR_OK;
+}
+
 static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
                            struct diag *diag)
 {
@@ -145,6 +157,7 @@ static enum err open_files(struct resources *out, const struct config *config, e
     if (err == ERR_OK && config->uploads[0]) {
         err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
+    if (err == ERR_OK && config->upload_quota > 0) err = open_quota(out, diag);
     if (err == ERR_OK && config->client_ca[0]) err = read_client_ca(out, config->client_ca, diag);
     if (err == ERR_OK) {
         err = brought_open(&out->server, "server", config->server_certificate, config->server_key, diag);
@@ -191,6 +204,7 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
                               .echo = -1,
                               .root = -1,
                               .uploads = -1,
+                              .quota = -1,
                               .screenshot = -1,
                               .server = {.key = -1},
                               .client = {.key = -1}};
@@ -206,8 +220,8 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
 
 void resources_close(struct resources *resources)
 {
-    int *fds[] = {&resources->listener, &resources->echo, &resources->root, &resources->uploads,
-                  &resources->screenshot};
+    int *fds[] = {&resources->listener, &resources->echo,  &resources->root,
+                  &resources->uploads,  &resources->quota, &resources->screenshot};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0) close(*fds[i]);
         *fds[i] = -1;

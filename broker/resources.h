@@ -23,10 +23,11 @@ struct resources {
     bool with_browser;
     const char *browserless; /* why there is none although one was wanted, in words for people; or NULL */
     struct display display;
-    int listener; /* these five: -1 where not wanted */
+    int listener; /* these six: -1 where not wanted */
     int echo;
     int root;
     int uploads;
+    int quota; /* LIMIT_QUOTA_PAGE bytes that the workers share, for the uploads directory's quota */
     int screenshot;
     uint8_t *client_ca; /* PEM */
     size_t client_ca_len;

@@ -2,25 +2,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/bytes.h"
 #include "broker/broker.h"
-
-/* Linux 6.3; Debian 12's headers are older. An older kernel says EINVAL. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u
-#endif
+#include "broker/memory_file.h"
 
 void web_begin(struct broker *broker, struct process *web)
 {
     const struct resources *resources = broker->resources;
-    int fds[2];
+    int fds[3];
     size_t num_fds = 0;
     if (resources->root >= 0) fds[num_fds++] = resources->root;
     if (resources->uploads >= 0) fds[num_fds++] = resources->uploads;
+    if (resources->quota >= 0) fds[num_fds++] = resources->quota;
     const struct msg msg = {
         .kind = MSG_WEB_SETUP,
         .web_setup =
@@ -31,6 +27,7 @@ void web_begin(struct broker *broker, struct process *web)
                 .max_upload_bytes = broker->config->max_upload_bytes,
                 .idle_timeout_ms = broker->config->idle_timeout_ms,
                 .tls12 = broker->config->tls12,
+                .upload_quota = resources->quota >= 0 ? broker->config->upload_quota : 0,
                 .spa = broker->config->spa,
                 .immutable = broker->config->immutable,
             },
@@ -54,8 +51,7 @@ static enum err write_all(int fd, const uint8_t *data, size_t len)
  * kernel refused. */
 static int copy_client_ca(const struct resources *resources)
 {
-    AUTO_FD fd = memfd_create("client-ca", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-    if (fd < 0 && errno == EINVAL) fd = memfd_create("client-ca", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    AUTO_FD fd = memory_file_new("client-ca");
     if (fd < 0 || write_all(fd, resources->client_ca, resources->client_ca_len) != ERR_OK) return -1;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) return -1;
     return auto_keep_fd(&fd);

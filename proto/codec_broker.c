@@ -22,6 +22,7 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .tls12 = from->tls12 != 0,
         .spa = from->spa != 0,
         .immutable = from->immutable != 0,
+        .upload_quota = from->upload_quota,
     };
     return ERR_OK;
 }
@@ -39,6 +40,7 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.tls12 = from->tls12;
     to.spa = from->spa;
     to.immutable = from->immutable;
+    to.upload_quota = from->upload_quota;
     return codec_pack(packer, &to.base);
 }
 

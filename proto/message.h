@@ -278,6 +278,7 @@ struct web_setup {
     bool tls12;
     bool spa;
     bool immutable;
+    uint64_t upload_quota;
 };
 
 struct web_listen {

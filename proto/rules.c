@@ -97,7 +97,10 @@ static size_t announced_fds(const struct msg *msg)
 {
     if (msg->kind == MSG_KEYD_SETUP)
         return (size_t)(msg->keyd_setup.num_server_chain > 0) + (size_t)(msg->keyd_setup.num_client_chain > 0);
-    if (msg->kind == MSG_WEB_SETUP) return (size_t)msg->web_setup.has_root + (size_t)msg->web_setup.has_uploads;
+    if (msg->kind == MSG_WEB_SETUP) {
+        const struct web_setup *setup = &msg->web_setup;
+        return (size_t)setup->has_root + (size_t)setup->has_uploads + (setup->upload_quota > 0 ? 1u : 0u);
+    }
     if (msg->kind == MSG_WEB_IDENTITY) return msg->web_identity.has_client_ca_file;
     if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;
     return 0;

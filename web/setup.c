@@ -20,11 +20,15 @@ static void take(struct setup *out, const struct msg *msg, struct packet_extra *
 {
     const struct web_setup *message = &msg->web_setup;
     char name[32];
+    size_t num_dirs = (size_t)message->has_root + (size_t)message->has_uploads;
     out->id = msg->id;
     out->site = (struct http_site_config){
         .root_fd = message->has_root ? packet_extra_take(extra, 0) : -1,
         .uploads_fd = message->has_uploads ? packet_extra_take(extra, message->has_root ? 1 : 0) : -1,
         .max_upload_bytes = message->max_upload_bytes,
+        .upload_quota = message->upload_quota,
+        .quota_fd = message->upload_quota > 0 ? packet_extra_take(extra, num_dirs) : -1,
+        .worker = message->worker,
         .spa = message->spa,
         .immutable = message->immutable,
         .idle_timeout_ms = message->idle_timeout_ms,

@@ -379,6 +379,33 @@ class Uploads(HttpCase):
         self.assertFalse(os.path.exists(os.path.join(self.base, "escaped")))
 
 
+@for_each_user
+class Quota(HttpCase):
+    @classmethod
+    def prepare(cls):
+        cls.uploads = os.path.join(cls.base, "quota-uploads")
+        os.makedirs(cls.uploads)
+        os.chmod(cls.uploads, 0o1777)
+        config = os.path.join(cls.base, "quota.ini")
+        with open(config, "w", encoding="ascii") as out:
+            out.write("[web]\nworkers = 2\n[content]\nupload_quota = 1000\n")
+        cls.extra_flags = ("--uploads", cls.uploads, "--config", config)
+        super().prepare()
+
+    def put(self, name, size):
+        return self.request("PUT", "/upload/" + name, body=b"a" * size)[0]
+
+    def test_the_directory_holds_no_more(self):
+        """Whichever worker a connection reaches, it knows what the others have taken."""
+        for i in range(10):
+            self.assertEqual(self.put(f"file-{i}", 100), 201)
+        for _ in range(10):
+            self.assertEqual(self.put("one-more", 1), 507)
+        os.remove(os.path.join(self.uploads, "file-0"))
+        processes.wait_until(lambda: self.put("after", 100) == 201, 10, lambda: f"no room: {os.listdir(self.uploads)}")
+        self.assertEqual(sum(entry.stat().st_size for entry in os.scandir(self.uploads)), 1000)
+
+
 class WithoutUploads(HttpCase):
     def test_there_is_no_upload(self):
         self.assertIn(self.request("PUT", "/upload/x", body=b"x")[0], (403, 404, 405))

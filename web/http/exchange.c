@@ -117,9 +117,14 @@ static void upload_done(void *context, const struct commit *result)
     switch (result->result) {
     case COMMIT_CREATED: response_set_text(response, HTTP_STATUS_CREATED, "text/plain", (struct bytes){NULL, 0}); break;
     case COMMIT_REPLACED: response->status = HTTP_STATUS_NO_CONTENT; break;
+    case COMMIT_REFUSED:
     case COMMIT_FAILED: exchange_refuse(exchange, upload_fault(result)); break;
     }
-    if (result->result != COMMIT_FAILED) finish_response(exchange);
+    if (result->result == COMMIT_CREATED || result->result == COMMIT_REPLACED) {
+        memcpy(response->etag, result->etag, sizeof(response->etag));
+        response_add(response, "ETag", response->etag);
+        finish_response(exchange);
+    }
     exchange->ready(exchange->context);
 }
 

@@ -128,15 +128,6 @@ static struct fault choose_coding(struct file *file, const struct exchange *exch
     return ok;
 }
 
-static void format_etag(char out[RESPONSE_ETAG], const struct file *file)
-{
-    const struct stat *stat = &file->stat;
-    unsigned long long nanoseconds =
-        (unsigned long long)stat->st_mtim.tv_sec * 1000000000u + (unsigned long long)stat->st_mtim.tv_nsec;
-    snprintf(out, RESPONSE_ETAG, "\"%llx-%llx-%llx%s\"", nanoseconds, (unsigned long long)stat->st_size,
-             (unsigned long long)stat->st_ino, file->coding == CODING_IDENTITY ? "" : suffixes[file->coding]);
-}
-
 static bool may_be_kept(const struct exchange *exchange, const struct file *file, const char *name)
 {
     return exchange->site->config.immutable && !file->fallback && hashed_name(name);
@@ -147,7 +138,7 @@ static void describe_file(struct exchange *exchange, const struct file *file, co
 {
     struct response *response = &exchange->response;
     bool compresses = mime_compresses(mime_type(name));
-    format_etag(response->etag, file);
+    etag_of_file(response->etag, &file->stat, suffixes[file->coding]);
     date_http(response->last_modified, (uint64_t)file->stat.st_mtim.tv_sec);
     response_add(response, "ETag", response->etag);
     response_add(response, "Last-Modified", response->last_modified);

@@ -148,6 +148,13 @@ static struct fault add_unmodified_since(struct request *request, struct bytes v
     return set_date(request->if_unmodified_since, value);
 }
 
+static struct fault add_content_range(struct request *request, struct bytes value)
+{
+    (void)value;
+    request->has_content_range = true;
+    return ok;
+}
+
 static struct fault add_accept(struct request *request, struct bytes value)
 {
     if (negotiate_wants_html(value)) request->wants_html = true;
@@ -170,6 +177,7 @@ static const struct {
     {"expect", add_expect},
     {"accept", add_accept},
     {"accept-encoding", add_accept_encoding},
+    {"content-range", add_content_range},
     {"range", add_range},
     {"if-range", add_if_range},
     {"if-match", add_match},

@@ -47,6 +47,7 @@ struct request {
     char if_unmodified_since[REQUEST_DATE];
     struct codings codings;
     bool wants_html; /* Accept names it */
+    bool has_content_range;
 };
 
 void request_init(struct request *request, enum request_version version);

@@ -9,9 +9,9 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "web/http/date.h"
+#include "web/http/etag.h"
 
 #define RESPONSE_FIELDS 24u
-#define RESPONSE_ETAG 64u
 #define RESPONSE_CONTENT_TYPE 80u
 #define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
 
@@ -42,7 +42,7 @@ struct response {
     int fd;                              /* the file, or -1; the response's */
 
     /* Room for values that are not constants. */
-    char etag[RESPONSE_ETAG];
+    char etag[ETAG_MAX];
     char last_modified[DATE_HTTP_LEN + 1];
     char date[DATE_HTTP_LEN + 1];
     char length_text[24];

@@ -31,7 +31,9 @@ static struct fault begin_upload(struct exchange *exchange)
     exchange->body_limit = site->config.max_upload_bytes;
     if (exchange->request.num_lengths > 0 && exchange->request.length > exchange->body_limit)
         return (struct fault){HTTP_STATUS_PAYLOAD_TOO_LARGE, "Content-Length over the limit"};
-    return upload_begin(&exchange->upload, site, name);
+    /* RFC 9110, 14.5: who sends a part must not find it stored as the whole. */
+    if (exchange->request.has_content_range) return (struct fault){HTTP_STATUS_BAD_REQUEST, "upload of a part"};
+    return upload_begin(&exchange->upload, site, name, &exchange->request);
 }
 
 /* Never reached: an upload that has begun ends in a commit. */

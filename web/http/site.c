@@ -23,12 +23,32 @@ static enum err seed_json(struct diag *diag)
     return ERR_OK;
 }
 
+static enum err start_quota(struct http_site *site, struct diag *diag)
+{
+    const struct http_site_config *config = &site->config;
+    uint64_t bytes;
+    if (config->upload_quota == 0) return ERR_OK;
+    enum err err = quota_open(&site->quota, config->quota_fd, config->worker, config->upload_quota, diag);
+    if (err != ERR_OK) return err;
+    int error = upload_dir_lock(&site->upload_dir);
+    if (error != 0)
+        return diag_set(diag, ERR_SYSTEM, "uploads: a quota needs a directory that can be locked: %s", strerror(error));
+    err = upload_dir_count(&site->upload_dir, &bytes);
+    if (err == ERR_OK) quota_counted(&site->quota, bytes);
+    upload_dir_unlock(&site->upload_dir);
+    if (err != ERR_OK) return diag_set(diag, err, "uploads: cannot count the directory: %s", strerror(errno));
+    return ERR_OK;
+}
+
 static enum err start_uploads(struct http_site *site, struct diag *diag)
 {
     if (site->config.uploads_fd < 0) return ERR_OK;
-    enum err err = upload_sweep(site->config.uploads_fd, diag);
+    enum err err = upload_dir_open(&site->upload_dir, site->config.uploads_fd, diag);
     if (err != ERR_OK) return err;
-    return committer_start(&site->committer, site->config.uploads_fd, diag);
+    upload_dir_sweep(&site->upload_dir);
+    err = start_quota(site, diag);
+    if (err != ERR_OK) return err;
+    return committer_start(&site->committer, &site->upload_dir, &site->quota, diag);
 }
 
 enum err http_site_open(struct http_site **out, const struct http_site_config *config, struct diag *diag)
@@ -37,6 +57,7 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     if (site == NULL) {
         if (config->root_fd >= 0) close(config->root_fd);
         if (config->uploads_fd >= 0) close(config->uploads_fd);
+        if (config->upload_quota > 0) close(config->quota_fd);
         return diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     }
     site->config = *config;
@@ -44,6 +65,7 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     meter_init(&site->log_lines, LIMIT_HTTP_LOG_BURST, LIMIT_HTTP_LOG_PER_SECOND, clock_monotonic_ms());
     enum err err = seed_json(diag);
     if (err == ERR_OK) err = start_uploads(site, diag);
+    if (config->upload_quota > 0) close(config->quota_fd); /* the page is mapped */
     if (err != ERR_OK) {
         http_site_free(site);
         return err;
@@ -83,6 +105,8 @@ void http_site_free(struct http_site *site)
 {
     if (site == NULL) return;
     committer_stop(site->committer);
+    upload_dir_close(&site->upload_dir);
+    quota_close(&site->quota);
     if (site->config.root_fd >= 0) close(site->config.root_fd);
     if (site->config.uploads_fd >= 0) close(site->config.uploads_fd);
     free(site);

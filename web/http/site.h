@@ -17,8 +17,9 @@
  *                       uploads directory (absolute paths: Landlock)
  *   newfstatat, fstat   glibc's fstat is newfstatat(fd, "", ..., AT_EMPTY_PATH)
  *   pread64             a file's bytes
- *   flock               marks a temporary file as alive
+ *   flock               marks a temporary file as alive; the committers of all workers take turns
  *   fsync, renameat, renameat2, unlinkat   the committer, and an upload's end
+ *   lseek, getdents64   the committer counts the uploads directory for the quota
  *   getrandom           a temporary file's name
  *   futex               the committer's queue
  * In the thread that has been started, glibc may also use madvise, rt_sigprocmask, set_robust_list, rseq.
@@ -38,6 +39,9 @@ struct http_site_config {
     int root_fd;    /* a directory, open for reading or O_PATH; -1: the built-in page */
     int uploads_fd; /* a directory, open for reading (it is fsynced, so not O_PATH); -1: no uploads */
     uint64_t max_upload_bytes;
+    uint64_t upload_quota;    /* bytes in the uploads directory; 0: as many as there is room for */
+    int quota_fd;          /* only with a quota: LIMIT_QUOTA_PAGE bytes that all workers share, sealed */
+    unsigned worker;          /* below LIMIT_WORKERS: which of them this is */
     bool spa;                 /* index.html for pages that are not there; only with a root */
     bool immutable;           /* names with a hash in them are kept for ever; only with a root */
     uint32_t idle_timeout_ms; /* between two requests of a connection; 0: DEADLINE_IDLE_MS */

@@ -11,6 +11,8 @@
 struct http_site {
     struct http_site_config config;
     struct http_site_counters counters;
+    struct upload_dir upload_dir;
+    struct quota quota;
     struct committer *committer; /* NULL: no uploads */
     size_t num_uploads;          /* those that have a file open, the committer's included */
     struct meter log_lines;

@@ -1,6 +1,5 @@
 #include "web/http/upload.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <http_parser.h>
@@ -15,13 +14,17 @@
 #include "base/log.h"
 #include "web/http/site_internal.h"
 
-#define TEMPORARY_PREFIX ".upload-"
 #define TEMPORARY_MODE 0640
 
 struct upload {
     struct http_site *site;
     struct commit *commit; /* holds the file and the names; the committer's once submitted */
     bool submitted;
+    uint64_t taken;   /* of the quota */
+    uint64_t written; /* never more */
+    char *if_match;
+    char *if_none_match;
+    char if_unmodified_since[REQUEST_DATE];
     void (*done)(void *context, const struct commit *result);
     void *context;
 };
@@ -33,37 +36,13 @@ bool upload_name_is_valid(const char *name)
     return len > 0 && len <= LIMIT_UPLOAD_NAME && name[0] != '.' && strspn(name, letters) == len;
 }
 
-/* Removes the file if no process holds its lock: its worker is gone. */
-static void sweep_one(int directory_fd, const char *name)
-{
-    AUTO_FD fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) unlinkat(directory_fd, name, 0);
-}
-
-enum err upload_sweep(int directory_fd, struct diag *diag)
-{
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (directory == NULL) {
-        if (fd >= 0) close(fd);
-        return diag_set(diag, ERR_SYSTEM, "uploads: cannot read the directory: %s", strerror(errno));
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) {
-        if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0)
-            sweep_one(directory_fd, entry->d_name);
-    }
-    closedir(directory);
-    return ERR_OK;
-}
-
 static enum err temporary_name(char out[COMMIT_TEMPORARY])
 {
     uint8_t random[8];
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) return ERR_SYSTEM;
     char hex[2 * sizeof(random) + 1];
     bytes_hex(hex, (struct bytes){random, sizeof(random)});
-    snprintf(out, COMMIT_TEMPORARY, TEMPORARY_PREFIX "%s", hex);
+    snprintf(out, COMMIT_TEMPORARY, UPLOAD_TEMPORARY_PREFIX "%s", hex);
     return ERR_OK;
 }
 
@@ -96,37 +75,102 @@ static struct fault file_fault(struct http_site *site, const char *name, const c
 
 struct fault upload_fault(const struct commit *result)
 {
+    if (result->result == COMMIT_REFUSED) return (struct fault){HTTP_STATUS_PRECONDITION_FAILED, NULL};
     return (struct fault){status_of(result->error), "the upload cannot be stored"};
 }
 
-struct fault upload_begin(struct upload **out, struct http_site *site, const char *name)
+static const struct fault ok;
+static const struct fault no_memory = {HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+
+/* Room for the upload to have that many bytes in all. Who finds none has the directory counted: somebody may have
+ * cleared it. */
+static struct fault take_room(struct upload *upload, uint64_t size)
+{
+    struct http_site *site = upload->site;
+    if (size <= upload->taken) return ok;
+    if (!quota_take(&site->quota, size - upload->taken)) {
+        committer_recount(site->committer);
+        return (struct fault){HTTP_STATUS_INSUFFICIENT_STORAGE, "the uploads directory has no room left"};
+    }
+    upload->taken = size;
+    return ok;
+}
+
+/* The client need not send what would be refused at its end. */
+static struct fault check_condition(const struct upload *upload)
+{
+    const struct commit *commit = upload->commit;
+    struct stat stat;
+    char etag[ETAG_MAX];
+    bool there = fstatat(upload->site->config.uploads_fd, commit->name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there) etag_of_file(etag, &stat, "");
+    uint64_t modified_s = there ? (uint64_t)stat.st_mtim.tv_sec : CONDITIONAL_NO_DATE;
+    if (conditional_write_allows(&commit->condition, there ? etag : NULL, modified_s)) return ok;
+    return (struct fault){HTTP_STATUS_PRECONDITION_FAILED, NULL};
+}
+
+/* The conditions are the upload's from here on: it may outlive the request. */
+static void take_condition(struct upload *upload, struct request *request)
+{
+    upload->if_match = request->if_match;
+    upload->if_none_match = request->if_none_match;
+    request->if_match = request->if_none_match = NULL;
+    memcpy(upload->if_unmodified_since, request->if_unmodified_since, sizeof(upload->if_unmodified_since));
+    upload->commit->condition = (struct conditional_write){
+        .if_match = upload->if_match,
+        .if_none_match = upload->if_none_match,
+        .if_unmodified_since = upload->if_unmodified_since[0] != '\0' ? upload->if_unmodified_since : NULL,
+    };
+}
+
+static void free_upload(struct upload *upload)
+{
+    quota_give(&upload->site->quota, upload->taken);
+    free(upload->if_match);
+    free(upload->if_none_match);
+    free(upload->commit);
+    free(upload);
+}
+
+struct fault upload_begin(struct upload **out, struct http_site *site, const char *name, struct request *request)
 {
     if (site->num_uploads >= LIMIT_UPLOADS)
         return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "too many uploads at once"};
-    AUTO_FREE struct upload *upload = calloc(1, sizeof(*upload));
-    AUTO_FREE struct commit *commit = calloc(1, sizeof(*commit));
-    if (upload == NULL || commit == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
-    if (open_temporary(site->config.uploads_fd, commit) != ERR_OK) return file_fault(site, name, "open", errno);
-    snprintf(commit->name, sizeof(commit->name), "%s", name);
+    struct upload *upload = calloc(1, sizeof(*upload));
+    if (upload == NULL) return no_memory;
     upload->site = site;
-    upload->commit = commit;
+    upload->commit = calloc(1, sizeof(*upload->commit));
+    struct fault fault = upload->commit != NULL ? ok : no_memory;
+    if (fault.status == 0) {
+        snprintf(upload->commit->name, sizeof(upload->commit->name), "%s", name);
+        take_condition(upload, request);
+        fault = check_condition(upload);
+    }
+    if (fault.status == 0) fault = take_room(upload, request->num_lengths > 0 ? request->length : 0);
+    if (fault.status == 0 && open_temporary(site->config.uploads_fd, upload->commit) != ERR_OK)
+        fault = file_fault(site, name, "open", errno);
+    if (fault.status != 0) {
+        free_upload(upload);
+        return fault;
+    }
     site->num_uploads++;
     *out = upload;
-    upload = NULL;
-    commit = NULL;
-    return (struct fault){0, NULL};
+    return ok;
 }
 
 struct fault upload_write(struct upload *upload, struct bytes data)
 {
+    struct fault fault = take_room(upload, upload->written + data.len);
+    if (fault.status != 0) return fault;
     while (data.len > 0) {
         ssize_t written = write(upload->commit->fd, data.data, data.len);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return file_fault(upload->site, upload->commit->name, "write", written < 0 ? errno : EIO);
         data.data += written;
         data.len -= (size_t)written;
+        upload->written += (uint64_t)written;
     }
-    return (struct fault){0, NULL};
+    return ok;
 }
 
 static void commit_done(struct commit *commit)
@@ -138,7 +182,7 @@ static void commit_done(struct commit *commit)
     if (upload->done != NULL)
         upload->done(upload->context, commit);
     else
-        free(upload); /* given up meanwhile */
+        free_upload(upload); /* given up meanwhile */
     free(commit);
 }
 
@@ -164,7 +208,6 @@ void upload_abort(struct upload *upload)
         upload->site->num_uploads--;
         unlinkat(upload->site->config.uploads_fd, commit->temporary, 0);
         close(commit->fd);
-        free(commit);
     }
-    free(upload);
+    free_upload(upload);
 }

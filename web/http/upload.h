@@ -7,20 +7,19 @@
 
 #include "base/bytes.h"
 #include "web/http/commit.h"
+#include "web/http/request.h"
 #include "web/http/site.h"
 #include "web/http/target.h"
 
 struct upload;
 
-/* upload_sweep removes temporary files that a crashed worker left. Those of living workers are locked and stay. For
- * http_site_open. */
-MUST_CHECK enum err upload_sweep(int directory_fd, struct diag *diag);
-
 /* upload_name_is_valid: [A-Za-z0-9._-], not beginning with a dot, at most LIMIT_UPLOAD_NAME. */
 bool upload_name_is_valid(const char *name);
 
-/* upload_begin opens the temporary file. The name must be valid. A fault leaves *out alone. */
-struct fault upload_begin(struct upload **out, struct http_site *site, const char *name);
+/* upload_begin opens the temporary file. The name must be valid. The request's conditions become the upload's, and are
+ * judged now and again when the file gets its name; its Content-Length is room that is taken now. A fault (412, 503,
+ * 507 and others) leaves *out alone. */
+struct fault upload_begin(struct upload **out, struct http_site *site, const char *name, struct request *request);
 
 /* upload_write appends. After a fault only upload_abort is left. */
 struct fault upload_write(struct upload *upload, struct bytes data);
@@ -29,7 +28,7 @@ struct fault upload_write(struct upload *upload, struct bytes data);
  * was before. The upload is done's to free, by upload_abort. */
 void upload_commit(struct upload *upload, void (*done)(void *context, const struct commit *result), void *context);
 
-/* upload_fault says what a failed commit means for the client. */
+/* upload_fault says what a commit that was refused or has failed means for the client. */
 struct fault upload_fault(const struct commit *result);
 
 /* upload_abort frees the upload. What is not yet given to the committer leaves nothing behind; what is, is finished.

@@ -45,6 +45,7 @@ Test(config, has_defaults)
     cr_assert(config.tls12);
     cr_assert_not(config.spa);
     cr_assert(config.immutable);
+    cr_assert_eq(config.upload_quota, 0);
     cr_assert_eq(config.num_names, 3);
     cr_assert_str_eq(config.names[0].dns, "localhost");
     cr_assert_eq(config.names[1].ip_len, 4);
@@ -60,7 +61,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[listen]\naddress = [::1]:9443\n"
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
                                   "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
-                                  "[content]\nspa = yes\nimmutable = no\n"
+                                  "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -83,6 +84,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_eq(config.idle_timeout_ms, 120000);
     cr_assert(config.spa);
     cr_assert_not(config.immutable);
+    cr_assert_eq(config.upload_quota, UINT64_C(5) << 30);
     cr_assert(config.echoes);
     cr_assert_eq(config.browser, CONFIG_BROWSER_CHROMIUM);
     cr_assert(config.headless);
@@ -127,6 +129,8 @@ Test(config, says_in_which_line_what_is_wrong)
                                                        "1 to 1099511627776 bytes; write 512K, 64M or 2G"},
         {"[web]\nmax_upload = 18014398509481984K\n", "2: [web] max_upload: '18014398509481984K' is not a size from 1 "
                                                      "to 1099511627776 bytes; write 512K, 64M or 2G"},
+        {"[content]\nupload_quota = 0\n",
+         "2: [content] upload_quota: '0' is not a size from 1 to 1125899906842624 bytes; write 512K, 64M or 2G"},
         {"[keyd]\nleaf_lifetime = 59\n",
          "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
         {"[audit]\npolicy = hope\n", "2: [audit] policy: 'hope' is no policy; want refuse (no handle is used while the "

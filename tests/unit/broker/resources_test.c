@@ -135,6 +135,19 @@ Test(resources, refuse_a_display_that_is_no_text)
     }
 }
 
+Test(resources, share_memory_for_a_quota_that_no_worker_can_shorten)
+{
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK);
+    cr_assert_eq(resources.quota, -1);
+    resources_close(&resources);
+    config.upload_quota = 1;
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK);
+    cr_assert_eq(lseek(resources.quota, 0, SEEK_END), LIMIT_QUOTA_PAGE);
+    cr_assert_eq(fcntl(resources.quota, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_SEAL), F_SEAL_SHRINK | F_SEAL_SEAL);
+    cr_assert_neq(ftruncate(resources.quota, 0), 0);
+    resources_close(&resources);
+}
+
 Test(resources, name_a_directory_that_is_not_there)
 {
     strcpy(config.root, at("nothing"));

@@ -73,8 +73,8 @@ Test(rules, who_asks_for_signatures_sends_small_packets)
 static size_t fds_of(enum msg_kind kind)
 {
     switch ((int)kind) {
+    case MSG_WEB_SETUP: /* root, uploads and the memory for their quota */ return 3;
     case MSG_KEYD_SETUP:   /* the server's key and the client's */
-    case MSG_WEB_SETUP:    /* root and uploads */
     case MSG_WEB_IDENTITY: /* the channel and a CA file */
     case MSG_SHIM_SETUP: /* the module and a screenshot */ return 2;
     case MSG_KEYD_GRANT:
@@ -103,6 +103,10 @@ Test(rules, optional_descriptors_are_announced)
     struct msg setup = {.kind = MSG_WEB_SETUP, .web_setup = {.has_uploads = true}};
     cr_expect(rules_fds_valid(&setup, 1));
     cr_expect_not(rules_fds_valid(&setup, 0));
+    setup.web_setup.upload_quota = 1;
+    cr_expect(rules_fds_valid(&setup, 2));
+    cr_expect_not(rules_fds_valid(&setup, 1));
+    setup.web_setup.upload_quota = 0;
     setup.web_setup.has_uploads = false;
     cr_expect(rules_fds_valid(&setup, 0));
     cr_expect_not(rules_fds_valid(&setup, 1));

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "web/http/http1.h"
 #include "web/http/http2.h"
 
@@ -80,6 +81,15 @@ static void catch_log(struct rig *rig)
     cr_assert_geq(dup2(rig->log_fd, STDERR_FILENO), 0);
 }
 
+int rig_quota_page(void)
+{
+    int fd = memfd_create("quota", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(ftruncate(fd, LIMIT_QUOTA_PAGE), 0);
+    cr_assert_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    return fd;
+}
+
 void rig_init(struct rig *rig, const struct rig_config *config)
 {
     *rig = (struct rig){.out_step = 4096};
@@ -97,6 +107,8 @@ void rig_init(struct rig *rig, const struct rig_config *config)
         .root_fd = -1,
         .uploads_fd = -1,
         .max_upload_bytes = config->max_upload_bytes,
+        .upload_quota = config->upload_quota,
+        .quota_fd = config->upload_quota > 0 ? rig_quota_page() : -1,
         .spa = config->spa,
         .immutable = config->immutable,
     };

@@ -12,6 +12,7 @@ struct rig_config {
     bool root;    /* a directory, rig_root_dir, instead of the built-in page */
     bool uploads; /* a directory, rig_uploads_dir */
     uint64_t max_upload_bytes;
+    uint64_t upload_quota;
     bool spa;
     bool immutable;
 };
@@ -42,6 +43,8 @@ void text_free(struct text *text);
 
 /* The site and the directories; no session yet. */
 void rig_init(struct rig *rig, const struct rig_config *config);
+/* What workers share for a quota, as the broker makes it. */
+int rig_quota_page(void);
 void rig_start_http1(struct rig *rig);
 void rig_start_http2(struct rig *rig);
 void rig_end_session(struct rig *rig);

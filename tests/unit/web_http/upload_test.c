@@ -16,6 +16,7 @@
 #define MAX_UPLOAD 1000
 
 static struct rig rig;
+static char last_etag[80];
 
 /* What the committer makes durable, and when: fsync is replaced for this program. */
 static _Atomic int synced_files;
@@ -38,6 +39,16 @@ int fsync(int fd)
         named_before_sync += named;
     }
     return (int)syscall(SYS_fsync, fd);
+}
+
+/* Somebody who does not ask for the lock, between a committer's look at the name and its rename. That thread may make
+ * files, and open none. */
+static _Atomic int intruder;
+
+int renameat2(int old_fd, const char *old_name, int new_fd, const char *new_name, unsigned flags)
+{
+    if (intruder) syscall(SYS_mknodat, new_fd, new_name, S_IFREG | 0644, 0);
+    return (int)syscall(SYS_renameat2, old_fd, old_name, new_fd, new_name, flags);
 }
 
 static void start(void)
@@ -333,6 +344,93 @@ Test(upload, sweeps_what_a_crash_left)
     rig_talk(&rig, &out, " way..", 6, 6);
     expect_file("alive", "half way..");
     text_free(&out);
+}
+
+static void put_if(const char *fields, const char *content, unsigned status)
+{
+    struct text all = {0};
+    text_print(&all, "Content-Length: %zu\r\n%s\r\n%s", strlen(content), fields, content);
+    struct text request = {0};
+    struct text out = {0};
+    text_print(&request, "PUT /upload/c HTTP/1.1\r\nHost: a\r\n%s", all.data);
+    rig_talk(&rig, &out, request.data, request.len, 1000);
+    struct answer answer;
+    size_t at = 0;
+    cr_assert(answer_read(&answer, &out, &at, false));
+    cr_expect_eq(answer.status, status, "%s: %u", fields, answer.status);
+    if (status < 300) snprintf(last_etag, sizeof(last_etag), "%s", answer_field(&answer, "ETag"));
+    answer_free(&answer);
+    text_free(&all);
+    text_free(&request);
+    text_free(&out);
+    if (rig_wants_close(&rig)) rig_start_http1(&rig);
+}
+
+/* RFC 9110, 13.1: so that nobody overwrites what he has not seen. */
+Test(upload, keeps_to_conditions)
+{
+    char fields[256], first[sizeof(last_etag)];
+    put_if("If-Match: *\r\n", "nothing there", 412);
+    put_if("If-None-Match: *\r\n", "one", 201);
+    snprintf(first, sizeof(first), "%s", last_etag);
+    put_if("If-None-Match: *\r\n", "two", 412);
+    expect_file("c", "one");
+    snprintf(fields, sizeof(fields), "If-Match: %s\r\n", first);
+    put_if(fields, "three", 204);
+    cr_expect_str_neq(first, last_etag);
+    put_if(fields, "four", 412);
+    snprintf(fields, sizeof(fields), "If-None-Match: %s\r\n", last_etag);
+    put_if(fields, "five", 412);
+    put_if("If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "six", 412);
+    expect_file("c", "three");
+    put_if("If-Match: *\r\n", "seven", 204);
+    expect_file("c", "seven");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+}
+
+/* What was true at the beginning need not be at the end. */
+Test(upload, judges_conditions_again_at_the_end)
+{
+    static const struct {
+        const char *fields;
+        const char *before;
+    } rows[] = {{"If-None-Match: *\r\n", NULL}, {"If-Match: *\r\n", "there"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct text request = {0}, out = {0};
+        char path[256], got[64];
+        snprintf(path, sizeof(path), "%s/c", rig.uploads_dir);
+        if (rows[i].before != NULL) rig_write_file(rig.uploads_dir, "c", rows[i].before);
+        text_print(&request, "PUT /upload/c HTTP/1.1\r\nHost: a\r\n%sContent-Length: 3\r\n\r\nne", rows[i].fields);
+        rig_talk(&rig, &out, request.data, request.len, 1000);
+        if (rows[i].before == NULL)
+            rig_write_file(rig.uploads_dir, "c", "meanwhile");
+        else
+            cr_assert_eq(unlink(path), 0);
+        rig_talk(&rig, &out, "w", 1, 1);
+        statuses(got, sizeof(got), &out);
+        cr_expect_str_eq(got, "412");
+        if (rows[i].before == NULL) expect_file("c", "meanwhile");
+        cr_expect_eq(rig_num_files(rig.uploads_dir), rows[i].before == NULL);
+        unlink(path);
+        text_free(&request);
+        text_free(&out);
+    }
+}
+
+Test(upload, takes_nobodys_file_for_its_own)
+{
+    intruder = 1;
+    put_if("If-None-Match: *\r\n", "abc", 412);
+    intruder = 0;
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
+    expect_file("c", "");
+}
+
+/* RFC 9110, 14.5. */
+Test(upload, takes_no_part_for_the_whole)
+{
+    put_if("Content-Range: bytes 0-2/10\r\n", "abc", 400);
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
 }
 
 static int thread_can(const char *status, const char *line)
