@@ -79,6 +79,9 @@
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 
 /* HTTP. */
+#define LIMIT_HEADERS 16u                 /* header fields that an operator sets, changes or takes away */
+#define LIMIT_HEADER_NAME 64u
+#define LIMIT_HEADER_VALUE 1024u
 #define LIMIT_HTTP_TARGET 8192u           /* bytes of a request's target; beyond: 414 */
 #define LIMIT_HTTP_HEADER 32768u          /* bytes of a request's header section; beyond: 431 */
 #define LIMIT_HTTP_FIELDS 100u            /* header fields of a request; beyond: 431 */

@@ -132,6 +132,37 @@ static enum err set_upload_quota(struct config *config, const char *value, struc
     return strcmp(value, "none") == 0 ? ERR_OK : value_size(&config->upload_quota, value, 1, UINT64_C(1) << 50, diag);
 }
 
+/* The header with the name that the line begins with; num_headers if there is none. */
+static size_t find_header(const struct config *config, const char *line)
+{
+    size_t i = 0;
+    size_t len = strcspn(line, ":");
+    while (i < config->num_headers &&
+           (strcspn(config->headers[i], ":") != len || strncasecmp(config->headers[i], line, len) != 0))
+        i++;
+    return i;
+}
+
+/* value is NAME:VALUE, with blanks around the value or without. */
+static enum err set_header(struct config *config, const char *value, struct diag *diag)
+{
+    char line[HEADER_LINE_LEN + 2];
+    size_t name_len = strcspn(value, ":");
+    const char *rest = value[name_len] == ':' ? value + name_len + 1 : value + name_len;
+    rest += strspn(rest, " \t");
+    int len = snprintf(line, sizeof line, "%.*s:%s", (int)name_len, value, rest);
+    const char *fault = value[name_len] == ':' ? NULL : "it has no colon";
+    if (fault == NULL && (len < 0 || (size_t)len >= sizeof line)) fault = "it is too long";
+    while (fault == NULL && len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t')) line[--len] = '\0';
+    if (fault == NULL) fault = header_fault(line);
+    if (fault != NULL) return diag_set(diag, ERR_INPUT, "'%.64s' cannot be set: %s", value, fault);
+    size_t at = find_header(config, line);
+    if (at == LIMIT_HEADERS) return diag_set(diag, ERR_INPUT, "more than %u header fields", LIMIT_HEADERS);
+    memcpy(config->headers[at], line, (size_t)len + 1);
+    if (at == config->num_headers) config->num_headers++;
+    return ERR_OK;
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -199,7 +230,8 @@ static enum err set_names(struct config *config, const char *value, struct diag 
     return config->num_names > 0 ? ERR_OK : diag_set(diag, ERR_INPUT, "the value is empty");
 }
 
-/* Every option. Two rows may set the same key: then they are two flags for it. */
+/* Every option. Two rows may set the same key: then they are two flags for it. A row without a key takes every key of
+ * its section, and its setter gets KEY:VALUE. */
 static const struct {
     const char *section;
     const char *key;
@@ -223,6 +255,8 @@ static const struct {
      "with --root: pages that are not there are index.html's, as a single-page app wants"},
     {"content", "immutable", NULL, NULL, set_immutable, NULL, NULL},
     {"content", "upload_quota", NULL, NULL, set_upload_quota, NULL, NULL},
+    {"headers", NULL, "--header", NULL, set_header, "NAME:VALUE",
+     "a header field for every answer; without a VALUE: take the default one away"},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
@@ -271,7 +305,8 @@ void config_defaults(struct config *out)
 int config_row_of(const char *section, const char *key)
 {
     for (size_t i = 0; i < LENGTH_OF(options); i++) {
-        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, key) == 0) return (int)i;
+        if (strcmp(options[i].section, section) != 0) continue;
+        if (options[i].key == NULL || strcmp(options[i].key, key) == 0) return (int)i;
     }
     return -1;
 }
@@ -288,7 +323,24 @@ enum err config_set(struct config *config, const char *section, const char *key,
 {
     int row = config_row_of(section, key);
     if (row < 0) return diag_set(diag, ERR_NOT_FOUND, "there is no option '%s' in [%s]", key, section);
-    return options[row].set(config, value, diag);
+    if (options[row].key != NULL) return options[row].set(config, value, diag);
+    AUTO_FREE char *line = NULL;
+    if (asprintf(&line, "%s:%s", key, value) < 0) {
+        line = NULL;
+        return diag_set(diag, ERR_MEMORY, "no memory");
+    }
+    return options[row].set(config, line, diag);
+}
+
+bool config_repeats(int row)
+{
+    return options[row].key == NULL;
+}
+
+bool config_is_set(const struct config *config, const char *section, const char *key)
+{
+    int row = config_row_of(section, key);
+    return row >= 0 && options[row].key == NULL && find_header(config, key) < config->num_headers;
 }
 
 static int row_of_flag(const char *flag)

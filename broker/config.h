@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "broker/address.h"
+#include "proto/header.h"
 
 /* The browser's port inside its namespace where the host has no listener. */
 #define CONFIG_DEFAULT_PORT 9000
@@ -53,7 +54,9 @@ struct config {
     uint32_t idle_timeout_ms;
     bool spa;
     bool immutable;
-    uint64_t upload_quota; /* 0: none */
+    uint64_t upload_quota;                            /* 0: none */
+    char headers[LIMIT_HEADERS][HEADER_LINE_LEN + 1]; /* NAME:VALUE */
+    size_t num_headers;
 
     enum config_browser browser;
     bool headless;
@@ -76,6 +79,12 @@ MUST_CHECK enum err config_set(struct config *config, const char *section, const
 #define CONFIG_MAX_ROWS 64
 int config_row_of(const char *section, const char *key);
 bool config_has_section(const char *section);
+
+/* config_repeats says whether the option is one that a section has any number of, under names of their own. */
+bool config_repeats(int row);
+
+/* config_is_set says whether the option, if it is such a one, has a value. */
+bool config_is_set(const struct config *config, const char *section, const char *key);
 
 enum config_flag { CONFIG_FLAG_UNKNOWN, CONFIG_FLAG_ALONE, CONFIG_FLAG_TAKES_VALUE };
 

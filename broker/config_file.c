@@ -21,6 +21,7 @@ struct reading {
     int failed_line; /* the first that was refused; 0: none */
     enum err err;
     struct diag *diag;
+    bool in_headers;
     int set_on[CONFIG_MAX_ROWS]; /* the line that set the option */
 };
 
@@ -37,7 +38,16 @@ static const char *line_fault(FILE *file, const char *line, int size)
     size_t len = strlen(line);
     if (len > 0 && line[len - 1] == '\n') return NULL;
     if (len + 1 < (size_t)size) return feof(file) ? NULL : "the line has a NUL byte in it";
-    return getc(file) == EOF ? NULL : "the line is too long (198 bytes at most); give long paths as flags";
+    return getc(file) == EOF ? NULL : "the line is too long (198 bytes at most); give long values as flags";
+}
+
+/* The values of this section have semicolons of their own, and half of a policy is none. */
+static bool in_headers(struct reading *reading, const char *line)
+{
+    static const char section[] = "[headers]";
+    line += strspn(line, " \t");
+    if (line[0] == '[') reading->in_headers = strncmp(line, section, sizeof section - 1) == 0;
+    return reading->in_headers && line[0] != ';' && line[0] != '#';
 }
 
 /* In the manner of fgets, as ini_parse_stream wants it. */
@@ -49,6 +59,10 @@ static char *read_line(char *line, int size, void *context)
     const char *fault = line_fault(reading->file, line, size);
     if (fault) {
         refuse(reading, fault);
+        return NULL;
+    }
+    if (in_headers(reading, line) && (strstr(line, " ;") != NULL || strstr(line, "\t;") != NULL)) {
+        refuse(reading, "[headers] a ';' behind a blank begins a comment; write it without the blank");
         return NULL;
     }
     /* A line that starts with a blank would continue the value above it. Nothing here has values of several lines. */
@@ -75,7 +89,12 @@ static int take_value(void *context, const char *section, const char *key, const
         refuse(reading, text);
         return 0;
     }
-    if (reading->set_on[row] != 0) {
+    if (config_is_set(reading->config, section, key)) {
+        snprintf(text, sizeof text, "[%s] %s is set twice", section, key);
+        refuse(reading, text);
+        return 0;
+    }
+    if (reading->set_on[row] != 0 && !config_repeats(row)) {
         snprintf(text, sizeof text, "[%s] %s is set twice; line %d has it already", section, key, reading->set_on[row]);
         refuse(reading, text);
         return 0;

@@ -17,7 +17,7 @@ void web_begin(struct broker *broker, struct process *web)
     if (resources->root >= 0) fds[num_fds++] = resources->root;
     if (resources->uploads >= 0) fds[num_fds++] = resources->uploads;
     if (resources->quota >= 0) fds[num_fds++] = resources->quota;
-    const struct msg msg = {
+    struct msg msg = {
         .kind = MSG_WEB_SETUP,
         .web_setup =
             {
@@ -32,6 +32,8 @@ void web_begin(struct broker *broker, struct process *web)
                 .immutable = broker->config->immutable,
             },
     };
+    for (size_t i = 0; i < broker->config->num_headers; i++)
+        msg.web_setup.headers[msg.web_setup.num_headers++] = broker->config->headers[i];
     process_send(broker, web, &msg, fds, num_fds);
     web_identify(broker, web);
 }

@@ -1,18 +1,25 @@
 /* What the broker and the web workers, the browser's shim and the spawner say to each other. */
 #include "proto/codec_internal.h"
 #include "proto/field.h"
+#include "proto/header.h"
 
 /* ---- web -------------------------------------------------------------------------------------------------------- */
 
 bool codec_check_web_setup(const struct msg *msg)
 {
-    return msg->web_setup.worker < LIMIT_WORKERS;
+    const struct web_setup *setup = &msg->web_setup;
+    if (setup->num_headers > LIMIT_HEADERS) return false;
+    for (size_t i = 0; i < setup->num_headers; i++) {
+        if (header_fault(setup->headers[i]) != NULL) return false;
+    }
+    return setup->worker < LIMIT_WORKERS;
 }
 
 enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
 {
     (void)arena;
     const Keyward__Wire__WebSetup *from = (const Keyward__Wire__WebSetup *)wire;
+    if (from->n_headers > LIMIT_HEADERS) return ERR_MALFORMED;
     out->web_setup = (struct web_setup){
         .worker = from->worker,
         .has_root = from->has_root != 0,
@@ -23,7 +30,9 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .spa = from->spa != 0,
         .immutable = from->immutable != 0,
         .upload_quota = from->upload_quota,
+        .num_headers = from->n_headers,
     };
+    for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     return ERR_OK;
 }
 
@@ -31,6 +40,8 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
 {
     const struct web_setup *from = &msg->web_setup;
     Keyward__Wire__WebSetup to;
+    char *headers[LIMIT_HEADERS];
+    for (size_t i = 0; i < from->num_headers; i++) headers[i] = wire_text(from->headers[i]);
     keyward__wire__web_setup__init(&to);
     to.worker = from->worker;
     to.has_root = from->has_root;
@@ -41,6 +52,8 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.spa = from->spa;
     to.immutable = from->immutable;
     to.upload_quota = from->upload_quota;
+    to.headers = headers;
+    to.n_headers = from->num_headers;
     return codec_pack(packer, &to.base);
 }
 

@@ -279,6 +279,8 @@ struct web_setup {
     bool spa;
     bool immutable;
     uint64_t upload_quota;
+    const char *headers[LIMIT_HEADERS]; /* as in proto/header.h */
+    size_t num_headers;
 };
 
 struct web_listen {

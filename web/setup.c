@@ -16,7 +16,7 @@ static void add_dir(struct setup *setup, int fd, enum sandbox_access access)
     setup->dirs[setup->num_dirs++] = (struct sandbox_dir){.fd = fd, .access = access};
 }
 
-static void take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
+static enum err take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
 {
     const struct web_setup *message = &msg->web_setup;
     char name[32];
@@ -43,6 +43,7 @@ static void take(struct setup *out, const struct msg *msg, struct packet_extra *
     if (message->has_uploads) add_dir(out, out->site.uploads_fd, SANDBOX_READ_WRITE);
     snprintf(name, sizeof name, "web[%u]", message->worker);
     log_open(name);
+    return header_table_new(&out->site.headers, message->headers, message->num_headers);
 }
 
 enum err setup_receive(struct setup *out, int broker_fd, struct diag *diag)
@@ -63,7 +64,8 @@ enum err setup_receive(struct setup *out, int broker_fd, struct diag *diag)
         err = diag_set(diag, ERR_MALFORMED, "setup: the broker's first message is %s, not WEB_SETUP",
                        msg_kind_name(msg.kind));
     } else {
-        take(out, &msg, &extra, broker_fd);
+        err = take(out, &msg, &extra, broker_fd);
+        if (err != ERR_OK) err = diag_set(diag, err, "setup: no memory");
     }
     codec_arena_free(arena);
     return err;

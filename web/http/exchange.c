@@ -41,7 +41,7 @@ static enum response_hsts hsts_for(const char *host)
 static void finish_response(struct exchange *exchange)
 {
     bool head = exchange->request.method == HTTP_HEAD;
-    response_finish(&exchange->response, head ? RESPONSE_HEAD_ONLY : RESPONSE_WITH_BODY,
+    response_finish(&exchange->response, head ? RESPONSE_HEAD_ONLY : RESPONSE_WITH_BODY, exchange->site->config.headers,
                     hsts_for(exchange->request.host));
 }
 

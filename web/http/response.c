@@ -10,16 +10,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-/* On every response. No script, style, image or connection but from this origin, and no inline script at all. */
-static const struct response_field security_fields[] = {
-    {"Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-                                "object-src 'none'"},
-    {"X-Content-Type-Options", "nosniff"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cross-Origin-Opener-Policy", "same-origin"},
-    {"Cross-Origin-Resource-Policy", "same-origin"},
-};
-
 void response_init(struct response *response)
 {
     memset(response, 0, sizeof(*response));
@@ -77,7 +67,8 @@ static bool status_has_body(unsigned status)
     return status != HTTP_STATUS_NO_CONTENT && status != HTTP_STATUS_NOT_MODIFIED;
 }
 
-void response_finish(struct response *response, enum response_body body, enum response_hsts hsts)
+void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
+                     enum response_hsts hsts)
 {
     if (status_has_body(response->status)) {
         snprintf(response->length_text, sizeof(response->length_text), "%llu", (unsigned long long)response->length);
@@ -88,9 +79,10 @@ void response_finish(struct response *response, enum response_body body, enum re
     if (body == RESPONSE_HEAD_ONLY) response->length = 0;
     date_http(response->date, clock_wall_s());
     response_add(response, "Date", response->date);
-    for (size_t i = 0; i < sizeof(security_fields) / sizeof(security_fields[0]); i++)
-        response_add(response, security_fields[i].name, security_fields[i].value);
-    if (hsts == RESPONSE_HSTS) response_add(response, "Strict-Transport-Security", "max-age=31536000");
+    for (size_t i = 0; i < headers->num_fields; i++)
+        response_add(response, headers->fields[i].name, headers->fields[i].value);
+    if (hsts == RESPONSE_HSTS && headers->hsts != NULL)
+        response_add(response, "Strict-Transport-Security", headers->hsts);
 }
 
 bool response_has_body(const struct response *response)

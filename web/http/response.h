@@ -10,8 +10,10 @@
 #include "base/err.h"
 #include "web/http/date.h"
 #include "web/http/etag.h"
+#include "web/http/header_table.h"
 
-#define RESPONSE_FIELDS 24u
+#define RESPONSE_OWN_FIELDS 16u
+#define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_DEFAULTS + LIMIT_HEADERS)
 #define RESPONSE_CONTENT_TYPE 80u
 #define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
 
@@ -77,8 +79,9 @@ void response_set_error(struct response *response, unsigned status);
 /* Whether browsers may be told to come back by HTTPS alone. */
 enum response_hsts { RESPONSE_NO_HSTS, RESPONSE_HSTS };
 
-/* response_finish adds what every response carries: date, length and the security fields. */
-void response_finish(struct response *response, enum response_body body, enum response_hsts hsts);
+/* response_finish adds what every response carries: date, length and the table's fields, which must outlive it. */
+void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
+                     enum response_hsts hsts);
 
 /* response_has_body says whether bytes follow the header section. */
 bool response_has_body(const struct response *response);

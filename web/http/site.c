@@ -58,12 +58,15 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
         if (config->root_fd >= 0) close(config->root_fd);
         if (config->uploads_fd >= 0) close(config->uploads_fd);
         if (config->upload_quota > 0) close(config->quota_fd);
+        header_table_free(config->headers);
         return diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     }
     site->config = *config;
     if (site->config.idle_timeout_ms == 0) site->config.idle_timeout_ms = DEADLINE_IDLE_MS;
     meter_init(&site->log_lines, LIMIT_HTTP_LOG_BURST, LIMIT_HTTP_LOG_PER_SECOND, clock_monotonic_ms());
     enum err err = seed_json(diag);
+    if (err == ERR_OK && site->config.headers == NULL && header_table_new(&site->config.headers, NULL, 0) != ERR_OK)
+        err = diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     if (err == ERR_OK) err = start_uploads(site, diag);
     if (config->upload_quota > 0) close(config->quota_fd); /* the page is mapped */
     if (err != ERR_OK) {
@@ -107,6 +110,7 @@ void http_site_free(struct http_site *site)
     committer_stop(site->committer);
     upload_dir_close(&site->upload_dir);
     quota_close(&site->quota);
+    header_table_free(site->config.headers);
     if (site->config.root_fd >= 0) close(site->config.root_fd);
     if (site->config.uploads_fd >= 0) close(site->config.uploads_fd);
     free(site);

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "web/http/header_table.h"
 
 struct http_site;
 
@@ -39,12 +40,13 @@ struct http_site_config {
     int root_fd;    /* a directory, open for reading or O_PATH; -1: the built-in page */
     int uploads_fd; /* a directory, open for reading (it is fsynced, so not O_PATH); -1: no uploads */
     uint64_t max_upload_bytes;
-    uint64_t upload_quota;    /* bytes in the uploads directory; 0: as many as there is room for */
-    int quota_fd;          /* only with a quota: LIMIT_QUOTA_PAGE bytes that all workers share, sealed */
-    unsigned worker;          /* below LIMIT_WORKERS: which of them this is */
-    bool spa;                 /* index.html for pages that are not there; only with a root */
-    bool immutable;           /* names with a hash in them are kept for ever; only with a root */
-    uint32_t idle_timeout_ms; /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
+    uint64_t upload_quota;        /* bytes in the uploads directory; 0: as many as there is room for */
+    int quota_fd;                 /* only with a quota: LIMIT_QUOTA_PAGE bytes that all workers share, sealed */
+    unsigned worker;              /* below LIMIT_WORKERS: which of them this is */
+    bool spa;                     /* index.html for pages that are not there; only with a root */
+    bool immutable;               /* names with a hash in them are kept for ever; only with a root */
+    struct header_table *headers; /* on every answer; NULL: the defaults. The site's, like the descriptors */
+    uint32_t idle_timeout_ms;     /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
 };
 
 struct http_site_counters {

@@ -131,6 +131,13 @@ Test(config, says_in_which_line_what_is_wrong)
                                                      "to 1099511627776 bytes; write 512K, 64M or 2G"},
         {"[content]\nupload_quota = 0\n",
          "2: [content] upload_quota: '0' is not a size from 1 to 1125899906842624 bytes; write 512K, 64M or 2G"},
+        {"[headers]\nX Y = 1\n", "2: [headers] X Y: 'X Y:1' cannot be set: its name is not a header field's"},
+        {"[headers]\nContent-Length = 1\n",
+         "2: [headers] Content-Length: 'Content-Length:1' cannot be set: the server sets it by itself"},
+        {"[headers]\nA = \x01\n",
+         "2: [headers] A: 'A:?' cannot be set: its value has other characters than printable ASCII"},
+        {"[headers]\nA-b = 1\nX = 2\na-B = 3\n", "4: [headers] a-B is set twice"},
+        {"[headers]\nA = 1 ; 2\n", "2: [headers] a ';' behind a blank begins a comment; write it without the blank"},
         {"[keyd]\nleaf_lifetime = 59\n",
          "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
         {"[audit]\npolicy = hope\n", "2: [audit] policy: 'hope' is no policy; want refuse (no handle is used while the "
@@ -160,6 +167,45 @@ Test(config, says_in_which_line_what_is_wrong)
     }
 }
 
+Test(config, takes_headers_from_the_file_and_flags)
+{
+    static const char content[] = "[headers]\nX-Frame-Options = DENY\nReferrer-Policy =\nA=b;c\n[web]\nworkers = 1\n";
+    struct config config;
+    struct diag diag = {0};
+    cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--header", "x-frame-options: \t SAMEORIGIN ", &diag), ERR_OK, "%s",
+                 diag.text);
+    cr_assert_eq(config_set_flag(&config, "--header", "New:", &diag), ERR_OK, "%s", diag.text);
+    static const char *const want[] = {"x-frame-options:SAMEORIGIN", "Referrer-Policy:", "A:b;c", "New:"};
+    cr_assert_eq(config.num_headers, COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) cr_expect_str_eq(config.headers[i], want[i]);
+}
+
+Test(config, limits_headers)
+{
+    static char line[2 * HEADER_LINE_LEN];
+    struct config config;
+    struct diag diag = {0};
+    config_defaults(&config);
+    for (size_t over = 0; over <= 1; over++) {
+        memset(line, 'n', LIMIT_HEADER_NAME + over);
+        snprintf(line + LIMIT_HEADER_NAME + over, 3, ":v");
+        cr_expect_eq(config_set_flag(&config, "--header", line, &diag), over ? ERR_INPUT : ERR_OK);
+        snprintf(line, 3, "v:");
+        memset(line + 2, 'v', LIMIT_HEADER_VALUE + over);
+        line[2 + LIMIT_HEADER_VALUE + over] = '\0';
+        cr_expect_eq(config_set_flag(&config, "--header", line, &diag), over ? ERR_INPUT : ERR_OK);
+    }
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\0';
+    cr_expect_eq(config_set_flag(&config, "--header", line, &diag), ERR_INPUT);
+    for (size_t i = config.num_headers; i <= LIMIT_HEADERS; i++) {
+        snprintf(line, sizeof line, "h%zu:v", i);
+        cr_expect_eq(config_set_flag(&config, "--header", line, &diag), i < LIMIT_HEADERS ? ERR_OK : ERR_INPUT);
+    }
+    cr_expect_str_eq(diag.text, "--header: more than 16 header fields");
+}
+
 Test(config, refuses_lines_that_libinih_would_cut)
 {
     struct config config;
@@ -170,7 +216,7 @@ Test(config, refuses_lines_that_libinih_would_cut)
     content[head + 250] = '\n';
     cr_assert_eq(load(&config, content, head + 251, &diag), ERR_INPUT);
     cr_assert_str_eq(diag.text + strlen(path),
-                     ":2: the line is too long (198 bytes at most); give long paths as flags");
+                     ":2: the line is too long (198 bytes at most); give long values as flags");
     /* The longest line there may be, with and without an end. */
     cr_assert_eq(load(&config, content, 6 + 199, &diag), ERR_OK, "%s", diag.text);
     cr_assert_eq(strlen(config.root), 199 - strlen("root = "));
@@ -270,6 +316,8 @@ Test(command, says_what_is_wrong)
         {"--browser lynx", "--browser: 'lynx' is not a browser that Keyward starts; want chromium or none"},
         {"--listen=127.0.0.1",
          "--listen: '127.0.0.1' has no port; want ADDR:PORT, such as 127.0.0.1:9000 or [::1]:9000"},
+        {"--header X", "--header: 'X' cannot be set: it has no colon"},
+        {"--header Date:now", "--header: 'Date:now' cannot be set: the server sets it by itself"},
         {"--spa --headless", "--spa is about the files of a directory; add --root DIR"},
         {"--screenshot /x", "--screenshot is taken by a browser without a screen; add --headless"},
         {"--headless --no-browser", "--headless goes with a browser, and --no-browser says there is none; drop one"},

@@ -223,6 +223,24 @@ Test(bounds, a_brought_chain_fits_into_a_handshake)
     }
 }
 
+Test(bounds, headers_are_those_that_may_be_set)
+{
+    static const struct {
+        const char *line;
+        enum err err;
+    } rows[] = {{"X-Date:now", ERR_OK}, {"Date:now", ERR_MALFORMED}, {"now", ERR_MALFORMED}, {"X: y", ERR_MALFORMED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct msg sample = sample_of(MSG_WEB_SETUP), out;
+        wire_of(&packet, &sample);
+        unsigned number = wire_body(&body, &packet);
+        wire_without(&without, &body, 10);
+        wire_add_bytes(&without, 10, rows[i].line, strlen(rows[i].line));
+        wire_sort(&without);
+        wire_envelope(&changed, number, &without);
+        cr_expect_eq(codec_decode(arena, &out, changed.data, changed.len, ALL_KINDS), rows[i].err, "%s", rows[i].line);
+    }
+}
+
 Test(bounds, texts_take_what_is_printable)
 {
     struct msg sample = sample_of(MSG_FAILED), out;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -139,6 +140,12 @@ Test(quota, counts_what_is_there_at_the_start)
 {
     rig_write_file(rig.uploads_dir, "old", "0123456789");
     rig_write_file(rig.uploads_dir, ".upload-0123456789abcdef", "left by a crash");
+    /* What another worker is about to store is in the page already. */
+    rig_write_file(rig.uploads_dir, ".upload-fedcba9876543210", "half of an upload");
+    char path[256];
+    snprintf(path, sizeof(path), "%s/.upload-fedcba9876543210", rig.uploads_dir);
+    int alive = open(path, O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(flock(alive, LOCK_EX), 0);
     rig_end_session(&rig);
     http_site_free(rig.site);
     struct http_site_config config = {.root_fd = -1,
@@ -151,6 +158,8 @@ Test(quota, counts_what_is_there_at_the_start)
     rig_start_http1(&rig);
     put("a", QUOTA - 9, "507");
     put("a", QUOTA - 10, "201");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 3);
+    close(alive);
 }
 
 Test(quota, wants_a_page_that_nobody_can_shorten)

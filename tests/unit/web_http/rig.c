@@ -112,6 +112,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
         .spa = config->spa,
         .immutable = config->immutable,
     };
+    cr_assert_eq(header_table_new(&site.headers, config->headers, config->num_headers), ERR_OK);
     if (config->root) site.root_fd = make_dir(rig->root_dir, sizeof(rig->root_dir));
     if (config->uploads) site.uploads_fd = make_dir(rig->uploads_dir, sizeof(rig->uploads_dir));
     catch_log(rig);

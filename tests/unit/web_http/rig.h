@@ -14,6 +14,8 @@ struct rig_config {
     uint64_t max_upload_bytes;
     uint64_t upload_quota;
     bool spa;
+    const char *const *headers; /* NAME:VALUE */
+    size_t num_headers;
     bool immutable;
 };
 

@@ -388,6 +388,31 @@ Test(upload, keeps_to_conditions)
     cr_expect_eq(rig_num_files(rig.uploads_dir), 1);
 }
 
+Test(upload, judges_conditions_before_the_body)
+{
+    struct text request = {0};
+    text_print(&request, "PUT /upload/c HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nIf-Match: *\r\n"
+                         "Content-Length: 3\r\n\r\n");
+    talk(&request, 1000, "412");
+    text_free(&request);
+}
+
+/* The other workers' committers have the lock one after the other; this one waits for its turn. */
+Test(upload, gets_its_name_under_the_lock)
+{
+    static const char request[] = "PUT /upload/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx";
+    int other = open(rig.uploads_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_eq(flock(other, LOCK_EX), 0);
+    rig.session->ops->receive(rig.session, (const uint8_t *)request, sizeof(request) - 1);
+    struct pollfd done = {.fd = http_site_fd(rig.site), .events = POLLIN};
+    cr_expect_eq(poll(&done, 1, 100), 0, "it did not wait");
+    cr_expect_null(rig_file(rig.uploads_dir, "x"));
+    close(other);
+    cr_assert_eq(poll(&done, 1, 10000), 1);
+    http_site_complete(rig.site);
+    expect_file("x", "x");
+}
+
 /* What was true at the beginning need not be at the end. */
 Test(upload, judges_conditions_again_at_the_end)
 {
