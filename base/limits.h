@@ -79,7 +79,7 @@
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 
 /* HTTP. */
-#define LIMIT_HEADERS 16u                 /* header fields that an operator sets, changes or takes away */
+#define LIMIT_HEADERS 16u /* header fields that an operator sets, changes or takes away */
 #define LIMIT_HEADER_NAME 64u
 #define LIMIT_HEADER_VALUE 1024u
 #define LIMIT_HTTP_TARGET 8192u           /* bytes of a request's target; beyond: 414 */
@@ -103,6 +103,7 @@
 #define LIMIT_H2_STREAM_WINDOW (256u * 1024u) /* bytes of a body that may be under way */
 #define LIMIT_H2_CONNECTION_WINDOW (1024u * 1024u) /* of all bodies */
 #define LIMIT_H2_SETTINGS 32u                      /* entries of a SETTINGS frame */
+#define LIMIT_H2_CONTINUATIONS 8u                  /* frames that a header section goes on in; beyond: cut */
 #define LIMIT_H2_OUTBOUND_ACKS 128u                /* answers to SETTINGS and PING that the peer does not fetch */
 #define LIMIT_H2_OUTBOUND_FRAMES 512u              /* beyond: no more is read until the peer reads */
 /* A browser that leaves a page resets what it still waits for, at most a connection's streams at once. */

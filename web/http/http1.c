@@ -131,7 +131,8 @@ static void start_body(struct http1 *http1, enum request_framing framing)
 
 static void end_head(struct http1 *http1)
 {
-    struct fault fault = http1_message_head(&http1->message, buffer_left(&http1->head));
+    struct fault fault =
+        http1_message_head(&http1->message, http1->head.data + http1->head.start, http1->head.end - http1->head.start);
     buffer_free(&http1->head);
     if (fault.status != 0) {
         refuse(http1, fault);

@@ -101,9 +101,19 @@ static struct fault execute(struct http1_message *message, struct bytes data)
     return (struct fault){0, NULL};
 }
 
-struct fault http1_message_head(struct http1_message *message, struct bytes head)
+/* White space behind a value may be tabs (RFC 9112, 5.1), but http-parser knows only spaces there. */
+static void blank_tabs(uint8_t *head, size_t len)
 {
-    struct fault fault = execute(message, head);
+    for (size_t i = 0; i < len; i++) {
+        if (head[i] != '\r') continue;
+        for (size_t at = i; at > 0 && (head[at - 1] == ' ' || head[at - 1] == '\t'); at--) head[at - 1] = ' ';
+    }
+}
+
+struct fault http1_message_head(struct http1_message *message, uint8_t *head, size_t len)
+{
+    blank_tabs(head, len);
+    struct fault fault = execute(message, (struct bytes){head, len});
     if (fault.status == 0 && !message->head_complete)
         return (struct fault){HTTP_STATUS_BAD_REQUEST, "the header section does not end"};
     return fault;

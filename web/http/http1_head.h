@@ -20,8 +20,8 @@ struct http1_message {
 /* http1_message_init prepares for a message whose parts go to the exchange. */
 void http1_message_init(struct http1_message *message, struct exchange *exchange);
 
-/* http1_message_head parses the whole head at once and fills the exchange's request. */
-struct fault http1_message_head(struct http1_message *message, struct bytes head);
+/* http1_message_head parses the whole head at once and fills the exchange's request. It changes blanks of the head. */
+struct fault http1_message_head(struct http1_message *message, uint8_t *head, size_t len);
 
 /* http1_message_more parses more of the body; its content goes to exchange_body. */
 struct fault http1_message_more(struct http1_message *message, struct bytes data);

@@ -44,6 +44,15 @@ void scan_start(struct scan *scan, enum scan_part part)
     start_line(scan, first[part]);
 }
 
+/* HTTP-version (RFC 9112, 2.3), in which # stands for a digit. */
+static const char version_form[] = "HTTP/#.#";
+
+static bool version_byte(size_t at, uint8_t c)
+{
+    if (at >= sizeof(version_form) - 1) return false;
+    return version_form[at] == '#' ? c >= '0' && c <= '9' : c == (uint8_t)version_form[at];
+}
+
 static struct fault request_byte(struct scan *scan, uint8_t c)
 {
     scan->begun = true;
@@ -63,7 +72,7 @@ static struct fault request_byte(struct scan *scan, uint8_t c)
     case 1:
         if (scan->word_len > LIMIT_HTTP_TARGET) return (struct fault){HTTP_STATUS_URI_TOO_LONG, "target too long"};
         return ok;
-    default: return scan->word_len > strlen("HTTP/1.1") ? bad("bad version in the request line") : ok;
+    default: return version_byte(scan->word_len - 1, c) ? ok : bad("bad version in the request line");
     }
 }
 
@@ -115,7 +124,7 @@ static struct fault end_request_line(struct scan *scan)
 {
     if (scan->line_len == 0)
         return ++scan->num_empty > LIMIT_HTTP_EMPTY_LINES ? bad("empty lines instead of a request") : ok;
-    if (scan->num_words != 2 || scan->word_len == 0) return bad("incomplete request line");
+    if (scan->num_words != 2 || scan->word_len != sizeof(version_form) - 1) return bad("incomplete request line");
     start_line(scan, SCAN_LINE_FIELD);
     return ok;
 }

@@ -123,6 +123,8 @@ static void http2_drain(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
     int32_t last = nghttp2_session_get_last_proc_stream_id(http2->nghttp2);
+    http2->draining = true;
+    http2->last_stream = last;
     if (nghttp2_submit_goaway(http2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
         http2->failed = true;
 }
@@ -172,6 +174,7 @@ static int make_nghttp2(struct http2 *http2)
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_outbound_ack(option, LIMIT_H2_OUTBOUND_ACKS);
         nghttp2_option_set_max_settings(option, LIMIT_H2_SETTINGS);
+        nghttp2_option_set_max_continuations(option, LIMIT_H2_CONTINUATIONS);
         error = nghttp2_session_server_new2(&http2->nghttp2, callbacks, http2, option);
     }
     nghttp2_option_del(option);

@@ -40,6 +40,8 @@ struct http2 {
     bool failed;           /* nghttp2 is in no state to go on */
     bool closing;          /* a last GOAWAY is on its way, and nothing more is read */
     bool ended;            /* the peer sends no more */
+    bool draining;
+    int32_t last_stream; /* while draining: the last that is served */
 };
 
 /* http2_cut ends the connection for a flood. */

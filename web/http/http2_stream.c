@@ -151,6 +151,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
     struct http2 *http2 = context;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    /* GOAWAY says that it is not served; the client may ask somebody else, so it must be true (RFC 9113, 6.8). */
+    if (http2->draining && frame->hd.stream_id > http2->last_stream)
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
     struct http2_stream *stream = stream_new(http2, frame->hd.stream_id);
     if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, stream);
@@ -207,6 +210,12 @@ static int end_request(struct http2_stream *stream)
 static int on_request(struct http2_stream *stream, bool ended)
 {
     struct exchange *exchange = &stream->exchange;
+    struct request *request = &exchange->request;
+    /* CONNECT has no :path (RFC 9113, 8.5): what HTTP/1 calls its target is in :authority. */
+    if (request->method == HTTP_CONNECT && request->target.path == NULL && !exchange_has_response(exchange)) {
+        struct fault fault = target_parse(&request->target, request->host, strlen(request->host));
+        if (fault.status != 0) exchange_refuse(exchange, fault);
+    }
     if (!exchange_has_response(exchange)) exchange_begin(exchange);
     if (ended) return end_request(stream);
     if (exchange->request.expect_continue && !exchange_has_response(exchange)) {

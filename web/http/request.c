@@ -75,13 +75,33 @@ static struct fault add_length(struct request *request, struct bytes value)
     return ok;
 }
 
+static struct bytes trim(struct bytes value)
+{
+    while (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+        value.data++;
+        value.len--;
+    }
+    while (value.len > 0 && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t')) value.len--;
+    return value;
+}
+
 static struct fault add_coding(struct request *request, struct bytes value)
 {
     if (request->version != VERSION_HTTP11) return bad("Transfer-Encoding outside of HTTP/1.1");
     if (++request->num_codings > 1) return bad("more than one Transfer-Encoding");
-    if (!names(value, "chunked")) return bad("Transfer-Encoding is not chunked");
-    request->chunked = true;
-    return ok;
+    if (names(value, "chunked")) {
+        request->chunked = true;
+        return ok;
+    }
+    /* A list that ends in chunked says where the body ends, but nothing here undoes what comes before (RFC 9112, 6.1);
+     * one that does not says nothing (6.3). */
+    const uint8_t *comma = value.len > 0 ? memrchr(value.data, ',', value.len) : NULL;
+    if (comma == NULL) return bad("Transfer-Encoding is not chunked");
+    struct bytes last = {comma + 1, value.len - (size_t)(comma + 1 - value.data)};
+    struct bytes others = {value.data, (size_t)(comma - value.data)};
+    if (!names(trim(last), "chunked") || memmem(others.data, others.len, "chunked", 7) != NULL)
+        return bad("Transfer-Encoding is not chunked");
+    return (struct fault){HTTP_STATUS_NOT_IMPLEMENTED, "Transfer-Encoding not understood"};
 }
 
 static struct fault add_expect(struct request *request, struct bytes value)
@@ -185,16 +205,6 @@ static const struct {
     {"if-modified-since", add_modified_since},
     {"if-unmodified-since", add_unmodified_since},
 };
-
-static struct bytes trim(struct bytes value)
-{
-    while (value.len > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-        value.data++;
-        value.len--;
-    }
-    while (value.len > 0 && (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t')) value.len--;
-    return value;
-}
 
 struct fault request_add_field(struct request *request, struct bytes name, struct bytes value)
 {

@@ -99,6 +99,85 @@ Test(http2_flood, cuts_header_bombs)
     text_free(&value);
 }
 
+/* A header section in pieces, none of which ends it: each is read, and no limit on what it says is reached. */
+static enum err send_continuations(size_t count)
+{
+    static const char headers[] = "\0\0\0\1\1\0\0\0\1";
+    static const char piece[] = "\0\0\0\x9\0\0\0\0\1";
+    cr_assert_eq(exchange_all(), ERR_OK);
+    enum err err = rig.session->ops->receive(rig.session, (const uint8_t *)headers, 9);
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = rig.session->ops->receive(rig.session, (const uint8_t *)piece, 9);
+    return err;
+}
+
+Test(http2_flood, cuts_continuation_floods)
+{
+    cr_expect_eq(send_continuations(LIMIT_H2_CONTINUATIONS), ERR_OK);
+    restart(WINDOW_AUTO);
+    cr_expect_neq(send_continuations(LIMIT_H2_CONTINUATIONS + 1), ERR_OK);
+    cr_expect_eq(rig.session->ops->wants(rig.session), (unsigned)SESSION_CLOSE);
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "connection refused peer='127.0.0.1:4000' error="), "%s", log);
+    free(log);
+}
+
+/* CVE-2025-8671: the client does not reset its streams, it makes the server do so. */
+Test(http2_flood, cuts_who_makes_the_server_reset)
+{
+    int done = 0;
+    cr_assert_eq(exchange_all(), ERR_OK);
+    for (; done < 1000 && (rig.session->ops->wants(rig.session) & SESSION_READ) != 0; done++) {
+        int32_t id = submit("GET", "/hello", NULL, 0, NULL);
+        if (send_all() != ERR_OK) break;
+        /* A window of more than 2^31 - 1 bytes (RFC 9113, 6.9.1). */
+        uint8_t window[] = {0, 0, 4, 8, 0, 0, 0, (uint8_t)(id >> 8), (uint8_t)id, 0x7f, 0xff, 0xff, 0xff};
+        if (rig.session->ops->receive(rig.session, window, sizeof(window)) != ERR_OK) break;
+        exchange_all();
+    }
+    cr_expect(done > 100 && done < 400, "%d", done);
+    exchange_all();
+    expect_cut("streams reset too fast");
+}
+
+/* It opens its own windows: padding counts as content there. */
+Test(http2_flood, cuts_who_fills_frames_with_padding)
+{
+    static uint8_t padded[9 + 256] = {0, 1, 0, 0, 8, 0, 0, 0, 1, 255};
+    size_t max = 20u << 20, sent = 0;
+    nghttp2_nv fields[] = {NV(":method", "PUT"), NV(":scheme", "https"), NV(":authority", "a"),
+                           NV(":path", "/upload/x")};
+    cr_assert_eq(nghttp2_submit_headers(client->session, NGHTTP2_FLAG_NONE, -1, NULL, fields, 4, NULL), 1);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    for (; sent < max && !client->goaway; sent += sizeof(padded)) {
+        if (rig.session->ops->receive(rig.session, padded, sizeof(padded)) != ERR_OK) break;
+        exchange_all();
+    }
+    cr_expect_lt(sent, max);
+    expect_cut("frames that carry nothing");
+}
+
+Test(http2_flood, cuts_who_sets_priorities_for_ever)
+{
+    size_t max = 20u << 20;
+    cr_expect_lt(repeat_frame("\0\0\5\2\0\0\0\0\3\0\0\0\0\x10", 14, max), max);
+    expect_cut("frames that carry nothing");
+}
+
+Test(http2_flood, limits_settings_entries)
+{
+    for (size_t over = 0; over <= 1; over++) {
+        nghttp2_settings_entry entries[LIMIT_H2_SETTINGS + 1];
+        for (size_t i = 0; i <= LIMIT_H2_SETTINGS; i++)
+            entries[i] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 65535};
+        restart(WINDOW_AUTO);
+        cr_assert_eq(exchange_all(), ERR_OK);
+        nghttp2_submit_settings(client->session, NGHTTP2_FLAG_NONE, entries, LIMIT_H2_SETTINGS + over);
+        exchange_all();
+        cr_expect_eq(rig_wants_close(&rig), over);
+    }
+}
+
 Test(http2_flood, cuts_ping_floods)
 {
     for (int i = 0; i < 150; i++) {
