@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* A write of at most PIPE_BUF bytes to a pipe is not interleaved with another's (pipe(7)). */
-_Static_assert(LOG_LINE <= 4096, "a log line must be one atomic write");
+_Static_assert(LOG_LINE <= 4096 && LOG_RAW <= 4096, "a log line must be one atomic write");
 
 #define LOG_PROCESS 64
 #define LOG_QUOTE 512
@@ -62,6 +62,14 @@ static bool log_may_write(void)
     return poll(&out, 1, 0) == 1 && out.revents == POLLOUT;
 }
 
+/* Counts what is lost. */
+static bool log_write(const char *line, size_t len)
+{
+    if (log_may_write() && write(STDERR_FILENO, line, len) > 0) return true;
+    log_lost++;
+    return false;
+}
+
 void log_line(const char *format, ...)
 {
     char text[LOG_LINE];
@@ -79,10 +87,15 @@ void log_line(const char *format, ...)
     if (log_lost > 0) at += snprintf(at, LOG_LOST_ROOM - 1, " lost_lines=%lu", log_lost);
     *at++ = '\n';
 
-    if (log_may_write() && write(STDERR_FILENO, line, (size_t)(at - line)) > 0)
-        log_lost = 0;
-    else
-        log_lost++;
+    if (log_write(line, (size_t)(at - line))) log_lost = 0; /* and this line has said so */
+}
+
+void log_raw(const char *text)
+{
+    char line[LOG_RAW];
+    char *at = log_copy(line, line + sizeof(line) - 1, text);
+    *at++ = '\n';
+    (void)log_write(line, (size_t)(at - line));
 }
 
 const char *log_quote(const char *text)

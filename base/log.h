@@ -19,4 +19,9 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * turn, each cut at 512 bytes. A NULL text gives ''. */
 const char *log_quote(const char *text);
 
+/* log_raw writes text as a line of its own, without the process's name, for readers that are programs. Control
+ * characters and bytes beyond ASCII become \xHH; what is beyond LOG_RAW bytes is lost. */
+#define LOG_RAW 4096
+void log_raw(const char *text);
+
 #endif

@@ -163,6 +163,22 @@ static enum err set_header(struct config *config, const char *value, struct diag
     return ERR_OK;
 }
 
+static enum err set_access_log(struct config *config, const char *value, struct diag *diag)
+{
+    static const char *const names[ACCESS_LOG_NUM] = {
+        [ACCESS_LOG_TEXT] = "text",
+        [ACCESS_LOG_JSON] = "json",
+        [ACCESS_LOG_COMBINED] = "combined",
+        [ACCESS_LOG_NONE] = "none",
+    };
+    for (unsigned i = 0; i < ACCESS_LOG_NUM; i++) {
+        if (strcmp(value, names[i]) != 0) continue;
+        config->access_log = (enum access_log)i;
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_INPUT, "'%s' is no format of an access log; want text, json, combined or none", value);
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -257,6 +273,8 @@ static const struct {
     {"content", "upload_quota", NULL, NULL, set_upload_quota, NULL, NULL},
     {"headers", NULL, "--header", NULL, set_header, "NAME:VALUE",
      "a header field for every answer; without a VALUE: take the default one away"},
+    {"log", "access", "--access-log", NULL, set_access_log, "FORMAT",
+     "text, json, combined or none: what each request leaves on standard error (text)"},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "broker/address.h"
 #include "proto/header.h"
+#include "proto/message.h"
 
 /* The browser's port inside its namespace where the host has no listener. */
 #define CONFIG_DEFAULT_PORT 9000
@@ -57,6 +58,7 @@ struct config {
     uint64_t upload_quota;                            /* 0: none */
     char headers[LIMIT_HEADERS][HEADER_LINE_LEN + 1]; /* NAME:VALUE */
     size_t num_headers;
+    enum access_log access_log;
 
     enum config_browser browser;
     bool headless;

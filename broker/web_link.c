@@ -28,6 +28,7 @@ void web_begin(struct broker *broker, struct process *web)
                 .idle_timeout_ms = broker->config->idle_timeout_ms,
                 .tls12 = broker->config->tls12,
                 .upload_quota = resources->quota >= 0 ? broker->config->upload_quota : 0,
+                .access_log = broker->config->access_log,
                 .spa = broker->config->spa,
                 .immutable = broker->config->immutable,
             },

@@ -12,7 +12,7 @@ bool codec_check_web_setup(const struct msg *msg)
     for (size_t i = 0; i < setup->num_headers; i++) {
         if (header_fault(setup->headers[i]) != NULL) return false;
     }
-    return setup->worker < LIMIT_WORKERS;
+    return setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM;
 }
 
 enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -31,6 +31,7 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .immutable = from->immutable != 0,
         .upload_quota = from->upload_quota,
         .num_headers = from->n_headers,
+        .access_log = (enum access_log)from->access_log,
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     return ERR_OK;
@@ -54,6 +55,7 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.upload_quota = from->upload_quota;
     to.headers = headers;
     to.n_headers = from->num_headers;
+    to.access_log = (uint32_t)from->access_log;
     return codec_pack(packer, &to.base);
 }
 

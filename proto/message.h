@@ -269,6 +269,9 @@ struct keyd_status {
     uint64_t events_lost;
 };
 
+/* What a line of web's access log looks like. */
+enum access_log { ACCESS_LOG_TEXT, ACCESS_LOG_JSON, ACCESS_LOG_COMBINED, ACCESS_LOG_NONE, ACCESS_LOG_NUM };
+
 struct web_setup {
     uint32_t worker; /* below LIMIT_WORKERS */
     bool has_root;
@@ -281,6 +284,7 @@ struct web_setup {
     uint64_t upload_quota;
     const char *headers[LIMIT_HEADERS]; /* as in proto/header.h */
     size_t num_headers;
+    enum access_log access_log;
 };
 
 struct web_listen {

@@ -16,6 +16,18 @@ static void add_dir(struct setup *setup, int fd, enum sandbox_access access)
     setup->dirs[setup->num_dirs++] = (struct sandbox_dir){.fd = fd, .access = access};
 }
 
+static enum access_format access_format(enum access_log access_log)
+{
+    switch (access_log) {
+    case ACCESS_LOG_JSON: return ACCESS_JSON;
+    case ACCESS_LOG_COMBINED: return ACCESS_COMBINED;
+    case ACCESS_LOG_NONE: return ACCESS_NONE;
+    case ACCESS_LOG_TEXT:
+    case ACCESS_LOG_NUM: break;
+    }
+    return ACCESS_TEXT;
+}
+
 static enum err take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
 {
     const struct web_setup *message = &msg->web_setup;
@@ -29,6 +41,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
         .upload_quota = message->upload_quota,
         .quota_fd = message->upload_quota > 0 ? packet_extra_take(extra, num_dirs) : -1,
         .worker = message->worker,
+        .access = access_format(message->access_log),
         .spa = message->spa,
         .immutable = message->immutable,
         .idle_timeout_ms = message->idle_timeout_ms,

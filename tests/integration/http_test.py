@@ -300,6 +300,24 @@ class App(HttpCase):
         self.assertIn(b"Content-Range: bytes 255-255/256000\r\n\r\n\xff\r\n--", body)
 
 
+class AccessLog(HttpCase):
+    extra_flags = ("--access-log", "json", "--header", "X-Frame-Options: DENY", "--header", "Referrer-Policy:")
+
+    def test_each_request_is_an_object(self):
+        mark = self.system.mark()
+        _, headers, _ = self.request("GET", "/hello", "User-Agent: a \"b\"\r\n")
+        line = self.system.wait_line(headers["x-request-id"], since=mark)
+        record = json.loads(line.string)
+        self.assertEqual((record["path"], record["status"], record["user_agent"]), ("/hello", 200, 'a "b"'))
+        self.assertIn("test client", record["subject"])
+
+    def test_the_headers_are_the_operators(self):
+        _, headers, _ = self.request("GET", "/hello")
+        self.assertEqual(headers["x-frame-options"], "DENY")
+        self.assertNotIn("referrer-policy", headers)
+        self.assertIn("content-security-policy", headers)
+
+
 @for_each_user
 class Uploads(HttpCase):
     @classmethod

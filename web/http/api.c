@@ -3,14 +3,8 @@
 #include <http_parser.h>
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
-static uint64_t wall_ms(void)
-{
-    struct timespec now = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "base/clock.h"
 
 /* A certificate's text is a client's: what is not UTF-8 is not shown. */
 static json_t *text(const char *value)
@@ -38,7 +32,7 @@ static json_t *describe_tls(const struct session_peer *peer)
 struct fault api_answer(struct exchange *exchange)
 {
     char timestamp[DATE_ISO_LEN + 1];
-    date_iso(timestamp, wall_ms());
+    date_iso(timestamp, clock_wall_ms());
     json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "message", "Hello from Keyward", "timestamp", timestamp, "client",
                              describe_client(&exchange->peer->certificate), "tls", describe_tls(exchange->peer));
     char *body = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;

@@ -16,6 +16,8 @@ void exchange_init(struct exchange *exchange, struct http_site *site, const stru
     *exchange = (struct exchange){.site = site, .peer = peer, .ready = ready, .context = context};
     request_init(&exchange->request, version);
     response_init(&exchange->response);
+    request_id_make(exchange->response.request_id, &site->request_ids);
+    exchange->request.keeps_agent = site->config.access == ACCESS_JSON || site->config.access == ACCESS_COMBINED;
     exchange->body_limit = LIMIT_HTTP_BODY;
 }
 
@@ -69,8 +71,8 @@ void exchange_refuse(struct exchange *exchange, struct fault fault)
     if (fault.reason != NULL) {
         exchange->site->counters.requests_refused++;
         if (http_site_may_log(exchange->site))
-            log_line("request refused peer=%s status=%u reason=%s", log_quote(exchange->peer->address), fault.status,
-                     log_quote(fault.reason));
+            log_line("request refused peer=%s status=%u reason=%s id=%s", log_quote(exchange->peer->address),
+                     fault.status, log_quote(fault.reason), exchange->response.request_id);
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;
@@ -152,21 +154,48 @@ static const char *version_name(enum request_version version)
     return "";
 }
 
+static void log_text(const struct access_record *record)
+{
+    log_line("request peer=%s method=%s path=%s status=%u bytes=%llu protocol=%s subject=%s ms=%llu id=%s",
+             log_quote(record->peer), record->method, log_quote(record->path), record->status,
+             (unsigned long long)record->bytes, record->protocol, log_quote(record->subject),
+             (unsigned long long)record->duration_ms, record->request_id);
+}
+
 static void log_access(const struct exchange *exchange)
 {
     const struct request *request = &exchange->request;
-    log_line("request peer=%s method=%s path=%s status=%u bytes=%llu protocol=%s subject=%s ms=%llu",
-             log_quote(exchange->peer->address), request_method_name(request), log_quote(request->target.path),
-             exchange->response.status, (unsigned long long)exchange->response.given, version_name(request->version),
-             log_quote(exchange->peer->certificate.subject),
-             (unsigned long long)(clock_monotonic_ms() - exchange->started_ms));
+    struct access_record record = {
+        .time_ms = clock_wall_ms(),
+        .duration_ms = clock_monotonic_ms() - exchange->started_ms,
+        .peer = exchange->peer->address,
+        .subject = exchange->peer->certificate.subject,
+        .serial = exchange->peer->certificate.serial,
+        .method = request_method_name(request),
+        .path = request->target.path,
+        .protocol = version_name(request->version),
+        .status = exchange->response.status,
+        .bytes = exchange->response.given,
+        .referer = request->referer,
+        .user_agent = request->user_agent,
+    };
+    char line[ACCESS_LINE];
+    memcpy(record.request_id, exchange->response.request_id, sizeof(record.request_id));
+    switch (exchange->site->config.access) {
+    case ACCESS_TEXT: log_text(&record); return;
+    case ACCESS_JSON: access_json(line, &record); break;
+    case ACCESS_COMBINED: access_combined(line, &record); break;
+    case ACCESS_NONE: return;
+    }
+    log_raw(line);
 }
 
 void exchange_cleanup(struct exchange *exchange)
 {
     if (exchange->started_ms != 0) {
         exchange->site->counters.requests++;
-        if (http_site_may_log(exchange->site)) log_access(exchange);
+        bool wanted = exchange->site->config.access != ACCESS_NONE;
+        if (wanted && http_site_may_log(exchange->site)) log_access(exchange);
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;

@@ -23,6 +23,9 @@ void request_cleanup(struct request *request)
     free(request->if_none_match);
     free(request->if_range);
     free(request->range);
+    free(request->referer);
+    free(request->user_agent);
+    request->referer = request->user_agent = NULL;
     request->if_match = request->if_none_match = request->if_range = request->range = NULL;
 }
 
@@ -175,6 +178,16 @@ static struct fault add_content_range(struct request *request, struct bytes valu
     return ok;
 }
 
+static struct fault add_referer(struct request *request, struct bytes value)
+{
+    return request->keeps_agent && request->referer == NULL ? join(&request->referer, value) : ok;
+}
+
+static struct fault add_user_agent(struct request *request, struct bytes value)
+{
+    return request->keeps_agent && request->user_agent == NULL ? join(&request->user_agent, value) : ok;
+}
+
 static struct fault add_accept(struct request *request, struct bytes value)
 {
     if (negotiate_wants_html(value)) request->wants_html = true;
@@ -199,6 +212,8 @@ static const struct {
     {"accept-encoding", add_accept_encoding},
     {"content-range", add_content_range},
     {"range", add_range},
+    {"referer", add_referer},
+    {"user-agent", add_user_agent},
     {"if-range", add_if_range},
     {"if-match", add_match},
     {"if-none-match", add_none_match},

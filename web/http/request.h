@@ -48,6 +48,9 @@ struct request {
     struct codings codings;
     bool wants_html; /* Accept names it */
     bool has_content_range;
+    bool keeps_agent; /* whether anybody wants these two; NULL if there is none */
+    char *referer;
+    char *user_agent;
 };
 
 void request_init(struct request *request, enum request_version version);

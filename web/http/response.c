@@ -21,7 +21,10 @@ void response_reset(struct response *response)
     if (response->fd >= 0) close(response->fd);
     free(response->owned);
     free(response->location);
+    char request_id[sizeof(response->request_id)];
+    memcpy(request_id, response->request_id, sizeof(request_id));
     response_init(response);
+    memcpy(response->request_id, request_id, sizeof(request_id));
 }
 
 void response_add(struct response *response, const char *name, const char *value)
@@ -50,11 +53,13 @@ void response_set_file(struct response *response, const char *type, int fd, uint
 void response_set_error(struct response *response, unsigned status)
 {
     response_reset(response);
-    char *text = malloc(64);
+    enum { ROOM = 128 };
+    char *text = malloc(ROOM);
     int len = 0;
     if (text != NULL) {
-        len = snprintf(text, 64, "%u %s\n", status, http_status_str((enum http_status)status));
-        CHECK(len > 0 && len < 64);
+        len = snprintf(text, ROOM, "%u %s\nRequest %s\n", status, http_status_str((enum http_status)status),
+                       response->request_id);
+        CHECK(len > 0 && len < ROOM);
     }
     response->owned = text;
     response_set_text(response, status, "text/plain; charset=utf-8",
@@ -79,6 +84,7 @@ void response_finish(struct response *response, enum response_body body, const s
     if (body == RESPONSE_HEAD_ONLY) response->length = 0;
     date_http(response->date, clock_wall_s());
     response_add(response, "Date", response->date);
+    response_add(response, "X-Request-Id", response->request_id);
     for (size_t i = 0; i < headers->num_fields; i++)
         response_add(response, headers->fields[i].name, headers->fields[i].value);
     if (hsts == RESPONSE_HSTS && headers->hsts != NULL)

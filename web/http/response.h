@@ -11,6 +11,7 @@
 #include "web/http/date.h"
 #include "web/http/etag.h"
 #include "web/http/header_table.h"
+#include "web/http/request_id.h"
 
 #define RESPONSE_OWN_FIELDS 16u
 #define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_DEFAULTS + LIMIT_HEADERS)
@@ -47,6 +48,7 @@ struct response {
     char etag[ETAG_MAX];
     char last_modified[DATE_HTTP_LEN + 1];
     char date[DATE_HTTP_LEN + 1];
+    char request_id[REQUEST_ID_LEN + 1]; /* "": it has none; reset leaves it */
     char length_text[24];
     char content_type[RESPONSE_CONTENT_TYPE];
     char content_range[RESPONSE_CONTENT_RANGE];
@@ -73,13 +75,13 @@ void response_set_text(struct response *response, unsigned status, const char *t
 /* response_set_file makes a body of the first len bytes of a file, whose descriptor is the response's from here on. */
 void response_set_file(struct response *response, const char *type, int fd, uint64_t len);
 
-/* response_set_error makes a short text of the status. */
+/* response_set_error makes a short text of the status and the request's id. */
 void response_set_error(struct response *response, unsigned status);
 
 /* Whether browsers may be told to come back by HTTPS alone. */
 enum response_hsts { RESPONSE_NO_HSTS, RESPONSE_HSTS };
 
-/* response_finish adds what every response carries: date, length and the table's fields, which must outlive it. */
+/* response_finish adds what every response carries: date, length, the request's id and the table's fields, which must outlive it. */
 void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
                      enum response_hsts hsts);
 

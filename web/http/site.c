@@ -14,10 +14,10 @@
 #include "web/http/upload.h"
 
 /* jansson would open /dev/urandom for this at its first object, which is after the sandbox is on. */
-static enum err seed_json(struct diag *diag)
+static enum err seed_random(struct http_site *site, struct diag *diag)
 {
     size_t seed = 0;
-    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed) || request_ids_init(&site->request_ids) != ERR_OK)
         return diag_set(diag, ERR_SYSTEM, "web: no random numbers from the kernel: %s", strerror(errno));
     json_object_seed(seed | 1);
     return ERR_OK;
@@ -64,7 +64,7 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     site->config = *config;
     if (site->config.idle_timeout_ms == 0) site->config.idle_timeout_ms = DEADLINE_IDLE_MS;
     meter_init(&site->log_lines, LIMIT_HTTP_LOG_BURST, LIMIT_HTTP_LOG_PER_SECOND, clock_monotonic_ms());
-    enum err err = seed_json(diag);
+    enum err err = seed_random(site, diag);
     if (err == ERR_OK && site->config.headers == NULL && header_table_new(&site->config.headers, NULL, 0) != ERR_OK)
         err = diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     if (err == ERR_OK) err = start_uploads(site, diag);

@@ -20,7 +20,7 @@
  *   flock               marks a temporary file as alive; the committers of all workers take turns
  *   fsync, renameat, renameat2, unlinkat   the committer, and an upload's end
  *   lseek, getdents64   the committer counts the uploads directory for the quota
- *   getrandom           a temporary file's name
+ *   getrandom           a temporary file's name, the boundary between several ranges
  *   futex               the committer's queue
  * In the thread that has been started, glibc may also use madvise, rt_sigprocmask, set_robust_list, rseq.
  * Landlock for the worker: SANDBOX_READ beneath the root directory, SANDBOX_READ_WRITE beneath the uploads directory
@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "web/http/access.h"
 #include "web/http/header_table.h"
 
 struct http_site;
@@ -45,6 +46,7 @@ struct http_site_config {
     unsigned worker;              /* below LIMIT_WORKERS: which of them this is */
     bool spa;                     /* index.html for pages that are not there; only with a root */
     bool immutable;               /* names with a hash in them are kept for ever; only with a root */
+    enum access_format access;    /* of the access log, which is on standard error */
     struct header_table *headers; /* on every answer; NULL: the defaults. The site's, like the descriptors */
     uint32_t idle_timeout_ms;     /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
 };

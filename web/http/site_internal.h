@@ -15,6 +15,7 @@ struct http_site {
     struct quota quota;
     struct committer *committer; /* NULL: no uploads */
     size_t num_uploads;          /* those that have a file open, the committer's included */
+    struct request_ids request_ids;
     struct meter log_lines;
     uint64_t unlogged; /* lines since the last that was written */
 };

@@ -122,6 +122,21 @@ Test(log, eight_quotes_live_at_once)
 }
 
 /* Fills the pipe, so that a write would block. */
+Test(log, raw_lines_are_lines_of_their_own)
+{
+    static char text[2 * LOG_RAW];
+    log_open("web[0]");
+    log_raw("{\"a\":\"b\\n\"}");
+    cr_expect_str_eq(read_lines(), "{\"a\":\"b\\n\"}\n");
+    log_raw("a\nb\xff");
+    cr_expect_str_eq(read_lines(), "a\\x0ab\\xff\n");
+    memset(text, 'x', sizeof(text) - 1);
+    log_raw(text);
+    read_lines();
+    cr_expect_eq(strlen(line), LOG_RAW);
+    cr_expect_eq(line[LOG_RAW - 1], '\n');
+}
+
 static void fill_pipe(void)
 {
     const int flags = fcntl(STDERR_FILENO, F_GETFL);

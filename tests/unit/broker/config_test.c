@@ -61,7 +61,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[listen]\naddress = [::1]:9443\n"
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
                                   "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
-                                  "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n"
+                                  "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -85,6 +85,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert(config.spa);
     cr_assert_not(config.immutable);
     cr_assert_eq(config.upload_quota, UINT64_C(5) << 30);
+    cr_assert_eq(config.access_log, ACCESS_LOG_JSON);
     cr_assert(config.echoes);
     cr_assert_eq(config.browser, CONFIG_BROWSER_CHROMIUM);
     cr_assert(config.headless);
@@ -129,6 +130,8 @@ Test(config, says_in_which_line_what_is_wrong)
                                                        "1 to 1099511627776 bytes; write 512K, 64M or 2G"},
         {"[web]\nmax_upload = 18014398509481984K\n", "2: [web] max_upload: '18014398509481984K' is not a size from 1 "
                                                      "to 1099511627776 bytes; write 512K, 64M or 2G"},
+        {"[log]\naccess = xml\n",
+         "2: [log] access: 'xml' is no format of an access log; want text, json, combined or none"},
         {"[content]\nupload_quota = 0\n",
          "2: [content] upload_quota: '0' is not a size from 1 to 1125899906842624 bytes; write 512K, 64M or 2G"},
         {"[headers]\nX Y = 1\n", "2: [headers] X Y: 'X Y:1' cannot be set: its name is not a header field's"},

@@ -75,9 +75,18 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SIGN_AUDIT_HEAD] = {.sign_audit_head = {53, {54}}},
         [MSG_AUDIT_HEAD] = {.audit_head = {55, {blob, 70}}},
         [MSG_KEYD_HOLD] = {.keyd_hold = true},
-        [MSG_WEB_SETUP] =
-            {.web_setup =
-                 {3, true, true, 30, 31, true, true, true, 53, {"X-Frame-Options:DENY", "Referrer-Policy:"}, 2}},
+        [MSG_WEB_SETUP] = {.web_setup = {3,
+                                         true,
+                                         true,
+                                         30,
+                                         31,
+                                         true,
+                                         true,
+                                         true,
+                                         53,
+                                         {"X-Frame-Options:DENY", "Referrer-Policy:"},
+                                         2,
+                                         ACCESS_LOG_COMBINED}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
@@ -292,6 +301,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_setup.spa);
         SAME(web_setup.immutable);
         SAME(web_setup.upload_quota);
+        SAME(web_setup.access_log);
         SAME(web_setup.num_headers);
         for (size_t i = 0; i < want->web_setup.num_headers; i++) SAME_TEXT(web_setup.headers[i]);
     } else if (want->kind == MSG_WEB_LISTEN) {

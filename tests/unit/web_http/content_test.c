@@ -191,12 +191,12 @@ Test(content, gives_one_range)
         {"Range: bytes=-1\r\n", 206, "bytes 25-25/26", "z"},
         {"Range: bytes=0-\r\n", 206, "bytes 0-25/26", ALPHABET},
         {"Range: bytes=5-5,100-\r\n", 206, "bytes 5-5/26", "f"},
-        {"Range: bytes=26-\r\n", 416, "bytes */26", "416 Range Not Satisfiable\n"},
-        {"Range: bytes=-0\r\n", 416, "bytes */26", "416 Range Not Satisfiable\n"},
+        {"Range: bytes=26-\r\n", 416, "bytes */26", "416 Range Not Satisfiable\nRequest "},
+        {"Range: bytes=-0\r\n", 416, "bytes */26", "416 Range Not Satisfiable\nRequest "},
         {"Range: bytes=2-1\r\n", 200, NULL, ALPHABET},
         {"Range: lines=0-1\r\n", 200, NULL, ALPHABET},
         {"Range: bytes=0-1\r\nRange: bytes=0-1\r\n", 200, NULL, ALPHABET},
-        {"Range: bytes=0-2\r\nIf-Match: \"x\"\r\n", 412, NULL, "412 Precondition Failed\n"},
+        {"Range: bytes=0-2\r\nIf-Match: \"x\"\r\n", 412, NULL, "412 Precondition Failed\nRequest "},
         {"Range: bytes=0-2\r\nIf-Range: \"x\"\r\n", 200, NULL, ALPHABET},
         {"Range: bytes=30-\r\nIf-Range: \"x\"\r\n", 200, NULL, ALPHABET},
         {"Range: bytes=0-2\r\nIf-Range: Tue, 14 Nov 2023 22:13:20 GMT\r\n", 200, NULL, ALPHABET},
@@ -205,7 +205,8 @@ Test(content, gives_one_range)
         struct answer answer = ask("/alphabet.txt", rows[i].fields);
         cr_expect_eq(answer.status, rows[i].status, "%s: %u", rows[i].fields, answer.status);
         expect_field(&answer, "Content-Range", rows[i].range, rows[i].fields);
-        cr_expect_str_eq(answer.body, rows[i].body, "%s: %s", rows[i].fields, answer.body);
+        size_t len = rows[i].status < 300 ? answer.body_len + 1 : strlen(rows[i].body);
+        cr_expect_eq(strncmp(answer.body, rows[i].body, len), 0, "%s: %s", rows[i].fields, answer.body);
         if (rows[i].status < 300) expect_field(&answer, "Accept-Ranges", "bytes", rows[i].fields);
         answer_free(&answer);
     }

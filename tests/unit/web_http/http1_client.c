@@ -75,5 +75,13 @@ void statuses(char *out, size_t out_len, const struct text *text)
 
 void without_date(struct text *text)
 {
-    for (char *at = text->data; (at = strstr(at, "\r\nDate: ")) != NULL; at += 8) memset(at + 8, 'x', 29);
+    static const struct {
+        const char *before;
+        size_t len;
+    } changing[] = {{"\r\nDate: ", 29}, {"\r\nX-Request-Id: ", 24}, {"\nRequest ", 24}};
+    for (size_t i = 0; i < sizeof(changing) / sizeof(changing[0]); i++) {
+        size_t len = strlen(changing[i].before);
+        for (char *at = text->data; (at = strstr(at, changing[i].before)) != NULL; at += len)
+            memset(at + len, 'x', changing[i].len);
+    }
 }

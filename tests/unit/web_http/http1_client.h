@@ -26,7 +26,7 @@ struct answer answer_ask(struct rig *rig, const char *method, const char *target
 /* statuses writes all statuses of a conversation without HEAD, such as "200 404". */
 void statuses(char *out, size_t out_len, const struct text *text);
 
-/* without_date replaces what differs from second to second. */
+/* without_date replaces what differs from second to second, and the requests' names. */
 void without_date(struct text *text);
 
 #endif

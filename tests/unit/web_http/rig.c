@@ -109,6 +109,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
         .max_upload_bytes = config->max_upload_bytes,
         .upload_quota = config->upload_quota,
         .quota_fd = config->upload_quota > 0 ? rig_quota_page() : -1,
+        .access = config->access,
         .spa = config->spa,
         .immutable = config->immutable,
     };

@@ -14,6 +14,7 @@ struct rig_config {
     uint64_t max_upload_bytes;
     uint64_t upload_quota;
     bool spa;
+    enum access_format access;
     const char *const *headers; /* NAME:VALUE */
     size_t num_headers;
     bool immutable;
