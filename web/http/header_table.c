@@ -38,7 +38,7 @@ static void set(struct header_table *table, const char *name, const char *value)
     }
     size_t at = find(table, name);
     if (!removes) {
-        CHECK(at < HEADER_TABLE_DEFAULTS + LIMIT_HEADERS);
+        CHECK(at < HEADER_TABLE_FIELDS);
         table->fields[at] = (struct header_table_field){name, value};
         if (at == table->num_fields) table->num_fields++;
     } else if (at < table->num_fields) {

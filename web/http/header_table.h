@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 #define HEADER_TABLE_DEFAULTS 6u
+#define HEADER_TABLE_FIELDS (HEADER_TABLE_DEFAULTS + LIMIT_HEADERS)
 
 struct header_table_field {
     const char *name;
@@ -15,7 +16,7 @@ struct header_table_field {
 };
 
 struct header_table {
-    struct header_table_field fields[HEADER_TABLE_DEFAULTS + LIMIT_HEADERS];
+    struct header_table_field fields[HEADER_TABLE_FIELDS];
     size_t num_fields;
     const char *hsts; /* Strict-Transport-Security, which not every host gets; NULL: none does */
     char *text;       /* what the fields point into, besides constants */

@@ -27,8 +27,10 @@ enum err http1_write_head(struct buffer *out, const struct exchange *exchange, e
     snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", response->status,
              http_status_str((enum http_status)response->status));
     enum err err = write_text(out, line);
-    for (size_t i = 0; i < response->num_fields && err == ERR_OK; i++)
-        err = write_field(out, response->fields[i].name, response->fields[i].value);
+    for (size_t i = 0, num = response_num_fields(response); i < num && err == ERR_OK; i++) {
+        struct header_table_field field = response_field(response, i);
+        err = write_field(out, field.name, field.value);
+    }
     if (err == ERR_OK && after == AFTER_CLOSE) err = write_field(out, "Connection", "close");
     if (err == ERR_OK && after == AFTER_KEEP && exchange->request.version == VERSION_HTTP10)
         err = write_field(out, "Connection", "keep-alive");

@@ -93,8 +93,10 @@ static int submit(struct http2_stream *stream)
     nghttp2_nv fields[RESPONSE_FIELDS + 1];
     size_t num_fields = 0;
     fields[num_fields++] = pair(":status", status);
-    for (size_t i = 0; i < response->num_fields; i++)
-        fields[num_fields++] = pair(response->fields[i].name, response->fields[i].value);
+    for (size_t i = 0, num = response_num_fields(response); i < num; i++) {
+        struct header_table_field field = response_field(response, i);
+        fields[num_fields++] = pair(field.name, field.value);
+    }
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
     stream->submitted = true;
     set_committing(stream, false);

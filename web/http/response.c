@@ -29,8 +29,8 @@ void response_reset(struct response *response)
 
 void response_add(struct response *response, const char *name, const char *value)
 {
-    CHECK(response->num_fields < RESPONSE_FIELDS);
-    response->fields[response->num_fields++] = (struct response_field){name, value};
+    CHECK(response->num_fields < RESPONSE_OWN_FIELDS);
+    response->fields[response->num_fields++] = (struct header_table_field){name, value};
 }
 
 void response_set_text(struct response *response, unsigned status, const char *type, struct bytes body)
@@ -85,10 +85,23 @@ void response_finish(struct response *response, enum response_body body, const s
     date_http(response->date, clock_wall_s());
     response_add(response, "Date", response->date);
     response_add(response, "X-Request-Id", response->request_id);
-    for (size_t i = 0; i < headers->num_fields; i++)
-        response_add(response, headers->fields[i].name, headers->fields[i].value);
-    if (hsts == RESPONSE_HSTS && headers->hsts != NULL)
-        response_add(response, "Strict-Transport-Security", headers->hsts);
+    response->common = headers;
+    response->hsts = hsts == RESPONSE_HSTS && headers->hsts != NULL;
+}
+
+size_t response_num_fields(const struct response *response)
+{
+    size_t common = response->common != NULL ? response->common->num_fields : 0;
+    return response->num_fields + common + (response->hsts ? 1u : 0u);
+}
+
+struct header_table_field response_field(const struct response *response, size_t i)
+{
+    CHECK(i < response_num_fields(response));
+    if (i < response->num_fields) return response->fields[i];
+    i -= response->num_fields;
+    if (i < response->common->num_fields) return response->common->fields[i];
+    return (struct header_table_field){"Strict-Transport-Security", response->common->hsts};
 }
 
 bool response_has_body(const struct response *response)

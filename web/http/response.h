@@ -13,15 +13,10 @@
 #include "web/http/header_table.h"
 #include "web/http/request_id.h"
 
-#define RESPONSE_OWN_FIELDS 16u
-#define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_DEFAULTS + LIMIT_HEADERS)
+#define RESPONSE_OWN_FIELDS 14u
+#define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_FIELDS + 1u)
 #define RESPONSE_CONTENT_TYPE 80u
 #define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
-
-struct response_field {
-    const char *name;
-    const char *value;
-};
 
 /* A part of a body: a text, then bytes of the file. */
 struct response_piece {
@@ -32,8 +27,10 @@ struct response_piece {
 
 struct response {
     unsigned status; /* 0: there is no response yet */
-    struct response_field fields[RESPONSE_FIELDS];
+    struct header_table_field fields[RESPONSE_OWN_FIELDS];
     size_t num_fields;
+    const struct header_table *common; /* what every response carries besides; NULL before response_finish */
+    bool hsts;
 
     uint64_t length;                     /* of the body */
     uint64_t given;                      /* of it, so far */
@@ -84,6 +81,12 @@ enum response_hsts { RESPONSE_NO_HSTS, RESPONSE_HSTS };
 /* response_finish adds what every response carries: date, length, the request's id and the table's fields, which must outlive it. */
 void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
                      enum response_hsts hsts);
+
+/* response_num_fields says how many header fields there are, at most RESPONSE_FIELDS. */
+size_t response_num_fields(const struct response *response);
+
+/* response_field returns the i-th. */
+struct header_table_field response_field(const struct response *response, size_t i);
 
 /* response_has_body says whether bytes follow the header section. */
 bool response_has_body(const struct response *response);
