@@ -182,11 +182,13 @@ static void note_client_signature(struct book *book, const struct book_request *
     told->until_ms = 0;
 }
 
-/* A worker's own channel can be over its time as well: then what it tells is not taken. */
+/* A worker's own channel can be over its time as well: then what it tells is not taken. What is no message, or none for
+ * this channel, may bear the number of one that was; it ends the channel. */
 static void check_refusal(struct book *book, struct book_request *request, enum refusal refusal)
 {
     CHECK(refusal != REFUSAL_NONE && refusal != REFUSAL_INTERNAL);
     if (refusal == REFUSAL_UNEXPECTED) CHECK(find_expected(book, request->digests[0]) == NULL);
+    if (refusal == REFUSAL_MALFORMED || refusal == REFUSAL_PURPOSE) return;
     if (request->kind != MSG_EXPECT_CLIENT || request->until_ms == 0) return;
     const struct book_slot *slot = request->slot;
     CHECK(refusal == REFUSAL_EXPIRED && slot->expires_ms != 0 && book->now_ms >= slot->expires_ms);
