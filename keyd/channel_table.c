@@ -170,10 +170,13 @@ static void read_servers_first(struct channel_table *table, const struct msg *re
 }
 
 /* It goes into the channel at once or not at all: then the worker has it before the client has its signature. */
-static bool tell_bound(const struct expected *expected, uint64_t handle)
+static bool tell_bound(const struct expected *expected, const struct grant *grant)
 {
     const struct channel *server = expected->owner;
-    const struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = expected->id, .client_bound = handle};
+    struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = expected->id, .client_bound = {.handle = grant->id}};
+    struct client_bound *bound = &msg.client_bound;
+    for (const struct grant *above = grant->parent; above != NULL; above = above->parent)
+        bound->above[bound->num_above++] = above->id;
     return link_send(&server->link, &msg, NULL, 0) == ERR_OK;
 }
 

@@ -122,7 +122,7 @@ static enum refusal bind_to_handshake(const struct grant *grant, enum dispatch_b
     if (binding == BINDS_NOTHING) return REFUSAL_NONE;
     if (!expectations_find(scene->expectations, &expected, digest, scene->now_ms))
         return binding == BINDS_OR_REFUSES ? REFUSAL_UNEXPECTED : REFUSAL_NONE;
-    if (!scene->tell_bound(&expected, grant->id)) return REFUSAL_BUSY;
+    if (!scene->tell_bound(&expected, grant)) return REFUSAL_BUSY;
     return expectations_take(scene->expectations, digest, scene->now_ms) ? REFUSAL_NONE : REFUSAL_UNEXPECTED;
 }
 

@@ -20,9 +20,9 @@ struct dispatch_scene {
     uint64_t now_s;                          /* of the wall clock */
     const struct expectations *expectations; /* what browsers may have signed */
     struct expectation_source *source;       /* this channel's part of them; NULL unless it is a server's */
-    /* Tells the server that owns an expectation which handle's holder will have the signature. False: it cannot be told
-     * now, so there will be none. */
-    bool (*tell_bound)(const struct expected *expected, uint64_t handle);
+    /* Tells the server that owns an expectation which handle's holder will have the signature, and what that handle was
+     * derived from. False: it cannot be told now, so there will be none. */
+    bool (*tell_bound)(const struct expected *expected, const struct grant *grant);
     bool held;       /* what the broker is told would not be recorded: no handle is served meanwhile */
     bool can_report; /* the broker can be told; a handle that cannot be reported on is not served */
 };

@@ -112,22 +112,40 @@ enum err codec_encode_expect_client(const struct packer *packer, const struct ms
 
 bool codec_check_client_bound(const struct msg *msg)
 {
-    return msg->client_bound != 0;
+    const struct client_bound *bound = &msg->client_bound;
+    if (bound->handle == 0 || bound->num_above > LIMIT_GRANT_DEPTH) return false;
+    for (size_t i = 0; i < bound->num_above; i++) {
+        if (bound->above[i] == 0) return false;
+    }
+    return true;
 }
 
 enum err codec_decode_client_bound(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
 {
     (void)arena;
     const Keyward__Wire__ClientBound *from = (const Keyward__Wire__ClientBound *)wire;
-    out->client_bound = from->handle;
+    struct client_bound *to = &out->client_bound;
+    if (from->n_above > LIMIT_GRANT_DEPTH) return ERR_MALFORMED;
+    to->handle = from->handle;
+    to->num_above = from->n_above;
+    for (size_t i = 0; i < to->num_above; i++) to->above[i] = from->above[i]->handle;
     return ERR_OK;
 }
 
 enum err codec_encode_client_bound(const struct packer *packer, const struct msg *msg)
 {
+    const struct client_bound *from = &msg->client_bound;
+    Keyward__Wire__HandleAbove above[LIMIT_GRANT_DEPTH], *pointers[LIMIT_GRANT_DEPTH];
+    for (size_t i = 0; i < from->num_above; i++) {
+        keyward__wire__handle_above__init(&above[i]);
+        above[i].handle = from->above[i];
+        pointers[i] = &above[i];
+    }
     Keyward__Wire__ClientBound to;
     keyward__wire__client_bound__init(&to);
-    to.handle = msg->client_bound;
+    to.handle = from->handle;
+    to.n_above = from->num_above;
+    to.above = pointers;
     return codec_pack(packer, &to.base);
 }
 

@@ -311,6 +311,13 @@ struct web_status {
     uint64_t echo_lines;
 };
 
+/* The handle that a client's signature was made for, and those above it: it was derived from the first of them, and so on. */
+struct client_bound {
+    uint64_t handle;                   /* never 0 */
+    uint64_t above[LIMIT_GRANT_DEPTH]; /* nor these */
+    size_t num_above;
+};
+
 struct web_revoke {
     uint64_t *handles; /* at most LIMIT_REVOKED_HANDLES, none 0 */
     size_t num_handles;
@@ -464,7 +471,7 @@ struct msg {
         enum refusal refusal;
         struct handle_description handle_description;
         struct bytes expect_client; /* 1 to LIMIT_TRANSCRIPT bytes */
-        uint64_t client_bound;      /* the handle, never 0 */
+        struct client_bound client_bound;
 
         struct keyd_setup keyd_setup;
         struct keyd_identity keyd_identity;

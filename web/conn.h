@@ -57,10 +57,10 @@ struct conn_shared {
 MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service,
                               const struct sockaddr_storage *peer);
 
-/* conn_bound notes that the client of the connection with this number is the holder of handle (signer_on_bound). */
-void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle);
+/* conn_bound notes that the client of the connection with this number is the holder of a handle (signer_on_bound). */
+void conn_bound(struct conn_shared *shared, uint64_t number, const struct client_bound *client);
 
-/* conn_revoke ends at once every connection whose client used one of these handles, or has a certificate with one of these
+/* conn_revoke ends at once every connection whose client used one of these handles or one that was derived from it, or has a certificate with one of these
  * serial numbers, wherever it is: nothing of what it was being told follows, an upload leaves nothing behind. With such a
  * certificate none is made any more. out_ended is how many could still be used. ERR_TOO_LARGE: not all of the serial numbers
  * can be kept; then nothing is to be served any more.

@@ -32,10 +32,10 @@ static void on_session_wake(void *context)
     conn_run(context);
 }
 
-void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle)
+void conn_bound(struct conn_shared *shared, uint64_t number, const struct client_bound *client)
 {
     struct conn *conn = conn_table_find(&shared->conns, number);
-    if (conn != NULL) conn->handle = handle;
+    if (conn != NULL) conn->client = *client;
 }
 
 /* keyd's own client certificate is nobody's who does not hold a handle, and keyd says whose it is before it gives the signature
@@ -44,8 +44,8 @@ void conn_bound(struct conn_shared *shared, uint64_t number, uint64_t handle)
 static bool is_accounted_for(struct conn *conn)
 {
     if (!conn->handshake->own_client) return true;
-    if (conn->handle == 0) signer_catch_up(conn->shared->signer);
-    return conn->handle != 0;
+    if (conn->client.handle == 0) signer_catch_up(conn->shared->signer);
+    return conn->client.handle != 0;
 }
 
 static enum conn_wait handshake_refused(struct conn *conn, const char *reason)

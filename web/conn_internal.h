@@ -28,7 +28,7 @@ struct conn {
     struct conn *elder, *younger; /* while there is a handshake: the list of those */
     struct conn *same_bucket;     /* the same */
     uint64_t number;              /* never another connection's */
-    uint64_t handle;              /* whose holder is the client; 0: none of keyd's, or not known yet */
+    struct client_bound client;   /* whose holder it is; its handle is 0: none of keyd's, or not known yet */
     int fd;
     enum conn_state state;
     enum conn_wait wait;

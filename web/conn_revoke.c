@@ -32,11 +32,20 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static bool names(const struct web_revoke *revoke, uint64_t handle)
+{
+    return bsearch(&handle, revoke->handles, revoke->num_handles, sizeof handle, compare) != NULL;
+}
+
+/* By what it was derived from too: a handle that has ended belongs to nobody's family any more, but its connections do. */
 static bool is_revoked(const struct conn *conn, const struct web_revoke *revoke)
 {
-    if (conn->handle != 0 && revoke->num_handles > 0 &&
-        bsearch(&conn->handle, revoke->handles, revoke->num_handles, sizeof conn->handle, compare))
-        return true;
+    if (revoke->num_handles > 0 && conn->client.handle != 0) {
+        if (names(revoke, conn->client.handle)) return true;
+        for (size_t i = 0; i < conn->client.num_above; i++) {
+            if (names(revoke, conn->client.above[i])) return true;
+        }
+    }
     return revoke->num_serials > 0 && revoked_has(&conn->shared->revoked, conn->peer.certificate.serial);
 }
 

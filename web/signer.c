@@ -23,7 +23,7 @@ struct signer {
     unsigned deadline_ms;
     uint64_t epoch; /* counts the keys */
     struct expect_queue expectations;
-    void (*bound)(void *context, uint64_t number, uint64_t handle);
+    void (*bound)(void *context, uint64_t number, const struct client_bound *client);
     void *bound_context;
     struct sign_requests requests;
 };
@@ -90,7 +90,7 @@ static void take_answer(struct signer *signer, const struct msg *msg)
     if ((msg->id & EXPECT_QUEUE_ID) != 0) {
         if (msg->kind == MSG_REFUSAL) expect_queue_refused(&signer->expectations, msg->refusal);
         if (msg->kind == MSG_CLIENT_BOUND && signer->bound != NULL)
-            signer->bound(signer->bound_context, msg->id & ~EXPECT_QUEUE_ID, msg->client_bound);
+            signer->bound(signer->bound_context, msg->id & ~EXPECT_QUEUE_ID, &msg->client_bound);
         return;
     }
     struct sign_request *request = sign_requests_find(&signer->requests, msg->id);
@@ -177,8 +177,8 @@ void signer_free(struct signer *signer)
     free(signer);
 }
 
-void signer_on_bound(struct signer *signer, void (*bound)(void *context, uint64_t number, uint64_t handle),
-                     void *context)
+void signer_on_bound(struct signer *signer,
+                     void (*bound)(void *context, uint64_t number, const struct client_bound *client), void *context)
 {
     signer->bound = bound;
     signer->bound_context = context;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "proto/message.h"
 
 struct ev_loop;
 struct signer;
@@ -37,10 +38,10 @@ struct signer *signer_new(struct ev_loop *loop, unsigned deadline_ms);
 void signer_free(struct signer *signer);
 
 /* signer_on_bound says who is told, with this context, that the client's signature in the connection of that number was made
- * for this handle. It is told before the client has the signature, if signer_catch_up is called before the client's Finished
+ * for this handle, and what the handle was derived from. It is told before the client has the signature, if signer_catch_up is called before the client's Finished
  * is believed. */
-void signer_on_bound(struct signer *signer, void (*bound)(void *context, uint64_t number, uint64_t handle),
-                     void *context);
+void signer_on_bound(struct signer *signer,
+                     void (*bound)(void *context, uint64_t number, const struct client_bound *client), void *context);
 
 /* signer_catch_up takes what keyd has said by now, without letting any handshake go on. */
 void signer_catch_up(struct signer *signer);

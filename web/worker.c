@@ -98,10 +98,10 @@ static void take_revocation(struct worker *worker, const struct msg *msg)
 }
 
 /* signer_on_bound */
-static void on_bound(void *context, uint64_t number, uint64_t handle)
+static void on_bound(void *context, uint64_t number, const struct client_bound *client)
 {
     struct worker *worker = context;
-    conn_bound(&worker->shared, number, handle);
+    conn_bound(&worker->shared, number, client);
 }
 
 static void begin_stop(struct worker *worker)

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,7 +37,8 @@ static int relay(struct client_tls *tls, int fd)
     }
 }
 
-/* held RUNTIME_DIR ADDRESS http|lines keep|drop: what becomes of the handle once it was used. */
+/* held RUNTIME_DIR ADDRESS http|lines keep|drop [HANDLE]: what becomes of the handle once it was used, and the one that it is
+ * derived from. */
 int main(int argc, char **argv)
 {
     struct client_address address;
@@ -44,11 +46,12 @@ int main(int argc, char **argv)
     struct client_tls *tls;
     struct diag diag = {0};
     int fd;
-    if (argc != 5) return 100;
+    if (argc != 5 && argc != 6) return 100;
     signal(SIGPIPE, SIG_IGN);
     if (client_address_parse(&address, argv[2], &diag) != ERR_OK) return fail("address", &diag);
     if (client_connect(&fd, &address, &diag) != ERR_OK) return fail("connect", &diag);
-    const struct client_handle_wish wish = {.label = "held", .server = address.host};
+    const struct client_handle_wish wish = {
+        .from = argc == 6 ? strtoull(argv[5], NULL, 10) : 0, .label = "held", .server = address.host};
     if (client_handle_ask(&handle, argv[1], &wish, &diag) != ERR_OK) return fail("handle", &diag);
     fprintf(stderr, "handle %llu\n", (unsigned long long)handle.id);
     const enum client_tls_service service = strcmp(argv[3], "lines") == 0 ? CLIENT_TLS_LINES : CLIENT_TLS_HTTP;

@@ -23,8 +23,10 @@ GOAWAY = 7
 class Held:
     """A connection with a handle of its own."""
 
-    def __init__(self, case, system, port, service, keeps="keep"):
+    def __init__(self, case, system, port, service, keeps="keep", parent=None):
         command = [case.held, system.runtime, f"localhost:{port}", service, keeps]
+        if parent is not None:
+            command.append(str(parent))
         self.process = subprocess.Popen(
             system.as_user(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=system.environment(), cwd="/")
@@ -113,8 +115,8 @@ class SharedRevokeCase(SharedSystemCase, RevokeCase):
 
 @for_each_user
 class Handles(SharedRevokeCase):
-    def held_echo(self, keeps="keep"):
-        held = Held(self, self.system, self.echo_port, "lines", keeps)
+    def held_echo(self, keeps="keep", parent=None):
+        held = Held(self, self.system, self.echo_port, "lines", keeps, parent)
         self.assertIn(b"hello", held.exchange_echo(b"hello"))
         return held
 
@@ -148,6 +150,26 @@ class Handles(SharedRevokeCase):
         self.assertIn(b"still", held.exchange_echo(b"still"))
         self.revoke(held.handle, 1)
         self.assertEqual(held.wait_end(), b"")
+
+    def is_listed(self, handle):
+        return int(handle) in [listed["handle"] for listed in self.system.status()["handles"]]
+
+    def test_a_part_that_has_ended_goes_with_the_whole(self):
+        for whole_has_ended in (False, True):
+            with self.subTest(whole_has_ended=whole_has_ended):
+                other, http = self.held_echo(), self.held_http()
+                parent = wire.Control(self.system.runtime).mint(label="parent")
+                self.addCleanup(parent.close)
+                part = self.held_echo("drop", parent.number)
+                if whole_has_ended:
+                    parent.close()
+                for handle in [part.handle] + [parent.number] * whole_has_ended:
+                    processes.wait_until(lambda h=handle: not self.is_listed(h), 10, lambda: "the handle does not end")
+                self.assertIn(b"still", part.exchange_echo(b"still"))
+                self.revoke(str(parent.number), 1)
+                self.assertEqual(part.wait_end(), b"")
+                self.assertIn(b"still", other.exchange_echo(b"still"))
+                http.exchange_http()
 
     def test_an_upload_leaves_nothing(self):
         held = self.held_http()

@@ -34,10 +34,10 @@ static const struct keystore *keys(void)
 static struct expectations expectations;
 static uint64_t bound_to; /* the handle that the server was told of */
 
-static bool tell_bound(const struct expected *expected, uint64_t handle)
+static bool tell_bound(const struct expected *expected, const struct grant *grant)
 {
     CHECK(expected->owner == &expectations && expected->id == 5);
-    bound_to = handle;
+    bound_to = grant->id;
     return true;
 }
 

@@ -201,7 +201,7 @@ void book_answered(struct book *book, struct book_slot *slot, const struct msg *
     if (answer->kind == MSG_CLIENT_BOUND) {
         CHECK(answer->id > 0 && answer->id <= book->num_requests);
         book->bound = &book->requests[answer->id - 1];
-        book->bound_to = answer->client_bound;
+        book->bound_to = answer->client_bound.handle;
         CHECK(book->bound->slot == slot && book->bound->kind == MSG_EXPECT_CLIENT);
         return;
     }

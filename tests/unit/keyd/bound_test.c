@@ -221,6 +221,31 @@ Test(bound, tells_the_server_of_a_client_that_shows_its_handshake)
     }
 }
 
+/* As deep as it goes: the nearest first. */
+Test(bound, tells_the_server_what_the_handle_was_derived_from)
+{
+    struct link handles[1 + LIMIT_GRANT_DEPTH];
+    handles[0] = peer_grant(&peer, 10, PURPOSE_TLS_CLIENT, 60, 0);
+    for (unsigned i = 1; i <= LIMIT_GRANT_DEPTH; i++) {
+        const struct keyd_grant part = {
+            .grant = 10 + i, .purpose = PURPOSE_TLS_CLIENT, .label = "part", .parent = 10 + i - 1};
+        handles[i] = peer_grant_terms(&peer, &part);
+        cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_OPENED);
+    }
+    for (unsigned i = 0; i <= LIMIT_GRANT_DEPTH; i++) {
+        peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+        const struct msg request = peer_sign_tls13_client(&shake, 4);
+        peer_expect(&server, &shake);
+        cr_assert_eq(peer_ask(&peer, &handles[i], &answer, &request), ERR_OK);
+        peer_assert_client_signed(&peer, &shake, &answer);
+        cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_SIGNED);
+        const struct client_bound told = peer_bound_family(&peer, &server);
+        cr_assert_eq(told.handle, 10 + i);
+        cr_assert_eq(told.num_above, i);
+        for (unsigned j = 0; j < i; j++) cr_assert_eq(told.above[j], 10 + i - 1 - j);
+    }
+}
+
 /* The same for a transcript, whose messages must not be overwritten by what is read meanwhile. */
 Test(bound, a_client_that_is_read_first_does_not_come_too_early)
 {

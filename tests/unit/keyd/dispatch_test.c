@@ -22,11 +22,11 @@ static struct shake shake;
 
 #define EXPECTED_ID 31u
 
-static bool tell_bound(const struct expected *expected, uint64_t handle)
+static bool tell_bound(const struct expected *expected, const struct grant *grant)
 {
     if (server_is_deaf) return false;
     told = *expected;
-    told_handle = handle;
+    told_handle = grant->id;
     return true;
 }
 

@@ -212,6 +212,11 @@ void peer_expect(const struct link *server, const struct shake *shake)
 
 uint64_t peer_bound(struct peer *peer, const struct link *server)
 {
+    return peer_bound_family(peer, server).handle;
+}
+
+struct client_bound peer_bound_family(struct peer *peer, const struct link *server)
+{
     struct msg msg;
     enum err err = receive(server, &msg, peer->arena);
     cr_assert_eq(err, ERR_OK, "waiting for CLIENT_BOUND: %s", err_name(err));

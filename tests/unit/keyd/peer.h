@@ -56,6 +56,7 @@ void peer_shake(struct peer *peer, struct shake *out, const struct link *server,
  * for the word of whose handle was used in a handshake. */
 void peer_expect(const struct link *server, const struct shake *shake);
 uint64_t peer_bound(struct peer *peer, const struct link *server);
+struct client_bound peer_bound_family(struct peer *peer, const struct link *server);
 
 /* Requests: for a server, with a hash of 32 bytes of 0x11; for the client of a handshake, and for a browser in one. */
 struct msg peer_sign_tls13_server(uint64_t id);

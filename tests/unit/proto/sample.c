@@ -44,7 +44,7 @@ struct msg sample_of(enum msg_kind kind)
                                                          .point = {blob, 65}}},
         [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 448}}},
         [MSG_EXPECT_CLIENT] = {.expect_client = {blob, 449}},
-        [MSG_CLIENT_BOUND] = {.client_bound = 53},
+        [MSG_CLIENT_BOUND] = {.client_bound = {53, {60, 61}, 2}},
         [MSG_SIGN_BROWSER_DIGEST] = {.sign_browser_digest = {SCHEME_ECDSA_P384_SHA384, 48, {7, 8, 9}}},
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
@@ -366,7 +366,11 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(sign_tls13_client.messages);
         break;
     case MSG_EXPECT_CLIENT: SAME_BYTES(expect_client); break;
-    case MSG_CLIENT_BOUND: SAME(client_bound); break;
+    case MSG_CLIENT_BOUND:
+        SAME(client_bound.handle);
+        SAME(client_bound.num_above);
+        for (size_t i = 0; i < want->client_bound.num_above; i++) SAME(client_bound.above[i]);
+        break;
     case MSG_SIGN_BROWSER_DIGEST:
         SAME(sign_browser_digest.digest_len);
         cr_expect_arr_eq(got->sign_browser_digest.digest, want->sign_browser_digest.digest,

@@ -37,16 +37,16 @@ Test(bound, a_connection_knows_its_handle)
 {
     rig.keyd.binds_to = 7;
     expect_served(&rig.own_client);
-    cr_assert_eq(rig.shared.conns.first->handle, 7);
+    cr_assert_eq(rig.shared.conns.first->client.handle, 7);
     rig.keyd.binds_to = UINT64_MAX;
     expect_served(&rig.own_client);
-    cr_assert_eq(rig.shared.conns.first->handle, UINT64_MAX);
+    cr_assert_eq(rig.shared.conns.first->client.handle, UINT64_MAX);
 }
 
 Test(bound, other_clients_need_no_handle)
 {
     expect_served(&rig.client);
-    cr_assert_eq(rig.shared.conns.first->handle, 0);
+    cr_assert_eq(rig.shared.conns.first->client.handle, 0);
 }
 
 Test(bound, keyds_certificate_without_a_handle_is_refused)
@@ -78,7 +78,7 @@ Test(bound, keyds_word_is_in_time_even_if_it_is_read_last)
     fake_keyd_bind(&rig.keyd, 9);
     conn_run(conn);
     cr_assert_eq(conn->state, CONN_OPEN, "%d %s", conn->state, rig.log);
-    cr_assert_eq(conn->handle, 9);
+    cr_assert_eq(conn->client.handle, 9);
 }
 
 Test(bound, an_answer_for_somebody_else_that_came_with_it_is_passed_on)
@@ -96,7 +96,7 @@ Test(bound, an_answer_for_somebody_else_that_came_with_it_is_passed_on)
     cr_assert_eq(other->wait, WAIT_CALL);
     fake_keyd_step(&rig.keyd);
     conn_run(conn);
-    cr_assert_eq(conn->handle, 9);
+    cr_assert_eq(conn->client.handle, 9);
     cr_assert(rig_wait_client(&rig), "%s", rig.log);
     SSL_free(ssl);
     close(fd);
@@ -111,7 +111,7 @@ Test(bound, a_word_about_nobody_changes_nothing)
     rig.keyd.expected_id = 1; /* a place where a signature could be waited for */
     fake_keyd_bind(&rig.keyd, 7);
     for (int i = 0; i < 10; i++) rig_pump(&rig);
-    cr_assert_eq(rig.shared.conns.first->handle, 0);
+    cr_assert_eq(rig.shared.conns.first->client.handle, 0);
     expect_served(&rig.client);
     cr_assert_not(rig_logged(&rig, "lost"), "%s", rig.log);
 }

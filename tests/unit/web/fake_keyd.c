@@ -88,7 +88,8 @@ static void answer(struct fake_keyd *keyd, const struct msg *request)
 
 void fake_keyd_bind(struct fake_keyd *keyd, uint64_t handle)
 {
-    const struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = keyd->expected_id, .client_bound = handle};
+    struct msg msg = {.kind = MSG_CLIENT_BOUND, .id = keyd->expected_id, .client_bound = {.handle = handle}};
+    if (keyd->parent != 0) msg.client_bound.above[msg.client_bound.num_above++] = keyd->parent;
     CHECK(link_send(&keyd->link, &msg, NULL, 0) == ERR_OK);
 }
 

@@ -32,6 +32,7 @@ struct fake_keyd {
     enum msg_kind last_kind;
     unsigned num_expected; /* EXPECT_CLIENTs, which do not count as requests */
     uint64_t expected_id;
+    uint64_t parent;   /* 0, or the handle that any that is named was derived from */
     uint64_t binds_to; /* 0, or the handle that is then named for each EXPECT_CLIENT at once */
     uint8_t expected[LIMIT_TRANSCRIPT];
     size_t expected_len;

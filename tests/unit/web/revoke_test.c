@@ -93,6 +93,20 @@ static size_t revoke_handle(uint64_t handle)
     return revoke_handles(&handle, 1);
 }
 
+Test(revoke, ends_the_connections_of_what_was_derived_from_the_handle)
+{
+    struct end whole = open_as(&rig.own_client, 7);
+    rig.keyd.parent = 7;
+    struct end part = open_as(&rig.own_client, 8);
+    rig.keyd.parent = 6;
+    struct end other = open_as(&rig.own_client, 9);
+    cr_assert_eq(revoke_handle(7), 2);
+    expect_ended(whole);
+    expect_ended(part);
+    use(other);
+    expect_served();
+}
+
 static struct bytes serial_of(const struct pki_cert *cert)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(cert->x509);

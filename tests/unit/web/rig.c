@@ -31,9 +31,9 @@ static void on_closed(void *context)
     ((struct rig *)context)->num_closed++;
 }
 
-static void on_bound(void *context, uint64_t number, uint64_t handle)
+static void on_bound(void *context, uint64_t number, const struct client_bound *client)
 {
-    conn_bound(&((struct rig *)context)->shared, number, handle);
+    conn_bound(&((struct rig *)context)->shared, number, client);
 }
 
 static SSL_CTX *client_context(struct rig *rig)
