@@ -55,8 +55,8 @@ void signer_free(struct signer *signer)
     free(signer);
 }
 
-void signer_on_bound(struct signer *signer, void (*bound)(void *context, uint64_t number, uint64_t handle),
-                     void *context)
+void signer_on_bound(struct signer *signer,
+                     void (*bound)(void *context, uint64_t number, const struct client_bound *client), void *context)
 {
     (void)signer;
     (void)bound;
