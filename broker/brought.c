@@ -38,7 +38,11 @@ static enum err read_chain(struct brought *out, const char *flag, const char *pa
     static uint8_t room[CHAIN_FILE];
     struct diag why = {0};
     struct bytes text = {.data = room};
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    /* Not blocking: a pipe must not hold the broker up. */
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        return diag_set(diag, ERR_INPUT, "%s '%s': is not a regular file", flag, path);
     enum err err = fd >= 0 ? read_file(room, &text.len, fd) : ERR_SYSTEM;
     if (err == ERR_SYSTEM) {
         return diag_set(diag, ERR_INPUT, "%s '%s': %s; give a PEM file that can be read", flag, path, strerror(errno));
@@ -61,7 +65,6 @@ static enum err read_chain(struct brought *out, const char *flag, const char *pa
 static enum err open_key(int *out_fd, const char *flag, const char *path, struct diag *diag)
 {
     struct stat st;
-    /* Not blocking: a pipe must not hold the broker up. */
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0) {
         return diag_set(diag, ERR_INPUT, "%s '%s': %s; give a PEM file that can be read", flag, path, strerror(errno));

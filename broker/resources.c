@@ -109,11 +109,14 @@ static enum err read_all(struct resources *out, int fd)
 static enum err read_client_ca(struct resources *out, const char *path, struct diag *diag)
 {
     struct diag why = {0};
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    struct stat st;
+    /* Not blocking: a pipe must not hold the broker up. */
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) != 0) {
         return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read", path,
                         strerror(errno));
     }
+    if (!S_ISREG(st.st_mode)) return diag_set(diag, ERR_INPUT, "--client-ca '%s': is not a regular file", path);
     enum err err = read_all(out, fd);
     if (err == ERR_TOO_LARGE) {
         return diag_set(diag, ERR_INPUT, "--client-ca '%s': longer than %u bytes; give fewer CAs", path,

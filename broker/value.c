@@ -68,19 +68,29 @@ static int hex_digit(char c)
     return -1;
 }
 
+/* Whether there are no colons in it, or one after each two digits: "1:2" might be 12 or 0102. */
+static bool is_in_pairs(const char *text)
+{
+    const size_t len = strlen(text);
+    if (strchr(text, ':') == NULL) return true;
+    for (size_t i = 0; i < len; i++) {
+        if ((text[i] == ':') != (i % 3 == 2)) return false;
+    }
+    return len % 3 == 2;
+}
+
 /* The digits' values without colons and leading zeros. False: it is no such number, or too long a one. */
 static bool read_hex(uint8_t digits[2 * LIMIT_SERIAL], size_t *out_num, const char *text)
 {
     *out_num = 0;
     for (const char *at = text; *at != '\0'; at++) {
         int digit = hex_digit(*at);
-        const bool is_between = at > text && at[-1] != ':' && at[1] != '\0';
-        if (digit < 0 && (*at != ':' || !is_between)) return false;
+        if (digit < 0 && *at != ':') return false;
         if (digit < 0 || (digit == 0 && *out_num == 0)) continue;
         if (*out_num == 2 * LIMIT_SERIAL) return false;
         digits[(*out_num)++] = (uint8_t)digit;
     }
-    return text[0] != '\0';
+    return text[0] != '\0' && is_in_pairs(text);
 }
 
 enum err value_serial(uint8_t out[LIMIT_SERIAL], size_t *out_len, const char *text, struct diag *diag)
@@ -88,8 +98,10 @@ enum err value_serial(uint8_t out[LIMIT_SERIAL], size_t *out_len, const char *te
     uint8_t digits[2 * LIMIT_SERIAL];
     size_t num;
     if (!read_hex(digits, &num, text))
-        return diag_set(diag, ERR_INPUT, "'%s' is not a serial number; write up to %u hexadecimal digits", text,
-                        2 * LIMIT_SERIAL);
+        return diag_set(
+            diag, ERR_INPUT,
+            "'%s' is not a serial number; write up to %u hexadecimal digits, with a colon after each two or without",
+            text, 2 * LIMIT_SERIAL);
     *out_len = num > 0 ? (num + 1) / 2 : 1;
     memset(out, 0, *out_len);
     for (size_t i = 0; i < num; i++) {

@@ -297,7 +297,8 @@ class Certificates(SharedRevokeCase):
 
     def test_what_is_no_serial_number(self):
         for words, text in ((("xyz",), "'xyz' is not a serial number"), ((":01",), "not a serial number"),
-                            (("01::02",), "not a serial number"), (("01:",), "not a serial number"),
+                            (("01::02",), "not a serial number"), (("01:",), "not a serial number"), (("1:2",), "not a serial number"),
+                            (("012:34",), "not a serial number"),
                             (("1" * 41,), "not a serial number"), (("",), "not a serial number"),
                             ((), "needs a number; openssl x509"), (("1", "2"), "unexpected '2'")):
             with self.subTest(words):

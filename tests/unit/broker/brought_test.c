@@ -144,6 +144,7 @@ Test(brought, a_key_is_a_file_that_is_there)
     expect_key_refused("no_key", "No such file or directory; give a PEM file that can be read");
     cr_assert_eq(mkfifo(at("pipe"), 0600), 0);
     expect_key_refused("pipe", "is not a regular file");
+    expect_chain_refused("pipe", "is not a regular file");
     cr_assert_eq(mkdir(at("dir"), 0700), 0);
     expect_key_refused("dir", "is not a regular file");
 }

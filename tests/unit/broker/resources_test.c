@@ -194,6 +194,10 @@ Test(resources, look_at_the_client_ca)
     expect_input_error("--client-ca", config.client_ca, "no certificate in it; want PEM");
     strcpy(config.client_ca, at("nothing.pem"));
     expect_input_error("--client-ca", config.client_ca, "No such file or directory; give a PEM file that can be read");
+    /* A pipe without a writer would be waited for, with signals that nobody reads yet. */
+    strcpy(config.client_ca, at("pipe.pem"));
+    cr_assert_eq(mkfifo(config.client_ca, 0644), 0);
+    expect_input_error("--client-ca", config.client_ca, "is not a regular file");
     make_file("good.pem", CERTIFICATE, 0644);
     strcpy(config.client_ca, at("good.pem"));
     cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
