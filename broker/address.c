@@ -127,9 +127,16 @@ static bool is_localhost(const struct address *address)
     return memcmp(host, len == 16 ? v6 : v4, len) == 0;
 }
 
-void address_url(char *out, size_t out_len, const struct address *address)
+bool address_is_loopback(const struct address *address)
+{
+    size_t len;
+    const uint8_t *host = address_host_bytes(address, &len);
+    return is_localhost(address) || (len == 4 && host[0] == 127);
+}
+
+void address_url(char *out, size_t out_len, const char *scheme, const struct address *address)
 {
     char host[INET6_ADDRSTRLEN + 2] = "localhost";
     if (!is_localhost(address) && !address_is_any(address)) format_host(host, address);
-    snprintf(out, out_len, "https://%s:%u", host, (unsigned)address_port(address));
+    snprintf(out, out_len, "%s://%s:%u", scheme, host, (unsigned)address_port(address));
 }

@@ -26,11 +26,14 @@ uint16_t address_port(const struct address *address);
 /* address_is_any says whether it is 0.0.0.0 or ::. */
 bool address_is_any(const struct address *address);
 
+/* address_is_loopback says whether only this machine can reach it: 127.0.0.0/8 and ::1. */
+bool address_is_loopback(const struct address *address);
+
 /* address_host_bytes gives the 4 or 16 bytes of the host's part, in network order; the pointer lives with address. */
 const uint8_t *address_host_bytes(const struct address *address, size_t *out_len);
 
-/* address_url writes the https URL that the server has for its own machine: localhost where it listens on loopback or
- * on every address, otherwise the number. */
-void address_url(char *out, size_t out_len, const struct address *address);
+/* address_url writes the URL that the server has for its own machine: localhost where it listens on loopback or on every
+ * address, otherwise the number. scheme: "https". */
+void address_url(char *out, size_t out_len, const char *scheme, const struct address *address);
 
 #endif

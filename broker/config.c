@@ -98,6 +98,19 @@ static enum err set_workers(struct config *config, const char *value, struct dia
     return err;
 }
 
+static enum err set_tls_mode(struct config *config, const char *value, struct diag *diag)
+{
+    for (unsigned mode = 0; mode < TLS_MODE_NUM; mode++) {
+        if (strcmp(value, tls_mode_name((enum tls_mode)mode)) != 0) continue;
+        config->tls_mode = (enum tls_mode)mode;
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_INPUT,
+                    "'%s' is no mode; want mutual (clients need a certificate), optional (or have none), server (are "
+                    "not asked for one) or off (no TLS, on loopback)",
+                    value);
+}
+
 static enum err set_tls12(struct config *config, const char *value, struct diag *diag)
 {
     return value_switch(&config->tls12, value, diag);
@@ -275,6 +288,8 @@ static const struct {
      "a header field for every answer; without a VALUE: take the default one away"},
     {"log", "access", "--access-log", NULL, set_access_log, "FORMAT",
      "text, json, combined or none: what each request leaves on standard error (text)"},
+    {"tls", "mode", "--tls-mode", NULL, set_tls_mode, "MODE",
+     "of the page on this host: mutual (the default), optional, server, or off (loopback only)"},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
@@ -437,6 +452,14 @@ enum err config_check(struct config *config, struct diag *diag)
     if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
         return diag_set(diag, ERR_INPUT,
                         "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT");
+    }
+    if (config->tls_mode == TLS_MODE_OFF && config->listens && !address_is_loopback(&config->listen)) {
+        char text[ADDRESS_TEXT];
+        address_format(text, &config->listen);
+        return diag_set(diag, ERR_INPUT,
+                        "--tls-mode off serves without encryption and knows nobody, so only on loopback, which %s is "
+                        "not; listen on 127.0.0.1 or [::1], or take another mode",
+                        text);
     }
     enum err err = ERR_OK;
     if (config->listens) err = name_address(config, &config->listen, diag);

@@ -49,7 +49,8 @@ struct config {
     bool audit_continue; /* handles are used even while their uses cannot be recorded */
     uint32_t audit_interval_s;
 
-    uint32_t workers; /* 0: one for each CPU */
+    enum tls_mode tls_mode; /* of the host's listener */
+    uint32_t workers;       /* 0: one for each CPU */
     bool tls12;
     uint64_t max_upload_bytes;
     uint32_t idle_timeout_ms;

@@ -76,9 +76,26 @@ static void print_keys_memory(FILE *out, bool is_secret)
         fprintf(out, "WARNING: keys are in locked memory, which root can read: the kernel has no memfd_secret\n");
 }
 
+/* Of the host's listener; the others are always mutual. */
+static void print_mode(FILE *out, enum tls_mode mode)
+{
+    switch (mode) {
+    case TLS_MODE_OPTIONAL: fprintf(out, "clients may come without a certificate (TLS mode optional)\n"); return;
+    case TLS_MODE_SERVER: fprintf(out, "clients are not asked for a certificate (TLS mode server)\n"); return;
+    case TLS_MODE_OFF:
+        fprintf(out,
+                "WARNING: TLS IS OFF: nothing is encrypted, nobody is known; for experiments on this machine only\n");
+        return;
+    case TLS_MODE_MUTUAL:
+    case TLS_MODE_NUM: return;
+    }
+}
+
 void print_status(FILE *out, const struct system_status *status)
 {
-    fprintf(out, "%s, ready after %u ms\n\n", status->url, (unsigned)status->ready_ms);
+    fprintf(out, "%s, ready after %u ms\n", status->url, (unsigned)status->ready_ms);
+    print_mode(out, status->mode);
+    fprintf(out, "\n");
     print_processes(out, status);
     fprintf(out, "\n");
     print_handles(out, status->handles, status->num_handles, PRINT_FIRST_PAGE);

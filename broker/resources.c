@@ -183,8 +183,9 @@ static enum err bind_listeners(struct resources *out, struct config *config, str
     out->page_port = config->listens ? address_port(&config->listen) : CONFIG_DEFAULT_PORT;
     snprintf(out->page, sizeof out->page, "https://localhost:%u", (unsigned)out->page_port);
     if (config->listens) {
+        out->mode = config->tls_mode;
         address_format(out->listener_address, &config->listen);
-        address_url(out->url, sizeof out->url, &config->listen);
+        address_url(out->url, sizeof out->url, config->tls_mode == TLS_MODE_OFF ? "http" : "https", &config->listen);
     } else {
         snprintf(out->url, sizeof out->url, "%s", out->with_browser ? out->page : "none");
     }

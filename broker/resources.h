@@ -33,6 +33,7 @@ struct resources {
     size_t client_ca_len;
     struct brought server; /* keys and certificates */
     struct brought client;
+    enum tls_mode mode; /* of the host's listener */
     char listener_address[ADDRESS_TEXT];
     char echo_address[ADDRESS_TEXT];
     char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */

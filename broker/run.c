@@ -131,7 +131,13 @@ static void tell_outset(const struct resources *resources)
 {
     const char *const https = resources->listener_address, *const echo = resources->echo_address;
     if (resources->browserless) log_line("%s", resources->browserless);
-    if (resources->listener >= 0) log_line("listening service='https' address=%s", log_quote(https));
+    const bool off = resources->mode == TLS_MODE_OFF;
+    if (resources->listener >= 0)
+        log_line("listening service='%s' address=%s tls='%s'", off ? "http" : "https", log_quote(https),
+                 tls_mode_name(resources->mode));
+    if (resources->listener >= 0 && off)
+        log_line("WARNING: TLS IS OFF: nothing is encrypted, nobody is known, whoever is on this machine can read and "
+                 "change all of it; use --tls-mode mutual for anything but an experiment");
     if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
 }
 

@@ -147,6 +147,7 @@ struct status *status_collect(struct broker *broker)
     struct system_status *value = &status->value;
     value->url = broker->resources->url;
     value->ready_ms = broker->ready_ms;
+    value->mode = broker->resources->mode;
     value->processes = status->processes;
     value->handles = status->handles;
     add_own_processes(status, broker);

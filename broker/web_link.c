@@ -72,6 +72,7 @@ static void offer(struct broker *broker, struct process *web, uint32_t slot)
             {
                 .slot = slot,
                 .service = slot == SLOT_ECHO ? SERVICE_ECHO : SERVICE_HTTPS,
+                .mode = slot == SLOT_HOST ? resources->mode : TLS_MODE_MUTUAL,
                 .address = addresses[slot],
             },
     };

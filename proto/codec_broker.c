@@ -63,7 +63,7 @@ bool codec_check_web_listen(const struct msg *msg)
 {
     unsigned service = (unsigned)msg->web_listen.service;
     return msg->web_listen.slot < LIMIT_LISTENERS && service > SERVICE_NONE && service < SERVICE_NUM &&
-           field_text(msg->web_listen.address, 0, LIMIT_NAME);
+           (unsigned)msg->web_listen.mode < TLS_MODE_NUM && field_text(msg->web_listen.address, 0, LIMIT_NAME);
 }
 
 enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -73,6 +73,7 @@ enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, con
     out->web_listen.slot = from->slot;
     out->web_listen.service = (enum service)from->service;
     out->web_listen.address = from->address;
+    out->web_listen.mode = (enum tls_mode)from->mode;
     return ERR_OK;
 }
 
@@ -83,6 +84,7 @@ enum err codec_encode_web_listen(const struct packer *packer, const struct msg *
     to.slot = msg->web_listen.slot;
     to.service = (uint32_t)msg->web_listen.service;
     to.address = wire_text(msg->web_listen.address);
+    to.mode = (uint32_t)msg->web_listen.mode;
     return codec_pack(packer, &to.base);
 }
 

@@ -15,7 +15,7 @@ bool codec_check_system_status(const struct msg *msg)
     for (size_t i = 0; i < status->num_processes; i++) {
         if (!check_process(&status->processes[i])) return false;
     }
-    return field_text(status->url, 0, LIMIT_URL) &&
+    return field_text(status->url, 0, LIMIT_URL) && (unsigned)status->mode < TLS_MODE_NUM &&
            codec_check_handles(status->handles, status->num_handles, LIMIT_STATUS_HANDLES) &&
            codec_check_certificates(status->certificates, status->num_certificates);
 }
@@ -61,6 +61,7 @@ enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, 
     to->audit_pending = from->audit_pending;
     to->audit_lost = from->audit_lost;
     to->audit_held = from->audit_held != 0;
+    to->mode = (enum tls_mode)from->mode;
     enum err err = decode_processes(arena, to, from->processes, from->n_processes);
     if (err == ERR_OK)
         err = codec_decode_handles(arena, &to->handles, &to->num_handles, from->handles, from->n_handles,
@@ -120,6 +121,7 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     to.audit_pending = from->audit_pending;
     to.audit_lost = from->audit_lost;
     to.audit_held = from->audit_held;
+    to.mode = (uint32_t)from->mode;
     return codec_pack(packer, &to.base);
 }
 

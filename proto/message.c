@@ -38,6 +38,12 @@ const char *refusal_text(enum refusal refusal)
     return index < REFUSAL_NUM && texts[index] != NULL ? texts[index] : "unknown reason";
 }
 
+const char *tls_mode_name(enum tls_mode mode)
+{
+    static const char *const names[TLS_MODE_NUM] = {"mutual", "optional", "server", "off"};
+    return (unsigned)mode < TLS_MODE_NUM ? names[mode] : "?";
+}
+
 const char *purpose_name(enum purpose purpose)
 {
     static const char *const names[PURPOSE_NUM] = {

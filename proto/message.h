@@ -128,6 +128,15 @@ enum grant_event {
     GRANT_EVENT_NUM
 };
 
+/* What a listener asks of its clients. */
+enum tls_mode {
+    TLS_MODE_MUTUAL,   /* a certificate that is let in */
+    TLS_MODE_OPTIONAL, /* the same, or none */
+    TLS_MODE_SERVER,   /* nothing: no certificate is asked for */
+    TLS_MODE_OFF,      /* there is no TLS */
+    TLS_MODE_NUM,
+};
+
 enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_NUM };
 
 enum browser_state {
@@ -290,6 +299,7 @@ struct web_setup {
 struct web_listen {
     uint32_t slot; /* below LIMIT_LISTENERS */
     enum service service;
+    enum tls_mode mode;
     const char *address; /* at most LIMIT_NAME bytes */
 };
 
@@ -395,6 +405,7 @@ struct system_status {
     uint64_t audit_pending; /* bytes */
     uint64_t audit_lost;    /* records */
     bool audit_held;
+    enum tls_mode mode; /* of the host's listener */
 };
 
 struct handle_mint {
@@ -523,6 +534,9 @@ const char *msg_kind_name(enum msg_kind kind);
 
 /* refusal_text returns why keyd refused, in words for people. Never NULL. */
 const char *refusal_text(enum refusal refusal);
+
+/* tls_mode_name returns "mutual", "optional", "server" or "off". Never NULL. */
+const char *tls_mode_name(enum tls_mode mode);
 
 /* purpose_name returns "tls-server", "tls-client" or "browser-digest". Never NULL. */
 const char *purpose_name(enum purpose purpose);

@@ -1,7 +1,6 @@
 #include "web/conn.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,33 +58,31 @@ enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
     return WAIT_NOTHING;
 }
 
-/* Keeps what TLS did not take. */
+/* Keeps what was not taken, of which the connection may have the memory already. */
 static enum conn_wait keep_unsent(struct conn *conn, const uint8_t *data, size_t len)
 {
-    if (conn->unsent != NULL) return WAIT_WRITE; /* still the same bytes */
-    conn->unsent = malloc(len);
+    const bool first = conn->unsent == NULL;
+    if (first) conn->unsent = malloc(len);
     if (conn->unsent == NULL) return conn_enter(conn, CONN_CLOSED);
-    memcpy(conn->unsent, data, len);
+    memmove(conn->unsent, data, len);
     conn->unsent_len = len;
-    conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
+    if (first) conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
     return WAIT_WRITE;
 }
 
-/* Writes one piece, at most a record, so that TLS takes all or nothing of it. */
 static enum conn_wait write_piece(struct conn *conn, const uint8_t *data, size_t len)
 {
-    ERR_clear_error();
-    int result = SSL_write(conn->ssl, data, (int)len);
-    if (result > 0) {
-        CHECK((size_t)result == len);
+    size_t taken;
+    switch (conn_send(conn, &taken, data, len)) {
+    case TRANSFER_DONE:
         free(conn->unsent);
         conn->unsent = NULL;
         return WAIT_NOTHING;
+    case TRANSFER_WAIT: return keep_unsent(conn, data + taken, len - taken);
+    case TRANSFER_ENDED:
+    case TRANSFER_LOST: break;
     }
-    switch (SSL_get_error(conn->ssl, result)) {
-    case SSL_ERROR_WANT_WRITE: return keep_unsent(conn, data, len);
-    default: return conn_enter(conn, CONN_CLOSED);
-    }
+    return conn_enter(conn, CONN_CLOSED);
 }
 
 static enum conn_wait wait_for_session(struct conn *conn, enum conn_wait wait)
@@ -98,22 +95,19 @@ static enum conn_wait wait_for_session(struct conn *conn, enum conn_wait wait)
 static enum conn_wait read_piece(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
-    ERR_clear_error();
-    int result = SSL_read(conn->ssl, conn->shared->scratch, sizeof conn->shared->scratch);
-    if (result > 0) {
-        if (ops->receive(conn->session, conn->shared->scratch, (size_t)result) != ERR_OK) conn->session_over = true;
+    size_t len;
+    switch (conn_receive(conn, conn->shared->scratch, &len, sizeof conn->shared->scratch)) {
+    case TRANSFER_DONE:
+        if (ops->receive(conn->session, conn->shared->scratch, len) != ERR_OK) conn->session_over = true;
         return WAIT_NOTHING;
-    }
-    switch (SSL_get_error(conn->ssl, result)) {
-    case SSL_ERROR_WANT_READ: return wait_for_session(conn, WAIT_READ);
-    case SSL_ERROR_ZERO_RETURN:
+    case TRANSFER_WAIT: return wait_for_session(conn, WAIT_READ);
+    case TRANSFER_ENDED:
         conn->peer_ended = true;
         ops->receive_end(conn->session);
         return WAIT_NOTHING;
-    default:
-        /* A connection cut without close_notify may have been cut by anyone: nothing more is answered. */
-        return conn_enter(conn, CONN_CLOSED);
+    case TRANSFER_LOST: break;
     }
+    return conn_enter(conn, CONN_CLOSED);
 }
 
 /* All that the session has to say goes out before anything more is read: a peer that does not take answers gets no
@@ -132,10 +126,12 @@ static enum conn_wait step_open(struct conn *conn)
 
 static enum conn_wait step_closing(struct conn *conn)
 {
-    ERR_clear_error();
-    int result = SSL_shutdown(conn->ssl);
-    if (result >= 0) return conn_enter(conn, CONN_LINGERING);
-    if (SSL_get_error(conn->ssl, result) == SSL_ERROR_WANT_WRITE) return WAIT_WRITE;
+    switch (conn_send_end(conn)) {
+    case TRANSFER_DONE: return conn_enter(conn, CONN_LINGERING);
+    case TRANSFER_WAIT: return WAIT_WRITE;
+    case TRANSFER_ENDED:
+    case TRANSFER_LOST: break;
+    }
     return conn_enter(conn, CONN_CLOSED);
 }
 
@@ -252,7 +248,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
         set_alarm(conn);
 }
 
-enum err conn_open(struct conn_shared *shared, int fd, enum service service, const struct sockaddr_storage *peer)
+enum err conn_open(struct conn_shared *shared, int fd, enum service service, enum tls_mode mode,
+                   const struct sockaddr_storage *peer)
 {
     conn_handshake_make_room(shared);
     struct conn *conn = calloc(1, sizeof *conn);
@@ -264,7 +261,9 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, con
     conn->fd = fd;
     conn->service = service;
     peer_address_format(conn->peer.address, sizeof conn->peer.address, peer);
-    if (conn_handshake_begin(conn) != ERR_OK) {
+    if (mode == TLS_MODE_OFF) {
+        conn->peer.protocol = conn->peer.cipher = conn->peer.group = conn->peer.alpn = "";
+    } else if (conn_handshake_begin(conn, mode) != ERR_OK) {
         close(fd);
         free(conn);
         return ERR_MEMORY;
@@ -275,6 +274,11 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, con
     conn->io.data = conn->timer.data = conn;
     conn_enter(conn, CONN_HANDSHAKE);
     conn->wait = WAIT_READ;
+    if (mode == TLS_MODE_OFF) {
+        conn_begin_session(conn);
+        conn_run(conn);
+        return ERR_OK;
+    }
     watch(conn);
     set_alarm(conn);
     return ERR_OK;

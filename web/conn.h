@@ -54,7 +54,7 @@ struct conn_shared {
 
 /* conn_open begins a connection on an accepted, non-blocking socket, which is the connection's from here on, also
  * when it fails. Beyond LIMIT_HANDSHAKES it costs the oldest unfinished handshake its connection. ERR_MEMORY. */
-MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service,
+MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service, enum tls_mode mode,
                               const struct sockaddr_storage *peer);
 
 /* conn_bound notes that the client of the connection with this number is the holder of a handle (signer_on_bound). */

@@ -58,18 +58,23 @@ static enum conn_wait handshake_refused(struct conn *conn, const char *reason)
     return conn_enter(conn, CONN_LINGERING);
 }
 
-static enum conn_wait handshake_done(struct conn *conn)
+enum conn_wait conn_begin_session(struct conn *conn)
 {
     struct session_host host = {.wake = on_session_wake, .context = conn};
+    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
+    if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
+    if (conn->shared->draining) conn->session->ops->drain(conn->session);
+    return conn_enter(conn, CONN_OPEN);
+}
+
+static enum conn_wait handshake_done(struct conn *conn)
+{
     if (!is_accounted_for(conn))
         return handshake_refused(conn, "the client has keyd's certificate, but keyd knows of no handle that it used");
     conn->shared->handshakes++;
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
-    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
-    if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
-    if (conn->shared->draining) conn->session->ops->drain(conn->session);
-    return conn_enter(conn, CONN_OPEN);
+    return conn_begin_session(conn);
 }
 
 enum conn_wait conn_handshake_step(struct conn *conn)
@@ -100,11 +105,12 @@ static void on_signature(void *context)
     conn_run(context);
 }
 
-enum err conn_handshake_begin(struct conn *conn)
+enum err conn_handshake_begin(struct conn *conn, enum tls_mode mode)
 {
     struct conn_shared *shared = conn->shared;
     struct tls_handshake *handshake = calloc(1, sizeof *handshake);
     if (handshake == NULL) return ERR_MEMORY;
+    handshake->mode = mode;
     handshake->service = conn->service;
     handshake->revoked = &shared->revoked;
     handshake->expected = &shared->expects;

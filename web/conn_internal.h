@@ -33,10 +33,10 @@ struct conn {
     enum conn_state state;
     enum conn_wait wait;
     enum service service;
-    bool running;      /* on the stack of conn_run */
-    bool peer_ended;   /* close_notify has come */
-    bool session_over; /* the peer broke the protocol: write what is left, then close */
-    SSL *ssl;
+    bool running;                    /* on the stack of conn_run */
+    bool peer_ended;                 /* close_notify has come */
+    bool session_over;               /* the peer broke the protocol: write what is left, then close */
+    SSL *ssl;                        /* NULL: no TLS */
     struct tls_handshake *handshake; /* only while there is one */
     struct session *session;         /* from CONN_OPEN on */
     uint8_t *unsent;                 /* plaintext that TLS did not take; the next SSL_write must repeat it */
@@ -58,10 +58,32 @@ void conn_run(struct conn *conn);
 
 void conn_free(struct conn *conn);
 
+/* ---- conn_transport.c: bytes of the session, through TLS or as they are ---- */
+
+enum conn_transfer {
+    TRANSFER_DONE,
+    TRANSFER_WAIT,  /* until the socket is ready */
+    TRANSFER_ENDED, /* the peer has ended its side in good order */
+    TRANSFER_LOST,
+};
+
+/* conn_receive reads at most cap bytes, at least one if it is done. */
+enum conn_transfer conn_receive(struct conn *conn, uint8_t *out, size_t *out_len, size_t cap);
+
+/* conn_send writes one piece, at most a record. If it has to wait, the first *out_taken bytes are written; the next call must
+ * begin with those that are not. */
+enum conn_transfer conn_send(struct conn *conn, size_t *out_taken, const uint8_t *data, size_t len);
+
+/* conn_send_end writes the end of our side. */
+enum conn_transfer conn_send_end(struct conn *conn);
+
 /* ---- conn_handshake.c ---- */
 
-/* conn_handshake_begin makes the TLS state. ERR_MEMORY. */
-MUST_CHECK enum err conn_handshake_begin(struct conn *conn);
+/* conn_handshake_begin makes the TLS state; mode is not TLS_MODE_OFF. ERR_MEMORY. */
+MUST_CHECK enum err conn_handshake_begin(struct conn *conn, enum tls_mode mode);
+
+/* conn_begin_session begins what is spoken inside, with a peer that is known as far as it will be. */
+enum conn_wait conn_begin_session(struct conn *conn);
 
 /* conn_handshake_make_room ends the oldest handshake if there are LIMIT_HANDSHAKES. */
 void conn_handshake_make_room(struct conn_shared *shared);

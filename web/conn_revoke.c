@@ -1,6 +1,4 @@
 /* Connections that have to end at once. */
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 
 #include "web/conn_internal.h"
@@ -12,9 +10,8 @@ static void say_farewell(struct conn *conn)
     uint8_t word[SESSION_FAREWELL];
     if (conn->unsent != NULL) return;
     size_t len = ops->farewell != NULL ? ops->farewell(conn->session, word) : 0;
-    ERR_clear_error();
-    if (len == 0 || SSL_write(conn->ssl, word, (int)len) == (int)len) (void)SSL_shutdown(conn->ssl);
-    ERR_clear_error();
+    size_t taken;
+    if (len == 0 || conn_send(conn, &taken, word, len) == TRANSFER_DONE) (void)conn_send_end(conn);
 }
 
 /* Returns 1 if the connection was one that could still be used. */

@@ -50,7 +50,7 @@ static int accept_one(struct listener *listener)
     if (fd < 0) return errno;
     if (shared->conns.num >= LIMIT_CONNECTIONS)
         turn_away(listener, fd);
-    else if (conn_open(shared, fd, listener->service, &peer) != ERR_OK)
+    else if (conn_open(shared, fd, listener->service, listener->mode, &peer) != ERR_OK)
         return ENOMEM;
     return 0;
 }
@@ -123,6 +123,7 @@ void listeners_set(struct listeners *listeners, const struct web_listen *listen,
     listener_close(listener);
     listener->fd = fd;
     listener->service = listen->service;
+    listener->mode = listen->mode;
     snprintf(listener->address, sizeof listener->address, "%s", listen->address);
     /* Accepted sockets inherit it. A handshake's flights and an answer's records are whole writes already. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));

@@ -3,21 +3,34 @@
 #ifndef KEYWARD_WEB_SESSION_H
 #define KEYWARD_WEB_SESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/certificate.h"
 #include "base/err.h"
 
-/* Who is at the other end, verified. Lives as long as the connection. */
+/* Who is at the other end, as far as it is known and verified. Lives as long as the connection. */
 struct session_peer {
     struct certificate_text certificate;
     char address[64];     /* "127.0.0.1:40000", "[::1]:40000" */
-    const char *protocol; /* "TLSv1.3" */
+    const char *protocol; /* "TLSv1.3"; this and the next three are "" where there is no TLS */
     const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
     const char *group;    /* "X25519" */
     const char *alpn;     /* "h2", "http/1.1" or "" */
 };
+
+/* session_peer_is_known says whether the peer has shown a certificate that was verified. Only some listeners let others in. */
+static inline bool session_peer_is_known(const struct session_peer *peer)
+{
+    return peer->certificate.fingerprint[0] != '\0';
+}
+
+/* session_peer_is_private says whether TLS is spoken with it. */
+static inline bool session_peer_is_private(const struct session_peer *peer)
+{
+    return peer->protocol != NULL && peer->protocol[0] != '\0';
+}
 
 /* How a session reaches its connection. */
 struct session_host {

@@ -144,8 +144,9 @@ static void on_message(int is_write, int version, int content_type, const void *
     struct handshake_messages *messages = &handshake->messages;
     if (is_write && SSL_version(ssl) != TLS1_3_VERSION) handshake_messages_end(messages);
     handshake_messages_add(messages, (struct bytes){data, len});
+    if (is_write && ((const uint8_t *)data)[0] == SSL3_MT_CERTIFICATE_REQUEST) handshake->asked = true;
     if (!is_write || ((const uint8_t *)data)[0] != SSL3_MT_FINISHED) return;
-    const bool expected = handshake->expected == NULL || *handshake->expected;
+    const bool expected = handshake->asked && (handshake->expected == NULL || *handshake->expected);
     if (expected && !messages->ended) signer_expect(&handshake->signer, (struct bytes){messages->data, messages->len});
     handshake_messages_end(messages);
 }
@@ -266,6 +267,8 @@ SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *s
         SSL_free(ssl);
         return NULL;
     }
+    if (handshake->mode == TLS_MODE_OPTIONAL) SSL_set_custom_verify(ssl, SSL_VERIFY_PEER, verify_client);
+    if (handshake->mode == TLS_MODE_SERVER) SSL_set_custom_verify(ssl, SSL_VERIFY_NONE, verify_client);
     SSL_set_app_data(ssl, handshake);
     SSL_set_accept_state(ssl);
     SSL_set_shed_handshake_config(ssl, 1); /* an idle connection carries no configuration */

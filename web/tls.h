@@ -19,6 +19,8 @@ struct tls_handshake {
     struct signer_wait signer;
     const bool *expected;                 /* whether a handle's holder may be the client; NULL: always */
     const struct revoked *revoked;        /* certificates that are not taken; NULL: any */
+    enum tls_mode mode;                   /* not TLS_MODE_OFF */
+    bool asked;                           /* a CertificateRequest of TLS 1.3 has gone out */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
     char refused[CLIENTS_REASON];         /* why it was not, in words */
@@ -34,7 +36,7 @@ MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *id
 /* tls_clients returns whose clients the context lets in. They stay the context's. */
 const struct clients *tls_clients(const SSL_CTX *context);
 
-/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose service, certificate, revoked
+/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */
 SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd);
 

@@ -122,7 +122,7 @@ class System:
     def start(self):
         self.spawn()
         try:
-            ready = self.wait_line(r"^broker: ready url=(https://\S+:(\d+)) ready_ms=(\d+)$", START_S)
+            ready = self.wait_line(r"^broker: ready url=(https?://\S+:(\d+)) ready_ms=(\d+)$", START_S)
         except BaseException:
             self.kill_all()
             raise

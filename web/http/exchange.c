@@ -43,8 +43,11 @@ static enum response_hsts hsts_for(const char *host)
 static void finish_response(struct exchange *exchange)
 {
     bool head = exchange->request.method == HTTP_HEAD;
+    /* Never said without TLS (RFC 6797, 7.2). */
+    enum response_hsts hsts =
+        session_peer_is_private(exchange->peer) ? hsts_for(exchange->request.host) : RESPONSE_NO_HSTS;
     response_finish(&exchange->response, head ? RESPONSE_HEAD_ONLY : RESPONSE_WITH_BODY, exchange->site->config.headers,
-                    hsts_for(exchange->request.host));
+                    hsts);
 }
 
 bool exchange_has_response(const struct exchange *exchange)

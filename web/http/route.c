@@ -26,6 +26,8 @@ static struct fault begin_upload(struct exchange *exchange)
 {
     struct http_site *site = exchange->site;
     const char *name = exchange->request.target.path + strlen(UPLOAD_PREFIX);
+    if (!session_peer_is_known(exchange->peer))
+        return (struct fault){HTTP_STATUS_FORBIDDEN, "uploads need a client certificate"};
     if (site->committer == NULL) return (struct fault){HTTP_STATUS_FORBIDDEN, "uploads are not enabled"};
     if (!upload_name_is_valid(name)) return (struct fault){HTTP_STATUS_BAD_REQUEST, "bad upload name"};
     exchange->body_limit = site->config.max_upload_bytes;

@@ -81,7 +81,7 @@ Test(address, has_the_url_that_its_own_machine_uses)
         struct address address;
         char url[128];
         cr_assert_eq(address_parse(&address, rows[i].text, NULL), ERR_OK);
-        address_url(url, sizeof url, &address);
+        address_url(url, sizeof url, "https", &address);
         cr_assert_str_eq(url, rows[i].url);
     }
 }

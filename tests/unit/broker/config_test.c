@@ -46,6 +46,7 @@ Test(config, has_defaults)
     cr_assert_not(config.spa);
     cr_assert(config.immutable);
     cr_assert_eq(config.upload_quota, 0);
+    cr_assert_eq(config.tls_mode, TLS_MODE_MUTUAL);
     cr_assert_eq(config.num_names, 3);
     cr_assert_str_eq(config.names[0].dns, "localhost");
     cr_assert_eq(config.names[1].ip_len, 4);
@@ -55,6 +56,30 @@ Test(config, has_defaults)
     cr_assert_eq(config.audit_interval_s, 60);
 }
 
+Test(config, tls_is_off_on_loopback_alone)
+{
+    static const struct {
+        const char *address;
+        enum err want;
+    } cases[] = {
+        {"127.0.0.1:0", ERR_OK},    {"127.1.2.3:0", ERR_OK},      {"[::1]:0", ERR_OK},
+        {"none", ERR_OK},           {"0.0.0.0:0", ERR_INPUT},     {"[::]:0", ERR_INPUT},
+        {"128.0.0.1:0", ERR_INPUT}, {"192.0.2.1:0", ERR_INPUT},   {"[::ffff:127.0.0.1]:0", ERR_INPUT},
+        {"[::2]:0", ERR_INPUT},     {"126.255.0.1:0", ERR_INPUT}, {"[fe80::1]:0", ERR_INPUT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config config;
+        struct diag diag = {0};
+        config_defaults(&config);
+        cr_assert_eq(config_set_flag(&config, "--tls-mode", "off", &diag), ERR_OK);
+        cr_assert_eq(config_set_flag(&config, "--listen", cases[i].address, &diag), ERR_OK, "%s", diag.text);
+        cr_assert_eq(config_check(&config, &diag), cases[i].want, "%s", cases[i].address);
+        if (cases[i].want != ERR_OK) cr_assert(strstr(diag.text, "only on loopback") != NULL, "%s", diag.text);
+        config.tls_mode = TLS_MODE_SERVER;
+        cr_assert_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
+    }
+}
+
 Test(config, takes_every_option_from_the_file)
 {
     static const char content[] = "# a comment\n"
@@ -62,6 +87,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
                                   "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
                                   "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
+                                  "[tls]\nmode = optional\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -102,6 +128,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_str_eq(config.client_certificate, "/etc/c.pem");
     cr_assert_str_eq(config.client_key, "/etc/c.key");
     cr_assert_str_eq(config.runtime_dir, "/run/kiosk");
+    cr_assert_eq(config.tls_mode, TLS_MODE_OPTIONAL);
     cr_assert_str_eq(config.audit_file, "/var/log/audit.jsonl");
     cr_assert(config.audit_continue);
     cr_assert_eq(config.audit_interval_s, 900);
@@ -149,6 +176,9 @@ Test(config, says_in_which_line_what_is_wrong)
          "2: [audit] interval: '0' is not a time from 1 to 86400 seconds; write 90s, 15m, 12h or 30d"},
         {"[audit]\ninterval = 86401\n",
          "2: [audit] interval: '86401' is not a time from 1 to 86400 seconds; write 90s, 15m, 12h or 30d"},
+        {"[tls]\nmode = none\n",
+         "2: [tls] mode: 'none' is no mode; want mutual (clients need a certificate), optional (or have none), server "
+         "(are not asked for one) or off (no TLS, on loopback)"},
         {"[keyd]\nnames = a..b\n", "2: [keyd] names: 'a..b' is neither a DNS name nor an IP address"},
         {"[keyd]\nnames = , ,\n", "2: [keyd] names: the value is empty"},
         {"[keyd]\nclient_name = kiosk \xff\n",

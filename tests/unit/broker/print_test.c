@@ -70,6 +70,7 @@ static const struct system_status status = {
     .audit_pending = 17,
     .audit_lost = 18,
     .audit_held = true,
+    .mode = TLS_MODE_SERVER,
 };
 
 static char *text;
@@ -110,6 +111,7 @@ Test(print, writes_json_with_every_field)
     for (size_t i = 0; i < 9; i++) cr_assert_eq(number(value, counters[i]), (json_int_t)(10 + i));
     cr_assert_eq(number(value, "ready_ms"), 8);
     cr_assert(json_is_true(json_object_get(value, "audit_held")));
+    cr_assert_str_eq(json_string_value(json_object_get(value, "tls_mode")), "server");
     cr_assert_eq(number(value, "total_handles"), 12);
     json_t *keyd = json_array_get(json_object_get(value, "processes"), 0);
     cr_assert_eq(number(keyd, "pid"), 12);
@@ -190,6 +192,25 @@ Test(print, says_how_the_audit_log_is)
     print_status(out, &changed);
     fclose(out);
     cr_assert_not_null(strstr(text, "\naudit log: 16 records\n"), "%s", text);
+}
+
+static const char *print_mode_of(enum tls_mode mode)
+{
+    struct system_status changed = status;
+    changed.mode = mode;
+    FILE *out = open_text();
+    print_status(out, &changed);
+    fclose(out);
+    return text;
+}
+
+Test(print, warns_where_clients_are_not_known)
+{
+    cr_assert_null(strstr(print_mode_of(TLS_MODE_MUTUAL), "TLS"), "%s", text);
+    cr_assert_not_null(strstr(print_mode_of(TLS_MODE_OPTIONAL), "\nclients may come without a certificate"), "%s",
+                       text);
+    cr_assert_not_null(strstr(print_mode_of(TLS_MODE_SERVER), "\nclients are not asked for a certificate"), "%s", text);
+    cr_assert_not_null(strstr(print_mode_of(TLS_MODE_OFF), "\nWARNING: TLS IS OFF: "), "%s", text);
 }
 
 static const char *print_with(bool secret_memory, size_t num_certificates)

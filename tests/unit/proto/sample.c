@@ -87,7 +87,7 @@ struct msg sample_of(enum msg_kind kind)
                                          {"X-Frame-Options:DENY", "Referrer-Policy:"},
                                          2,
                                          ACCESS_LOG_COMBINED}},
-        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, "127.0.0.1:9000"}},
+        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
                                                .client_cas = {{blob, 412}},
@@ -123,7 +123,8 @@ struct msg sample_of(enum msg_kind kind)
                                                  82,
                                                  83,
                                                  84,
-                                                 true}},
+                                                 true,
+                                                 TLS_MODE_OPTIONAL}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
         [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}}},
@@ -269,6 +270,7 @@ static void same_system_status(const struct msg *got, const struct msg *want)
     SAME(system_status.audit_pending);
     SAME(system_status.audit_lost);
     SAME(system_status.audit_held);
+    SAME(system_status.mode);
     SAME(system_status.num_processes);
     SAME(system_status.num_handles);
     SAME(system_status.total_handles);
@@ -307,6 +309,7 @@ static void same_web(const struct msg *got, const struct msg *want)
     } else if (want->kind == MSG_WEB_LISTEN) {
         SAME(web_listen.slot);
         SAME(web_listen.service);
+        SAME(web_listen.mode);
         SAME_TEXT(web_listen.address);
     } else if (want->kind == MSG_WEB_IDENTITY) {
         SAME(web_identity.num_chain);

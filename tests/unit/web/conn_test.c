@@ -277,7 +277,9 @@ static void expect_no_suite(const char *suite)
     SSL_CTX_set_max_proto_version(rig.client_context, TLS1_2_VERSION);
     cr_assert(SSL_CTX_set_strict_cipher_list(rig.client_context, suite));
     rig_connect(&rig, SERVICE_ECHO, &rig.client);
-    cr_assert(rig_refused(&rig, "client offers no cipher suite with ECDHE, AEAD and the kind of key that the server has"), "%s", rig.log);
+    cr_assert(
+        rig_refused(&rig, "client offers no cipher suite with ECDHE, AEAD and the kind of key that the server has"),
+        "%s", rig.log);
     cr_assert_eq(rig.keyd.num_requests, 0);
 }
 

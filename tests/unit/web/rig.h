@@ -17,7 +17,8 @@ struct rig {
     SSL_CTX *client_context;    /* a test may change it before rig_connect */
     SSL *ssl;                   /* the client's */
     int fd;
-    int client_error; /* of SSL_get_error, once the client's handshake has failed */
+    int client_error;   /* of SSL_get_error, once the client's handshake has failed */
+    enum tls_mode mode; /* of the next connection */
     unsigned num_closed;
     int log_fd;
     int stderr_fd; /* where the log went before */

@@ -179,6 +179,28 @@ Test(http1, gives_the_api_what_the_connection_knows)
     rig_cleanup(&rig);
 }
 
+Test(http1, says_so_where_nobody_is_known_and_nothing_private)
+{
+    struct rig rig;
+    rig_init(&rig, &(struct rig_config){0});
+    rig.peer.certificate = (struct certificate_text){0};
+    rig_start_http1(&rig);
+    struct answer answer = ask(&rig, GET("/api/get"), false);
+    cr_expect_not_null(strstr(answer.body, "\"client\": null"), "%s", answer.body);
+    cr_expect_not_null(strstr(answer.body, "\"protocol\": \"TLSv1.3\""), "%s", answer.body);
+    answer_free(&answer);
+    rig.peer.protocol = rig.peer.cipher = rig.peer.group = rig.peer.alpn = "";
+    rig_start_http1(&rig);
+    answer = ask(&rig, GET("/api/get"), false);
+    cr_expect_not_null(strstr(answer.body, "\"tls\": null"), "%s", answer.body);
+    answer_free(&answer);
+    rig_start_http1(&rig);
+    answer = ask(&rig, "GET /hello HTTP/1.1\r\nHost: kiosk.example\r\n\r\n", false);
+    cr_expect_null(answer_field(&answer, "Strict-Transport-Security"), "it is for https alone");
+    answer_free(&answer);
+    rig_cleanup(&rig);
+}
+
 Test(http1, gives_HEAD_the_head_of_GET)
 {
     static const char *const targets[] = {"/hello", "/", "/nothing", "/keyward.css"};

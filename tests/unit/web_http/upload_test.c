@@ -478,3 +478,10 @@ Test(upload, runs_its_committer_without_capabilities)
     cr_expect(thread_can(status, "CapPrm:\t0000000000000000"), "%s", status);
     cr_expect(thread_can(status, "NoNewPrivs:\t1"), "%s", status);
 }
+
+Test(upload, takes_nothing_from_whom_nobody_knows)
+{
+    rig.peer.certificate = (struct certificate_text){0};
+    put("anonymous", "abc", 1000, "403");
+    cr_expect_eq(rig_num_files(rig.uploads_dir), 0);
+}

@@ -62,7 +62,21 @@ function showTime(iso) {
   show('date', date.toLocaleDateString('en-GB', { timeZone: 'UTC', dateStyle: 'full' }) + ', UTC');
 }
 
+// What this page says of itself is true for a client that has shown a certificate.
+function showHowSure(client, tls) {
+  if (client) return 'Both sides verified';
+  show('title', tls ? 'The server has proved who it is. You have not.' : 'Nobody has proved anything here.');
+  document.querySelector('.lead').textContent = tls
+    ? 'You are looking at a page over TLS. The server showed its certificate, and does not insist on one of yours.'
+    : 'TLS is off: whoever is on this machine can read and change what you see.';
+  return tls ? 'Only the server is verified' : 'Nobody is verified';
+}
+
 function showClient(client) {
+  if (!client) {
+    show('subject', 'none: the server does not know who you are');
+    return;
+  }
   const until = new Date(client.not_after);
   show('subject', client.subject);
   show('issuer', client.issuer);
@@ -73,6 +87,10 @@ function showClient(client) {
 }
 
 function showConnection(tls) {
+  if (!tls) {
+    show('protocol', 'none: TLS is off');
+    return;
+  }
   show('protocol', tls.protocol.replace('TLSv', 'TLS '));
   show('cipher', tls.cipher);
   show('group', groupName(tls.group));
@@ -119,7 +137,7 @@ async function round() {
     show('trip', (trip < 10 ? trip.toFixed(1) : trip.toFixed(0)) + ' ms');
     drawTrace(trip);
     show('live-title', 'The server, just now');
-    showState('live', 'Both sides verified');
+    showState('live', showHowSure(answer.client, answer.tls));
   } catch {
     drawTrace(null);
     if (answered) show('live-title', 'The server, when it last answered');
