@@ -250,6 +250,7 @@ static const char *why_blocked(const struct audit *audit)
 static void hold(struct broker *broker, bool held)
 {
     const struct msg msg = {.kind = MSG_KEYD_HOLD, .keyd_hold = held};
+    if (broker->audit.close_by != 0) return; /* they are held for good */
     if (broker->audit.policy == AUDIT_REFUSE && broker->audit.has_key)
         process_send(broker, broker_keyd(broker), &msg, NULL, 0);
 }

@@ -197,6 +197,13 @@ void audit_close_unsigned(struct broker *broker)
     log_line("audit log is closed without a signed head: keyd was not there to sign it");
 }
 
+/* What is signed behind the last head would be on no record. Whatever the policy is; keyd ends next. */
+static void hold_for_good(struct broker *broker)
+{
+    const struct msg msg = {.kind = MSG_KEYD_HOLD, .keyd_hold = true};
+    if (broker->audit.has_key) process_send(broker, broker_keyd(broker), &msg, NULL, 0);
+}
+
 bool audit_close(struct broker *broker, const char *why, uint64_t now)
 {
     struct audit *audit = &broker->audit;
@@ -207,6 +214,7 @@ bool audit_close(struct broker *broker, const char *why, uint64_t now)
         audit_settle(broker);
         audit_add(broker, &stop);
         audit->close_by = now + DEADLINE_AUDIT_MS;
+        hold_for_good(broker);
         if (audit->has_key) audit_ask_head(broker);
     }
     if (!audit->has_key || now >= audit->close_by) audit_close_unsigned(broker);

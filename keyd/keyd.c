@@ -20,7 +20,7 @@ struct keyd {
     struct ev_loop *loop;
     struct link broker;
     ev_io readable;
-    ev_io writable; /* active while events or a status wait */
+    ev_io writable; /* active while something waits to be said */
     struct codec_arena *arena;
     struct events events;
     struct channel_table *channels;
@@ -28,7 +28,11 @@ struct keyd {
     struct audit_key *audit_key; /* likewise */
     uint64_t status_id;
     bool status_waits;
-    enum err end; /* why the loop ended */
+    uint64_t head_id;
+    bool head_waits;
+    struct sign_audit_head head;
+    bool stopping; /* it ends as soon as all is said */
+    enum err end;  /* why the loop ended */
     struct diag *diag;
 };
 
@@ -50,17 +54,39 @@ static enum err send_status(struct keyd *keyd)
     return err;
 }
 
-/* keyd_tell_broker sends what waits for the broker, as far as it takes it. */
+/* A broker that wants a head for what has one already would have two logs: then there is to be neither. */
+static enum err send_head(struct keyd *keyd)
+{
+    uint8_t signature[AUDIT_KEY_SIGNATURE];
+    size_t len;
+    const uint64_t number = keyd->head.number;
+    if (!keyd->head_waits) return ERR_OK;
+    keyd->head_waits = false;
+    enum err err = audit_key_sign(keyd->audit_key, signature, &len, number, keyd->head.hash);
+    const struct msg answer = {.kind = MSG_AUDIT_HEAD, .id = keyd->head_id, .audit_head = {number, {signature, len}}};
+    if (err == ERR_OK) err = link_send(&keyd->broker, &answer, NULL, 0);
+    if (err == ERR_OK || err == ERR_AGAIN) return ERR_OK; /* a broker that does not read goes without */
+    const char *why = err == ERR_DENIED ? "one as high has been signed" : err_name(err);
+    keyd_end(keyd, diag_set(keyd->diag, ERR_SYSTEM, "cannot sign the audit log's head number %llu: %s",
+                            (unsigned long long)number, why));
+    return keyd->end;
+}
+
+/* keyd_tell_broker sends what waits for the broker, as far as it takes it. A head comes behind all that handles were used for
+ * until then. */
 static void keyd_tell_broker(void *context)
 {
     struct keyd *keyd = context;
     enum err err = send_status(keyd); /* first: a flood of events would never let it through */
     if (err == ERR_OK) err = events_send(&keyd->events, &keyd->broker);
+    if (err == ERR_OK) err = send_head(keyd);
     if (err == ERR_AGAIN)
         ev_io_start(keyd->loop, &keyd->writable);
     else
         ev_io_stop(keyd->loop, &keyd->writable);
+    if (keyd->end != ERR_OK) return;
     if (err != ERR_OK && err != ERR_AGAIN) keyd_end(keyd, ERR_OK); /* the broker is gone */
+    if (err == ERR_OK && keyd->stopping) keyd_end(keyd, ERR_OK);
 }
 
 static void on_broker_writable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -114,19 +140,24 @@ static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_ext
     send_identity(keyd, msg->id);
 }
 
-/* A broker that wants a head for what has one already would have two logs: then there is to be neither. */
 static void on_sign_audit_head(struct keyd *keyd, const struct msg *msg)
 {
-    uint8_t signature[AUDIT_KEY_SIGNATURE];
-    size_t len;
-    const struct sign_audit_head *wanted = &msg->sign_audit_head;
-    enum err err = audit_key_sign(keyd->audit_key, signature, &len, wanted->number, wanted->hash);
-    const struct msg answer = {.kind = MSG_AUDIT_HEAD, .id = msg->id, .audit_head = {wanted->number, {signature, len}}};
-    if (err == ERR_OK) err = link_send(&keyd->broker, &answer, NULL, 0);
-    if (err == ERR_OK || err == ERR_AGAIN) return; /* a broker that does not read goes without */
-    keyd_end(keyd, diag_set(keyd->diag, ERR_SYSTEM, "cannot sign the audit log's head number %llu: %s",
-                            (unsigned long long)wanted->number,
-                            err == ERR_DENIED ? "one as high has been signed" : err_name(err)));
+    keyd->head_id = msg->id;
+    keyd->head = msg->sign_audit_head;
+    keyd->head_waits = true;
+    keyd_tell_broker(keyd);
+}
+
+/* Nobody is served any more, and what handles were used for is still told. A broker that does not want to hear it closes its
+ * end, or has the process killed. */
+static void on_stop(struct keyd *keyd)
+{
+    keyd->stopping = true;
+    keyd->status_waits = keyd->head_waits = false;
+    ev_io_stop(keyd->loop, &keyd->readable);
+    channel_table_free(keyd->channels);
+    keyd->channels = NULL;
+    keyd_tell_broker(keyd);
 }
 
 /* The setup comes first and once; what has no keys to sign with is not granted. */
@@ -134,8 +165,8 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
 {
     const bool is_setup = msg->kind == MSG_KEYD_SETUP;
     if (msg->kind == MSG_STOP) {
-        keyd_end(keyd, ERR_OK);
-        return ERR_CLOSED;
+        on_stop(keyd);
+        return ERR_AGAIN;
     }
     if (is_setup == (keyd->keystore != NULL)) return ERR_MALFORMED;
     if (is_setup) {

@@ -239,6 +239,34 @@ Test(audit, waits_for_keyd_so_long_and_no_longer)
     cr_expect_eq(load(AUDIT_END, NULL), 1);
 }
 
+/* What is signed behind the closing head would be on no record. With each policy, and whatever becomes of the file. */
+Test(audit, holds_handles_before_it_is_closed)
+{
+    int ends[2];
+    struct msg said;
+    struct packet_extra extra;
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    cr_assert_eq(channel_pair(ends), ERR_OK);
+    const struct link keyd = {.fd = ends[1], .role = LINK_BROKER_KEYD, .end = LINK_LOWER};
+    broker.processes[0].link = (struct link){.fd = ends[0], .role = LINK_BROKER_KEYD, .end = LINK_UPPER};
+    broker.audit.has_key = true;
+    broker.audit.policy = AUDIT_CONTINUE;
+    cr_expect_not(audit_close(&broker, "told to stop", clock_monotonic_ms()));
+    cr_assert_eq(link_recv(&keyd, &said, &extra, arena), ERR_OK);
+    cr_assert_eq(said.kind, MSG_KEYD_HOLD);
+    cr_assert(said.keyd_hold);
+    cr_assert_eq(link_recv(&keyd, &said, &extra, arena), ERR_OK);
+    cr_assert_eq(said.kind, MSG_SIGN_AUDIT_HEAD);
+    broker.audit.policy = AUDIT_REFUSE;
+    broker.audit.blocked = true;
+    audit_step(&broker, clock_monotonic_ms());
+    cr_expect_not(broker.audit.blocked);
+    cr_assert_eq(link_recv(&keyd, &said, &extra, arena), ERR_AGAIN, "%s", msg_kind_name(said.kind));
+    codec_arena_free(arena);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 Test(audit, nothing_is_recorded_where_no_log_was_opened)
 {
     static struct broker closed;

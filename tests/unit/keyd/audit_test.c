@@ -127,3 +127,60 @@ Test(audit, tells_what_a_channel_has_signed_when_it_ends)
     cr_expect_eq(event.refusals, 1);
     peer_stop(&peer);
 }
+
+/* More than the channel to the broker holds, of as many handles as one alone could not have waiting. */
+enum { USERS = 16, USES = LIMIT_KEYD_EVENTS_EACH - 4 };
+
+static void use_handles_while_nobody_listens(void)
+{
+    static struct shake shake;
+    struct link server = peer_grant(&peer, 1, PURPOSE_TLS_SERVER, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    for (uint64_t i = 0; i < USERS; i++) {
+        const struct link client = peer_grant(&peer, 2 + i, PURPOSE_TLS_CLIENT, 60, 0);
+        const struct msg request = peer_sign_tls13_client(&shake, 7);
+        for (unsigned j = 0; j < USES; j++) {
+            cr_assert_eq(peer_ask(&peer, &client, &answer, &request), ERR_OK);
+            peer_assert_client_signed(&peer, &shake, &answer);
+        }
+    }
+}
+
+/* What keyd says until something else than the use of a handle: that is in answer, or MSG_NONE at the channel's end. */
+static unsigned count_uses(void)
+{
+    unsigned num = 0;
+    for (;;) {
+        struct packet_extra extra;
+        cr_assert_eq(channel_wait(peer.broker.fd, PEER_TIMEOUT_MS), ERR_OK);
+        const enum err err = link_recv(&peer.broker, &answer, &extra, peer.arena);
+        if (err != ERR_OK) cr_assert_eq(err, ERR_CLOSED);
+        if (err != ERR_OK || answer.kind != MSG_KEYD_EVENT) return num;
+        cr_assert_eq(answer.keyd_event.what, GRANT_EVENT_SIGNED);
+        num++;
+    }
+}
+
+Test(audit, tells_of_every_use_before_it_stops)
+{
+    int status;
+    const struct msg stop = {.kind = MSG_STOP};
+    use_handles_while_nobody_listens();
+    cr_assert_eq(link_send(&peer.broker, &stop, NULL, 0), ERR_OK);
+    cr_assert_eq(count_uses(), USERS * USES);
+    cr_assert_eq(answer.kind, MSG_NONE);
+    cr_assert_eq(waitpid(peer.pid, &status, 0), peer.pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%#x", (unsigned)status);
+}
+
+/* So a log that is closed with it has them all. */
+Test(audit, signs_a_head_behind_every_use)
+{
+    const struct msg wanted = {.kind = MSG_SIGN_AUDIT_HEAD, .id = 45, .sign_audit_head = {5, {0xaa}}};
+    use_handles_while_nobody_listens();
+    cr_assert_eq(link_send(&peer.broker, &wanted, NULL, 0), ERR_OK);
+    cr_assert_eq(count_uses(), USERS * USES);
+    cr_assert_eq(answer.kind, MSG_AUDIT_HEAD);
+    cr_assert_eq(answer.id, 45);
+    peer_stop(&peer);
+}
