@@ -111,9 +111,38 @@ static enum err set_tls_mode(struct config *config, const char *value, struct di
                     value);
 }
 
-static enum err set_tls12(struct config *config, const char *value, struct diag *diag)
+static enum err set_min_version(struct config *config, const char *value, struct diag *diag)
 {
-    return value_switch(&config->tls12, value, diag);
+    config->tls.tls12 = strcmp(value, "1.2") == 0;
+    if (config->tls.tls12 || strcmp(value, "1.3") == 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "'%s' is no version that is safe; want 1.2 or 1.3", value);
+}
+
+/* Names with spaces or commas between them, as a set. */
+static enum err read_choice(uint32_t *out, enum tls_choice choice, const char *what, const char *value,
+                            struct diag *diag)
+{
+    AUTO_FREE char *copy = strdup(value);
+    char *rest = NULL, all[TLS_CHOICE_LIST];
+    if (!copy) return diag_set(diag, ERR_MEMORY, "no memory");
+    tls_choice_list(all, choice, UINT32_MAX, ", ");
+    *out = 0;
+    for (char *name = strtok_r(copy, ", \t", &rest); name; name = strtok_r(NULL, ", \t", &rest)) {
+        const uint32_t bit = tls_choice_bit(choice, name);
+        if (bit == 0) return diag_set(diag, ERR_INPUT, "'%s' is no %s that is taken; choose of %s", name, what, all);
+        *out |= bit;
+    }
+    return *out != 0 ? ERR_OK : diag_set(diag, ERR_INPUT, "the value is empty; choose of %s", all);
+}
+
+static enum err set_groups(struct config *config, const char *value, struct diag *diag)
+{
+    return read_choice(&config->tls.groups, TLS_CHOICE_GROUPS, "group", value, diag);
+}
+
+static enum err set_suites(struct config *config, const char *value, struct diag *diag)
+{
+    return read_choice(&config->tls.suites, TLS_CHOICE_SUITES, "suite of TLS 1.2", value, diag);
 }
 
 static enum err set_max_upload(struct config *config, const char *value, struct diag *diag)
@@ -277,7 +306,6 @@ static const struct {
      "PEM certificates of further CAs whose clients are let in"},
     {"web", "uploads", "--uploads", NULL, set_uploads, "DIR", "take PUT /upload/NAME into DIR"},
     {"web", "workers", "--workers", NULL, set_workers, "N", "web workers (one for each CPU)"},
-    {"web", "tls12", NULL, NULL, set_tls12, NULL, NULL},
     {"web", "max_upload", NULL, NULL, set_max_upload, NULL, NULL},
     {"web", "idle_timeout", NULL, NULL, set_idle_timeout, NULL, NULL},
     {"content", "spa", "--spa", "yes", set_spa, NULL,
@@ -290,6 +318,9 @@ static const struct {
      "text, json, combined or none: what each request leaves on standard error (text)"},
     {"tls", "mode", "--tls-mode", NULL, set_tls_mode, "MODE",
      "of the page on this host: mutual (the default), optional, server, or off (loopback only)"},
+    {"tls", "min_version", "--tls-min-version", NULL, set_min_version, "VERSION", "1.2 (the default) or 1.3"},
+    {"tls", "groups", NULL, NULL, set_groups, NULL, NULL},
+    {"tls", "suites", NULL, NULL, set_suites, NULL, NULL},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},
@@ -320,7 +351,7 @@ _Static_assert(LENGTH_OF(options) <= CONFIG_MAX_ROWS, "every option has a number
 void config_defaults(struct config *out)
 {
     *out = (struct config){
-        .tls12 = true,
+        .tls.tls12 = true,
         .max_upload_bytes = UINT64_C(64) << 20,
         .idle_timeout_ms = DEADLINE_IDLE_MS,
         .immutable = true,
@@ -452,6 +483,9 @@ enum err config_check(struct config *config, struct diag *diag)
     if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
         return diag_set(diag, ERR_INPUT,
                         "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT");
+    }
+    if (!config->tls.tls12 && config->tls.suites != 0) {
+        return diag_set(diag, ERR_INPUT, "[tls] suites are those of TLS 1.2, which min_version leaves out; drop one");
     }
     if (config->tls_mode == TLS_MODE_OFF && config->listens && !address_is_loopback(&config->listen)) {
         char text[ADDRESS_TEXT];

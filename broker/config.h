@@ -13,6 +13,7 @@
 #include "broker/address.h"
 #include "proto/header.h"
 #include "proto/message.h"
+#include "proto/tls_choice.h"
 
 /* The browser's port inside its namespace where the host has no listener. */
 #define CONFIG_DEFAULT_PORT 9000
@@ -51,7 +52,7 @@ struct config {
 
     enum tls_mode tls_mode; /* of the host's listener */
     uint32_t workers;       /* 0: one for each CPU */
-    bool tls12;
+    struct tls_terms tls;
     uint64_t max_upload_bytes;
     uint32_t idle_timeout_ms;
     bool spa;

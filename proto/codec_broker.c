@@ -2,6 +2,7 @@
 #include "proto/codec_internal.h"
 #include "proto/field.h"
 #include "proto/header.h"
+#include "proto/tls_choice.h"
 
 /* ---- web -------------------------------------------------------------------------------------------------------- */
 
@@ -12,7 +13,8 @@ bool codec_check_web_setup(const struct msg *msg)
     for (size_t i = 0; i < setup->num_headers; i++) {
         if (header_fault(setup->headers[i]) != NULL) return false;
     }
-    return setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM;
+    return setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
+           setup->tls_groups <= TLS_GROUPS_ALL && setup->tls_suites <= TLS_SUITES_ALL;
 }
 
 enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -32,6 +34,8 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .upload_quota = from->upload_quota,
         .num_headers = from->n_headers,
         .access_log = (enum access_log)from->access_log,
+        .tls_groups = from->tls_groups,
+        .tls_suites = from->tls_suites,
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     return ERR_OK;
@@ -56,6 +60,8 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.headers = headers;
     to.n_headers = from->num_headers;
     to.access_log = (uint32_t)from->access_log;
+    to.tls_groups = from->tls_groups;
+    to.tls_suites = from->tls_suites;
     return codec_pack(packer, &to.base);
 }
 

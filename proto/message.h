@@ -294,6 +294,8 @@ struct web_setup {
     const char *headers[LIMIT_HEADERS]; /* as in proto/header.h */
     size_t num_headers;
     enum access_log access_log;
+    uint32_t tls_groups; /* these two as in struct tls_terms (proto/tls_choice.h) */
+    uint32_t tls_suites;
 };
 
 struct web_listen {

@@ -48,7 +48,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
     };
     out->worker = (struct worker_config){
         .broker_fd = broker_fd,
-        .tls12 = message->tls12,
+        .tls = {.tls12 = message->tls12, .groups = message->tls_groups, .suites = message->tls_suites},
         .deadlines = conn_deadlines_default(),
         .sign_ms = DEADLINE_SIGN_MS,
     };

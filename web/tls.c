@@ -11,15 +11,10 @@
 #include "base/check.h"
 
 #if defined(SSL_GROUP_X25519_MLKEM768)
-#define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
+#define GROUPS TLS_GROUPS_ALL
 #else
-#define GROUPS "X25519:P-256:P-384"
+#define GROUPS (TLS_GROUPS_ALL & ~TLS_GROUP_X25519_MLKEM768)
 #endif
-
-/* For TLS 1.2; those of TLS 1.3 are fixed and all fit. Which of them a handshake may have follows from the server's key. */
-#define CIPHERS                                                                                  \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:" \
-    "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
 
 /* What the server signs under, by the kind of its key; keyd knows no others. */
 struct schemes {
@@ -176,11 +171,44 @@ static int select_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const ui
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static enum err set_protocol(SSL_CTX *context, bool tls12, struct diag *diag)
+static enum err set_groups(SSL_CTX *context, const struct tls_terms *terms, struct diag *diag)
 {
-    if (!SSL_CTX_set_min_proto_version(context, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
-        !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) || !SSL_CTX_set_strict_cipher_list(context, CIPHERS) ||
-        !SSL_CTX_set1_curves_list(context, GROUPS) ||
+    char list[TLS_CHOICE_LIST];
+    const uint32_t groups = terms->groups != 0 ? terms->groups : GROUPS;
+    tls_choice_list(list, TLS_CHOICE_GROUPS, groups & ~GROUPS, " ");
+    if (list[0] != '\0')
+        return diag_set(diag, ERR_INPUT,
+                        "[tls] groups: this BoringSSL has no %s; take it out, or build with a newer one", list);
+    tls_choice_list(list, TLS_CHOICE_GROUPS, groups, ":");
+    return SSL_CTX_set1_curves_list(context, list) ? ERR_OK : complain(diag, "TLS groups");
+}
+
+/* Of those of TLS 1.2. Those of TLS 1.3 are fixed, and all fit. */
+static enum err set_suites(SSL_CTX *context, const struct tls_terms *terms, struct diag *diag)
+{
+    char list[TLS_CHOICE_LIST];
+    tls_choice_list(list, TLS_CHOICE_SUITES, terms->suites != 0 ? terms->suites : TLS_SUITES_ALL, ":");
+    return SSL_CTX_set_strict_cipher_list(context, list) ? ERR_OK : complain(diag, "TLS suites");
+}
+
+/* Which of the suites a handshake may have follows from the server's key. */
+static enum err check_suites(const struct tls_terms *terms, const struct schemes *schemes, struct diag *diag)
+{
+    const bool is_rsa = schemes->list[0] == SSL_SIGN_RSA_PSS_RSAE_SHA256;
+    if (!terms->tls12 || terms->suites == 0) return ERR_OK;
+    if ((terms->suites & (is_rsa ? TLS_SUITES_RSA : TLS_SUITES_ECDSA)) != 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT,
+                    "[tls] suites: none fits the server's key, which is %s; add ECDHE-%s-... or set min_version = 1.3",
+                    is_rsa ? "RSA" : "ECDSA", is_rsa ? "RSA" : "ECDSA");
+}
+
+static enum err set_protocol(SSL_CTX *context, const struct tls_terms *terms, struct diag *diag)
+{
+    enum err err = set_groups(context, terms, diag);
+    if (err == ERR_OK) err = set_suites(context, terms, diag);
+    if (err != ERR_OK) return err;
+    if (!SSL_CTX_set_min_proto_version(context, terms->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
+        !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) ||
         !SSL_CTX_set_verify_algorithm_prefs(context, client_schemes, sizeof client_schemes / sizeof *client_schemes))
         return complain(diag, "TLS parameters");
     /* No resumption, by ticket or by cache: a resumed handshake asks neither keyd nor the client's key for anything,
@@ -224,11 +252,13 @@ static enum err read_schemes(struct schemes *out, struct bytes der, struct diag 
                     "of 2048, 3072 or 4096 bits");
 }
 
-static enum err set_chain(SSL_CTX *context, const struct web_identity *identity, struct diag *diag)
+static enum err set_chain(SSL_CTX *context, const struct web_identity *identity, const struct tls_terms *terms,
+                          struct diag *diag)
 {
     struct schemes schemes;
     CRYPTO_BUFFER *chain[LIMIT_CHAIN];
     enum err err = read_schemes(&schemes, identity->chain[0], diag);
+    if (err == ERR_OK) err = check_suites(terms, &schemes, diag);
     if (err != ERR_OK) return err;
     bool whole = true;
     for (size_t i = 0; i < identity->num_chain; i++) {
@@ -243,15 +273,15 @@ static enum err set_chain(SSL_CTX *context, const struct web_identity *identity,
     return err;
 }
 
-enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
-                         struct diag *diag)
+enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
+                         int client_ca_fd, struct diag *diag)
 {
     *out = NULL;
     /* Certificates stay bytes to BoringSSL: those of clients are parsed by us, and only where they have to be verified. */
     AUTO(auto_context) SSL_CTX *context = SSL_CTX_new(TLS_with_buffers_method());
     if (context == NULL) return complain(diag, "TLS context");
-    enum err err = set_protocol(context, tls12, diag);
-    if (err == ERR_OK) err = set_chain(context, identity, diag);
+    enum err err = set_protocol(context, terms, diag);
+    if (err == ERR_OK) err = set_chain(context, identity, terms, diag);
     if (err == ERR_OK) err = require_client_certificate(context, identity, client_ca_fd, diag);
     if (err != ERR_OK) return err;
     *out = context;

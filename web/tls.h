@@ -8,6 +8,7 @@
 #include "base/certificate.h"
 #include "base/err.h"
 #include "proto/message.h"
+#include "proto/tls_choice.h"
 #include "web/clients.h"
 #include "web/handshake_messages.h"
 #include "web/revoked.h"
@@ -28,10 +29,10 @@ struct tls_handshake {
     struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 
-/* tls_context_new makes the context of one identity; client_ca_fd is the PEM file or -1, and stays the caller's.
+/* tls_context_new makes the context of one identity on these terms; client_ca_fd is the PEM file or -1, and stays the caller's.
  * ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and why. */
-MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, bool tls12, int client_ca_fd,
-                                    struct diag *diag);
+MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
+                                    int client_ca_fd, struct diag *diag);
 
 /* tls_clients returns whose clients the context lets in. They stay the context's. */
 const struct clients *tls_clients(const SSL_CTX *context);

@@ -85,7 +85,7 @@ static const char *reason_text(int reason, const SSL *ssl)
                                                                 : "client speaks TLS 1.1 or older";
     case SSL_R_NO_SHARED_CIPHER:
         return "client offers no cipher suite with ECDHE, AEAD and the kind of key that the server has";
-    case SSL_R_NO_SHARED_GROUP: return "client offers no group of X25519, P-256 and P-384";
+    case SSL_R_NO_SHARED_GROUP: return "client offers no group that this server takes";
     case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS: return "client takes no signature scheme that the server signs under";
     case SSL_R_NO_APPLICATION_PROTOCOL: return "client offers no protocol in ALPN that this port speaks";
     case SSL_R_BAD_SIGNATURE: return "client could not prove that it has the key of its certificate";

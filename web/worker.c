@@ -14,7 +14,7 @@
 struct worker {
     struct link broker;
     struct codec_arena *arena;
-    bool tls12;
+    struct tls_terms tls;
     int exit_code;
     ev_io orders;
     ev_io commits; /* the site's finished uploads */
@@ -50,7 +50,7 @@ static void take_identity(struct worker *worker, const struct msg *msg, struct p
     struct diag diag = {{0}};
     SSL_CTX *context;
     int client_ca_fd = extra->num_fds > 1 ? extra->fds[1] : -1;
-    enum err err = tls_context_new(&context, &msg->web_identity, worker->tls12, client_ca_fd, &diag);
+    enum err err = tls_context_new(&context, &msg->web_identity, &worker->tls, client_ca_fd, &diag);
     if (err != ERR_OK) {
         answer_failed(worker, msg->id, err, &diag);
         return;
@@ -188,7 +188,7 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
     struct worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL) return diag_set(diag, ERR_MEMORY, "worker: no memory");
     worker->broker = (struct link){.fd = config->broker_fd, .role = LINK_BROKER_WEB, .end = LINK_LOWER};
-    worker->tls12 = config->tls12;
+    worker->tls = config->tls;
     worker->arena = codec_arena_new(LIMIT_DECODE_ARENA);
     struct conn_shared *shared = &worker->shared;
     shared->site = config->site;

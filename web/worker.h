@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "proto/tls_choice.h"
 #include "web/conn.h"
 #include "web/http/site.h"
 
@@ -11,7 +12,7 @@ struct worker;
 
 struct worker_config {
     int broker_fd; /* the channel to the broker; stays the caller's */
-    bool tls12;
+    struct tls_terms tls;
     struct http_site *site; /* stays the caller's */
     struct conn_deadlines deadlines;
     unsigned sign_ms; /* how long a signature may take */

@@ -42,7 +42,7 @@ Test(config, has_defaults)
     address_format(text, &config.listen);
     cr_assert_str_eq(text, "127.0.0.1:9000");
     cr_assert_eq(config.browser, CONFIG_BROWSER_IF_POSSIBLE);
-    cr_assert(config.tls12);
+    cr_assert(config.tls.tls12);
     cr_assert_not(config.spa);
     cr_assert(config.immutable);
     cr_assert_eq(config.upload_quota, 0);
@@ -54,6 +54,18 @@ Test(config, has_defaults)
     cr_assert_leq(config.leaf_lifetime_s, config.ca_lifetime_s);
     cr_assert_not(config.audit_continue);
     cr_assert_eq(config.audit_interval_s, 60);
+}
+
+Test(config, suites_go_with_tls12)
+{
+    struct config config;
+    struct diag diag = {0};
+    config_defaults(&config);
+    cr_assert_eq(config_set(&config, "tls", "suites", "ECDHE-RSA-CHACHA20-POLY1305", &diag), ERR_OK);
+    cr_assert_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--tls-min-version", "1.3", &diag), ERR_OK);
+    cr_assert_eq(config_check(&config, &diag), ERR_INPUT);
+    cr_assert(strstr(diag.text, "[tls] suites are those of TLS 1.2") != NULL, "%s", diag.text);
 }
 
 Test(config, tls_is_off_on_loopback_alone)
@@ -85,9 +97,9 @@ Test(config, takes_every_option_from_the_file)
     static const char content[] = "# a comment\n"
                                   "[listen]\naddress = [::1]:9443\n"
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
-                                  "workers = 3\ntls12 = no\nmax_upload = 2G\nidle_timeout = 2m\n"
+                                  "workers = 3\nmax_upload = 2G\nidle_timeout = 2m\n"
                                   "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
-                                  "[tls]\nmode = optional\n"
+                                  "[tls]\nmode = optional\nmin_version = 1.3\ngroups = P-384, X25519\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -105,7 +117,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_str_eq(config.client_ca, "/etc/ca.pem");
     cr_assert_str_eq(config.uploads, "/srv/up");
     cr_assert_eq(config.workers, 3);
-    cr_assert_not(config.tls12);
+    cr_assert_not(config.tls.tls12);
     cr_assert_eq(config.max_upload_bytes, UINT64_C(2) << 30);
     cr_assert_eq(config.idle_timeout_ms, 120000);
     cr_assert(config.spa);
@@ -129,6 +141,8 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_str_eq(config.client_key, "/etc/c.key");
     cr_assert_str_eq(config.runtime_dir, "/run/kiosk");
     cr_assert_eq(config.tls_mode, TLS_MODE_OPTIONAL);
+    cr_assert_eq(config.tls.groups, TLS_GROUP_P384 | TLS_GROUP_X25519);
+    cr_assert_eq(config.tls.suites, 0);
     cr_assert_str_eq(config.audit_file, "/var/log/audit.jsonl");
     cr_assert(config.audit_continue);
     cr_assert_eq(config.audit_interval_s, 900);
@@ -149,7 +163,15 @@ Test(config, says_in_which_line_what_is_wrong)
         {"[web]\nworkers = 65\n", "2: [web] workers: '65' is not a number from 1 to 64"},
         {"[web]\nworkers = many\n", "2: [web] workers: 'many' is not a number from 1 to 64"},
         {"[web]\nworkers =\n", "2: [web] workers: '' is not a number from 1 to 64"},
-        {"[web]\ntls12 = maybe\n", "2: [web] tls12: 'maybe' is neither yes nor no"},
+        {"[browser]\nheadless = maybe\n", "2: [browser] headless: 'maybe' is neither yes nor no"},
+        {"[tls]\nmin_version = 1.1\n", "2: [tls] min_version: '1.1' is no version that is safe; want 1.2 or 1.3"},
+        {"[tls]\ngroups = X25519 P-521\n", "2: [tls] groups: 'P-521' is no group that is taken; choose of "
+                                           "X25519MLKEM768, X25519, P-256, P-384"},
+        {"[tls]\ngroups = ,\n", "2: [tls] groups: the value is empty; choose of X25519MLKEM768, X25519, P-256, P-384"},
+        {"[tls]\nsuites = AES128-SHA\n",
+         "2: [tls] suites: 'AES128-SHA' is no suite of TLS 1.2 that is taken; choose of ECDHE-ECDSA-AES128-GCM-SHA256, "
+         "ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-CHACHA20-POLY1305, ECDHE-RSA-AES128-GCM-SHA256, "
+         "ECDHE-RSA-AES256-GCM-SHA384, ECDHE-RSA-CHACHA20-POLY1305"},
         {"[web]\nroot =\n", "2: [web] root: the value is empty"},
         {"[web]\nmax_upload = 1T\n",
          "2: [web] max_upload: '1T' is not a size from 1 to 1099511627776 bytes; write 512K, 64M or 2G"},
@@ -371,12 +393,12 @@ Test(command, lets_flags_win_over_the_file)
     struct command command;
     struct diag diag = {0};
     strcpy(path, "/tmp/keyward-config-XXXXXX");
-    write_file("[web]\nworkers = 2\ntls12 = no\n", 28);
+    write_file("[web]\nworkers = 2\n[tls]\nmin_version = 1.3\n", 42);
     snprintf(line, sizeof line, "--workers 5 --config=%s --listen [::1]:0", path);
     cr_assert_eq(parse(&command, line, &diag), ERR_OK, "%s", diag.text);
     unlink(path);
     cr_assert_eq(command.config.workers, 5);
-    cr_assert_not(command.config.tls12);
+    cr_assert_not(command.config.tls.tls12);
     cr_assert_eq(command.config.listen.socket.ss_family, AF_INET6);
 }
 

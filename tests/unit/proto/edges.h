@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "proto/message.h"
+#include "proto/tls_choice.h"
 
 enum edge_of { EDGE_NUMBER, EDGE_LENGTH, EDGE_COUNT };
 
@@ -140,6 +141,8 @@ static const struct edge edges[] = {
     {MSG_WEB_SETUP, 0, 9, EDGE_NUMBER, ANY_U64},
     {MSG_WEB_SETUP, 0, 10, EDGE_COUNT, 0, LIMIT_HEADERS},
     {MSG_WEB_SETUP, 0, 11, EDGE_NUMBER, 0, ACCESS_LOG_NUM - 1},
+    {MSG_WEB_SETUP, 0, 16, EDGE_NUMBER, 0, TLS_GROUPS_ALL},
+    {MSG_WEB_SETUP, 0, 17, EDGE_NUMBER, 0, TLS_SUITES_ALL},
     {MSG_WEB_LISTEN, 0, 1, EDGE_NUMBER, 0, LIMIT_LISTENERS - 1},
     {MSG_WEB_LISTEN, 0, 2, EDGE_NUMBER, 1, SERVICE_ECHO},
     {MSG_WEB_LISTEN, 0, 3, EDGE_LENGTH, 0, LIMIT_NAME},

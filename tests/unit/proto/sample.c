@@ -86,7 +86,9 @@ struct msg sample_of(enum msg_kind kind)
                                          53,
                                          {"X-Frame-Options:DENY", "Referrer-Policy:"},
                                          2,
-                                         ACCESS_LOG_COMBINED}},
+                                         ACCESS_LOG_COMBINED,
+                                         5,
+                                         40}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
@@ -304,6 +306,8 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_setup.immutable);
         SAME(web_setup.upload_quota);
         SAME(web_setup.access_log);
+        SAME(web_setup.tls_groups);
+        SAME(web_setup.tls_suites);
         SAME(web_setup.num_headers);
         for (size_t i = 0; i < want->web_setup.num_headers; i++) SAME_TEXT(web_setup.headers[i]);
     } else if (want->kind == MSG_WEB_LISTEN) {

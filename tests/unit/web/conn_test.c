@@ -84,6 +84,29 @@ Test(conn, serves_every_group)
     expect_group(TLS1_2_VERSION, "P-256:X25519", "X25519");
 }
 
+Test(conn, takes_the_chosen_groups_alone)
+{
+    rig.terms.groups = TLS_GROUP_P384 | TLS_GROUP_P256;
+    rig_identity(&rig, true);
+    expect_group(TLS1_3_VERSION, "X25519:P-384", "P-384");
+    expect_group(TLS1_3_VERSION, "P-384:P-256", "P-256"); /* the server's order, not the operator's or the client's */
+    SSL_CTX_set1_curves_list(rig.client_context, "X25519");
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_refused(&rig, "client offers no group that this server takes"), "%s", rig.log);
+}
+
+Test(conn, takes_the_chosen_suites_alone)
+{
+    rig.terms.suites = tls_choice_bit(TLS_CHOICE_SUITES, "ECDHE-ECDSA-CHACHA20-POLY1305");
+    rig_identity(&rig, true);
+    expect_group(TLS1_3_VERSION, "X25519", "X25519");
+    expect_group(TLS1_2_VERSION, "P-256", "P-256");
+    cr_assert_str_eq(SSL_CIPHER_get_name(SSL_get_current_cipher(rig.ssl)), "ECDHE-ECDSA-CHACHA20-POLY1305");
+    cr_assert(SSL_CTX_set_cipher_list(rig.client_context, "ECDHE-ECDSA-AES128-GCM-SHA256"));
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_refused(&rig, "client offers no cipher suite with ECDHE, AEAD"), "%s", rig.log);
+}
+
 Test(conn, refuses_a_client_without_certificate)
 {
     rig_connect(&rig, SERVICE_ECHO, NULL);

@@ -48,6 +48,8 @@ void rig_identity(struct rig *rig, bool with_tls12)
 {
     struct diag diag;
     struct certificate_text own;
+    struct tls_terms terms = rig->terms;
+    terms.tls12 = with_tls12;
     CHECK(certificate_describe(&own, rig->own_client.x509) == ERR_OK);
     struct web_identity identity = {.chain = {rig->server.der},
                                     .num_chain = 1,
@@ -55,7 +57,7 @@ void rig_identity(struct rig *rig, bool with_tls12)
                                     .num_client_cas = 1,
                                     .own_client = own.fingerprint};
     SSL_CTX_free(rig->shared.tls);
-    CHECK(tls_context_new(&rig->shared.tls, &identity, with_tls12, -1, &diag) == ERR_OK);
+    CHECK(tls_context_new(&rig->shared.tls, &identity, &terms, -1, &diag) == ERR_OK);
     if (rig->keyd.arena != NULL) fake_keyd_close(&rig->keyd);
     signer_connect(rig->shared.signer, fake_keyd_open(&rig->keyd, rig->server.key));
 }

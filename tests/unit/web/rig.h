@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "proto/tls_choice.h"
 #include "tests/unit/web/fake_keyd.h"
 #include "tests/unit/web/pki.h"
 #include "web/conn.h"
@@ -17,8 +18,9 @@ struct rig {
     SSL_CTX *client_context;    /* a test may change it before rig_connect */
     SSL *ssl;                   /* the client's */
     int fd;
-    int client_error;   /* of SSL_get_error, once the client's handshake has failed */
-    enum tls_mode mode; /* of the next connection */
+    int client_error;       /* of SSL_get_error, once the client's handshake has failed */
+    enum tls_mode mode;     /* of the next connection */
+    struct tls_terms terms; /* of the next identity; tls12 is not looked at */
     unsigned num_closed;
     int log_fd;
     int stderr_fd; /* where the log went before */

@@ -15,6 +15,7 @@
 static struct pki_cert ca, server;
 static SSL_CTX *context;
 static struct diag diag;
+static struct tls_terms terms;
 
 static void setup(void)
 {
@@ -42,7 +43,7 @@ static enum err load(int fd)
 {
     struct web_identity identity = {
         .chain = {server.der, ca.der}, .num_chain = 2, .client_cas = {ca.der}, .num_client_cas = 1};
-    return tls_context_new(&context, &identity, false, fd, &diag);
+    return tls_context_new(&context, &identity, &terms, fd, &diag);
 }
 
 static void expect_text(enum err got, enum err want, const char *text)
@@ -153,7 +154,7 @@ Test(tls, refuses_a_file_that_cannot_be_read)
 Test(tls, refuses_a_chain_that_does_not_parse)
 {
     struct web_identity identity = {.chain = {{(const uint8_t *)"x", 1}}, .num_chain = 1};
-    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_CRYPTO,
+    expect_text(tls_context_new(&context, &identity, &terms, -1, &diag), ERR_CRYPTO,
                 "the server's certificate does not parse");
 }
 
@@ -161,7 +162,7 @@ Test(tls, refuses_a_key_that_keyd_does_not_sign_with)
 {
     struct pki_cert other = pki_make(&(struct pki_request){.name = "server", .curve = NID_secp521r1});
     struct web_identity identity = {.chain = {other.der}, .num_chain = 1};
-    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_INPUT, "not one that keyd signs with");
+    expect_text(tls_context_new(&context, &identity, &terms, -1, &diag), ERR_INPUT, "not one that keyd signs with");
     pki_free(&other);
 }
 
@@ -171,7 +172,7 @@ Test(tls, refuses_a_broken_client_ca)
                                     .num_chain = 1,
                                     .client_cas = {ca.der, {ca.der.data, ca.der.len - 1}},
                                     .num_client_cas = 2};
-    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_INPUT,
+    expect_text(tls_context_new(&context, &identity, &terms, -1, &diag), ERR_INPUT,
                 "the broker's client CAs: certificate 2: does not parse");
 }
 
@@ -182,11 +183,29 @@ Test(tls, refuses_bytes_after_a_certificate)
     longer[ca.der.len] = 0;
     struct web_identity identity = {.chain = {server.der}, .num_chain = 1, .num_client_cas = 1};
     identity.client_cas[0] = (struct bytes){longer, ca.der.len + 1};
-    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_INPUT,
+    expect_text(tls_context_new(&context, &identity, &terms, -1, &diag), ERR_INPUT,
                 "the broker's client CAs: certificate 1: does not parse");
     memcpy(longer, server.der.data, server.der.len);
     longer[server.der.len] = 0;
     identity.chain[0] = (struct bytes){longer, server.der.len + 1};
-    expect_text(tls_context_new(&context, &identity, true, -1, &diag), ERR_CRYPTO,
+    expect_text(tls_context_new(&context, &identity, &terms, -1, &diag), ERR_CRYPTO,
                 "the server's certificate does not parse");
+}
+
+Test(tls, says_which_group_there_is_not)
+{
+    terms.groups = TLS_GROUP_X25519_MLKEM768 | TLS_GROUP_X25519;
+#if defined(SSL_GROUP_X25519_MLKEM768)
+    cr_assert_eq(load(-1), ERR_OK, "%s", diag.text);
+#else
+    expect_text(load(-1), ERR_INPUT, "[tls] groups: this BoringSSL has no X25519MLKEM768; take it out");
+#endif
+}
+
+Test(tls, refuses_suites_that_no_handshake_could_have)
+{
+    terms = (struct tls_terms){.tls12 = true, .suites = TLS_SUITES_RSA};
+    expect_text(load(-1), ERR_INPUT, "[tls] suites: none fits the server's key, which is ECDSA");
+    terms.tls12 = false;
+    cr_assert_eq(load(-1), ERR_OK, "%s", diag.text);
 }
