@@ -128,7 +128,8 @@ static void add_counters(struct system_status *value, const struct broker *broke
     value->signatures = broker->retired_signatures + broker->keyd_counters.signatures;
     value->refusals = broker->retired_refusals + broker->keyd_counters.refusals;
     value->audit_records = broker->audit.log.records;
-    value->audit_pending = broker->audit.log.pending_len - broker->audit.log.pending_at;
+    /* Otherwise they are written before the broker waits again. */
+    if (broker->audit.blocked) value->audit_pending = broker->audit.log.pending_len - broker->audit.log.pending_at;
     value->audit_lost = broker->audit.log.lost_all;
     value->audit_held = broker->audit.blocked && broker->audit.policy == AUDIT_REFUSE;
     for (size_t i = 0; i < broker->num_processes; i++) {

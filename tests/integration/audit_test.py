@@ -175,6 +175,13 @@ class Log(AuditCase):
             self.assertEqual(done.returncode, 100, done.stderr)
             self.assertIn(f"record {number + 1} does not follow", done.stderr)
 
+    def test_a_status_that_makes_a_record_does_not_say_that_there_is_a_fault(self):
+        system = self.start(*FLAGS, uid=self.uid)
+        self.get(system)
+        self.assertNotIn("CANNOT BE WRITTEN", system.broker("status").stdout)
+        self.get(system)
+        self.assertEqual(system.status()["audit_pending"], 0)
+
     def test_a_new_keyd_has_a_new_key(self):
         system = self.start(*FLAGS, uid=self.uid)
         path = self.log_of(system)
