@@ -17,6 +17,12 @@ uint64_t clock_monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t clock_monotonic_us(void)
+{
+    struct timespec now = clock_read(CLOCK_MONOTONIC);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 uint64_t clock_wall_ms(void)
 {
     struct timespec now = clock_read(CLOCK_REALTIME);

@@ -7,6 +7,9 @@
 /* clock_monotonic_ms returns milliseconds since some fixed moment. */
 uint64_t clock_monotonic_ms(void);
 
+/* clock_monotonic_us returns microseconds since the same moment. */
+uint64_t clock_monotonic_us(void);
+
 /* clock_wall_ms returns milliseconds since the epoch. */
 uint64_t clock_wall_ms(void);
 

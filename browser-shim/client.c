@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "browser-shim/client_ca.h"
 #include "browser-shim/client_connect.h"
 #include "browser-shim/client_echo.h"
@@ -16,6 +17,7 @@
 #include "browser-shim/client_http.h"
 #include "browser-shim/client_options.h"
 #include "browser-shim/client_sandbox_policy.h"
+#include "browser-shim/client_trace.h"
 
 enum { EXIT_STATUS = 1 }; /* an HTTP status that is not 2xx */
 
@@ -71,6 +73,7 @@ static const char *label_of(enum client_command command)
     case CLIENT_GET: return "browser-shim get";
     case CLIENT_PUT: return "browser-shim put";
     case CLIENT_ECHO: return "browser-shim echo";
+    case CLIENT_TRACE: return "browser-shim trace";
     case CLIENT_HELP: break;
     }
     return "browser-shim";
@@ -117,6 +120,43 @@ static enum err handshake(struct run *run, const struct client_options *options,
     return ERR_OK;
 }
 
+static void on_message(void *context, const struct client_tls_message *message)
+{
+    client_trace_message(context, message, clock_monotonic_us());
+}
+
+static enum err shake_and_part(struct client_tls *tls, struct diag *diag)
+{
+    enum err err = client_tls_handshake(tls, diag);
+    return err == ERR_OK ? client_tls_part(tls, diag) : err;
+}
+
+/* However it ends is worth printing, and keeping. */
+static enum err run_trace(struct run *run, const struct client_options *options, struct diag *diag)
+{
+    struct client_trace trace = {.output = &run->output,
+                                 .json = options->json,
+                                 .own_server = !run->handle.foreign,
+                                 .handle = run->handle.id,
+                                 .start_us = clock_monotonic_us()};
+    const struct client_tls_watch watch = {.message = on_message,
+                                           .context = &trace,
+                                           .versions = options->tls12 ? CLIENT_TLS_12_ALONE : CLIENT_TLS_12_AND_13};
+    enum err err = client_trace_start(&trace, &options->address, diag);
+    if (err == ERR_OK)
+        err = client_tls_new(&run->tls, run->connection, &run->handle, &options->address, CLIENT_TLS_HTTP, diag);
+    if (err == ERR_OK) err = client_tls_watch(run->tls, &watch, diag);
+    if (err != ERR_OK) return err;
+    const enum err shaken = shake_and_part(run->tls, diag);
+    struct client_tls_outcome outcome;
+    struct diag lost;
+    client_tls_outcome(&outcome, run->tls, shaken == ERR_OK);
+    err = client_trace_end(&trace, &outcome, shaken == ERR_OK ? NULL : diag->text, clock_monotonic_us(), &lost);
+    if (err == ERR_OK) err = client_output_commit(&run->output, &lost);
+    if (shaken != ERR_OK) return shaken;
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s", lost.text);
+}
+
 static enum err run_http(struct run *run, const struct client_options *options, unsigned *out_status, struct diag *diag)
 {
     struct client_response response;
@@ -137,6 +177,7 @@ static enum err run_command(const struct client_options *options, unsigned *out_
     struct run run = {.upload = {.fd = -1}, .output = {.fd = -1, .dir = -1}, .connection = -1, .handle = {.fd = -1}};
     enum err err = prepare(&run, options, diag);
     if (err == ERR_OK) err = enter_sandbox(&run, diag);
+    if (err == ERR_OK && options->command == CLIENT_TRACE) return run_trace(&run, options, diag);
     if (err == ERR_OK) err = handshake(&run, options, diag);
     if (err != ERR_OK) return err;
     if (options->command == CLIENT_ECHO) {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* client_is_command says whether word names one of the client's commands: "get", "put", "echo", "help" or "--help". */
+/* client_is_command says whether word names one of the client's commands: "get", "put", "echo", "trace", "help" or "--help". */
 bool client_is_command(const char *word);
 
 /* client_main runs the command in argv[1] and returns the exit code: 0 if it succeeded (for get and put, with an HTTP

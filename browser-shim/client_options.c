@@ -12,16 +12,20 @@ const char client_usage[] =
     "usage: browser-shim get [OPTION]... URL\n"
     "       browser-shim put [OPTION]... FILE URL\n"
     "       browser-shim echo [OPTION]... HOST:PORT MESSAGE...\n"
+    "       browser-shim trace [OPTION]... [--json] [--tls12] URL\n"
     "\n"
     "Speaks to a Keyward page as a browser would: asks the running broker for a short-lived handle and authenticates\n"
     "with the client key, which stays in keyd. The server has to be the one that the broker started; with --cacert "
     "any\n"
     "other whose certificate leads to that CA, which keyd verifies too.\n"
+    "trace shakes hands and asks for nothing: it prints each message of the handshake, and which of them keyd signed.\n"
     "\n"
     "  -o, --output FILE        write the body, or the answers, to FILE, whole or not at all\n"
     "      --cacert FILE        the CA of a server that is not the broker's own: one certificate, PEM\n"
     "      --runtime-dir DIR    where the broker's control socket is\n"
     "      --from HANDLE        use a part of this handle: one signature of its, and not a handle of one's own\n"
+    "      --json               trace: print an object of JSON a line\n"
+    "      --tls12              trace: do not offer TLS 1.3; keyd signs nothing then\n"
     "  -v, --verbose            tell on standard error what happens\n"
     "  -h, --help               print this\n"
     "\n"
@@ -32,7 +36,7 @@ static const struct {
     const char *word;
     enum client_command command;
 } commands[] = {
-    {"get", CLIENT_GET},   {"put", CLIENT_PUT},     {"echo", CLIENT_ECHO},
+    {"get", CLIENT_GET},   {"put", CLIENT_PUT},     {"echo", CLIENT_ECHO}, {"trace", CLIENT_TRACE},
     {"help", CLIENT_HELP}, {"--help", CLIENT_HELP}, {"-h", CLIENT_HELP},
 };
 
@@ -72,12 +76,14 @@ static enum err parse_handle(uint64_t *out, const char *text, struct diag *diag)
 
 static enum err parse_flags(struct client_options *out, int argc, char **argv, struct diag *diag)
 {
-    enum { RUNTIME_DIR = 256, CACERT, FROM };
+    enum { RUNTIME_DIR = 256, CACERT, FROM, JSON, TLS12 };
     static const struct option flags[] = {
         {"output", required_argument, NULL, 'o'},
         {"runtime-dir", required_argument, NULL, RUNTIME_DIR},
         {"cacert", required_argument, NULL, CACERT},
         {"from", required_argument, NULL, FROM},
+        {"json", no_argument, NULL, JSON},
+        {"tls12", no_argument, NULL, TLS12},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -94,6 +100,8 @@ static enum err parse_flags(struct client_options *out, int argc, char **argv, s
         case FROM:
             if (parse_handle(&out->from, optarg, diag) != ERR_OK) return ERR_INPUT;
             break;
+        case JSON: out->json = true; break;
+        case TLS12: out->tls12 = true; break;
         case 'v': out->verbose = true; break;
         case 'h': out->command = CLIENT_HELP; break;
         case ':': return diag_set(diag, ERR_INPUT, "%s needs a value; run browser-shim --help", argv[optind - 1]);
@@ -117,6 +125,9 @@ static enum err parse_operands(struct client_options *out, char **operands, int 
         if (num != 2) return diag_set(diag, ERR_INPUT, "put takes a file and a URL; run browser-shim --help");
         out->upload = operands[0];
         return client_url_parse(&out->url, operands[1], diag);
+    case CLIENT_TRACE:
+        if (num != 1) return diag_set(diag, ERR_INPUT, "trace takes one URL; run browser-shim --help");
+        return client_url_parse(&out->url, operands[0], diag);
     case CLIENT_ECHO: break;
     }
     if (num < 2) return diag_set(diag, ERR_INPUT, "echo takes HOST:PORT and messages; run browser-shim --help");
@@ -135,6 +146,9 @@ enum err client_options_parse(struct client_options *out, int argc, char **argv,
     enum err err = parse_command(out, argc, argv, diag);
     if (err != ERR_OK || out->command == CLIENT_HELP) return err;
     err = parse_flags(out, argc - 1, argv + 1, diag);
+    if (err == ERR_OK && out->command != CLIENT_TRACE && out->command != CLIENT_HELP && (out->json || out->tls12)) {
+        return diag_set(diag, ERR_INPUT, "--json and --tls12 are for trace; run browser-shim --help");
+    }
     if (err == ERR_OK) err = parse_operands(out, argv + 1 + optind, argc - 1 - optind, diag);
     if (err == ERR_OK && out->command != CLIENT_ECHO) out->address = out->url.address;
     return err;

@@ -6,7 +6,7 @@
 
 #include "browser-shim/client_address.h"
 
-enum client_command { CLIENT_HELP, CLIENT_GET, CLIENT_PUT, CLIENT_ECHO };
+enum client_command { CLIENT_HELP, CLIENT_GET, CLIENT_PUT, CLIENT_ECHO, CLIENT_TRACE };
 
 struct client_options {
     enum client_command command;
@@ -14,10 +14,12 @@ struct client_options {
     const char *output;      /* NULL: standard output */
     const char *cacert;      /* NULL: the server is the one that the broker started */
     bool verbose;
+    bool json;                     /* trace for programs */
+    bool tls12;                    /* trace without TLS 1.3 */
     uint64_t from;                 /* the handle to derive one from; 0: a new one */
     const char *upload;            /* put's file */
-    struct client_url url;         /* get and put */
-    struct client_address address; /* echo; get and put have it in url */
+    struct client_url url;         /* of all but echo */
+    struct client_address address; /* the url's, or echo's */
     char *const *messages;         /* echo's */
     size_t num_messages;
 };

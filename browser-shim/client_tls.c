@@ -1,8 +1,7 @@
-#include "browser-shim/client_tls.h"
+#include "browser-shim/client_tls_internal.h"
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -11,32 +10,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "browser-shim/client_tls_error.h"
-#include "proto/link.h"
 
-struct client_tls {
-    SSL_CTX *ctx;
-    SSL *ssl;
-    int fd;
-    struct link handle;
-    struct codec_arena *arena; /* of keyd's answers */
-    uint64_t request;          /* the id of the last one */
-    struct client_tls_story story;
-    char host[LIMIT_NAME + 1]; /* the story's */
-    /* The handshake's messages so far, each with its header, for keyd to see what it signs. */
-    uint8_t messages[LIMIT_CLIENT_TRANSCRIPT];
-    size_t messages_len;
-    bool messages_overflow;
-};
-
-/* BoringSSL calls this for each message, read or written; nothing of it is needed after keyd has signed. */
+/* BoringSSL calls this for each message, read or written; keyd needs nothing of it after it has signed. */
 static void collect_message(int is_write, int version, int content_type, const void *data, size_t len, SSL *ssl,
                             void *arg)
 {
-    (void)is_write;
     (void)version;
     (void)ssl;
     struct client_tls *tls = arg;
+    client_tls_report(tls, is_write != 0, content_type, (struct bytes){data, len});
     if (content_type != SSL3_RT_HANDSHAKE) return;
     if (len > sizeof tls->messages - tls->messages_len) {
         tls->messages_overflow = true;
@@ -98,12 +80,14 @@ static enum ssl_private_key_result_t key_complete(SSL *ssl, uint8_t *out, size_t
 
 static const SSL_PRIVATE_KEY_METHOD key_method = {.sign = key_sign, .decrypt = key_decrypt, .complete = key_complete};
 
-/* BoringSSL calls this when the server has asked for a certificate. */
+/* BoringSSL calls this when the server has asked for a certificate. In TLS 1.2 it gets none: what is signed there would
+ * be good for other handshakes too, so keyd has no word for it. */
 static int note_request(SSL *ssl, void *arg)
 {
-    (void)ssl;
     struct client_tls *tls = arg;
     tls->story.certificate_requested = true;
+    tls->story.certificate_withheld = SSL_version(ssl) != TLS1_3_VERSION;
+    if (tls->story.certificate_withheld) SSL_certs_clear(ssl);
     return 1;
 }
 
@@ -172,6 +156,7 @@ enum err client_tls_new(struct client_tls **out, int fd, const struct client_han
     memcpy(tls->host, address->host, sizeof tls->host);
     tls->story.host = tls->host;
     tls->story.foreign = handle->foreign;
+    tls->story.versions = "TLS 1.3";
     tls->arena = codec_arena_new(8192);
     if (tls->arena == NULL || !prepare(tls, handle, address, service)) {
         client_tls_free(tls);
@@ -211,15 +196,13 @@ static enum err wait_for(struct client_tls *tls, int ssl_error, uint64_t deadlin
     return ready != 0 ? ERR_OK : ERR_TIMEOUT; /* an interrupted wait is tried again by the caller */
 }
 
-/* Before a TLS call: what went wrong earlier must not explain what goes wrong now. */
-static void forget_errors(void)
+void client_tls_forget_errors(void)
 {
     ERR_clear_error();
     errno = 0;
 }
 
-/* After a TLS call that returned result: waits, or says in diag why it failed. */
-static enum err wait_or_explain(struct client_tls *tls, int result, uint64_t deadline_ms, struct diag *diag)
+enum err client_tls_wait_or_explain(struct client_tls *tls, int result, uint64_t deadline_ms, struct diag *diag)
 {
     int ssl_error = SSL_get_error(tls->ssl, result);
     enum err err = wait_for(tls, ssl_error, deadline_ms);
@@ -238,12 +221,13 @@ enum err client_tls_handshake(struct client_tls *tls, struct diag *diag)
 {
     uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_HANDSHAKE_MS;
     for (;;) {
-        forget_errors();
+        client_tls_forget_errors();
         int result = SSL_do_handshake(tls->ssl);
         if (result == 1) break;
-        enum err err = wait_or_explain(tls, result, deadline_ms, diag);
+        enum err err = client_tls_wait_or_explain(tls, result, deadline_ms, diag);
         if (err != ERR_OK) return err;
     }
+    if (tls->watch.message != NULL) return ERR_OK; /* how it ends is for client_tls_part to see */
     tls->story.connected = true;
     if (!tls->story.certificate_requested) {
         return diag_set(diag, ERR_DENIED,
@@ -264,7 +248,7 @@ const char *client_tls_describe(struct client_tls *tls, char *out, size_t out_le
 static enum err last_words(struct client_tls *tls, enum err err, struct diag *diag)
 {
     uint8_t byte;
-    forget_errors();
+    client_tls_forget_errors();
     int result = SSL_peek(tls->ssl, &byte, sizeof byte);
     int ssl_error = SSL_get_error(tls->ssl, result);
     return ssl_error == SSL_ERROR_SSL ? client_tls_explain(&tls->story, ssl_error, diag) : err;
@@ -278,10 +262,10 @@ enum err client_tls_write(struct client_tls *tls, const uint8_t *data, size_t le
         int part = len < RECORD ? (int)len : RECORD;
         int written = 0;
         for (;;) {
-            forget_errors();
+            client_tls_forget_errors();
             written = SSL_write(tls->ssl, data, part);
             if (written > 0) break;
-            enum err err = wait_or_explain(tls, written, deadline_ms, diag);
+            enum err err = client_tls_wait_or_explain(tls, written, deadline_ms, diag);
             if (err == ERR_CLOSED) return last_words(tls, err, diag);
             if (err != ERR_OK) return err;
         }
@@ -296,7 +280,7 @@ enum err client_tls_read(struct client_tls *tls, uint8_t *buf, size_t *out_len, 
 {
     uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_BODY_MS;
     for (;;) {
-        forget_errors();
+        client_tls_forget_errors();
         int result = SSL_read(tls->ssl, buf, buf_len < 16384 ? (int)buf_len : 16384);
         if (result > 0) {
             *out_len = (size_t)result;
@@ -308,13 +292,13 @@ enum err client_tls_read(struct client_tls *tls, uint8_t *buf, size_t *out_len, 
             return ERR_OK;
         }
         if (wait == CLIENT_TLS_NO_WAIT && ssl_error == SSL_ERROR_WANT_READ) return ERR_AGAIN;
-        enum err err = wait_or_explain(tls, result, deadline_ms, diag);
+        enum err err = client_tls_wait_or_explain(tls, result, deadline_ms, diag);
         if (err != ERR_OK) return err;
     }
 }
 
 void client_tls_close(struct client_tls *tls)
 {
-    forget_errors();
+    client_tls_forget_errors();
     (void)SSL_shutdown(tls->ssl); /* one way: the answer is not waited for */
 }

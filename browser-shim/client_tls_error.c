@@ -82,8 +82,8 @@ static enum err explain_alert(const struct client_tls_story *story, int alert, s
     const char *name = SSL_alert_desc_string_long(alert);
     switch (alert) {
     case SSL_AD_PROTOCOL_VERSION:
-        return diag_set(diag, ERR_DENIED, "%s refused: it does not speak TLS 1.3; this client speaks nothing else",
-                        story->host);
+        return diag_set(diag, ERR_DENIED, "%s refused: it does not speak %s; this client speaks nothing else",
+                        story->host, story->versions);
     case SSL_AD_NO_APPLICATION_PROTOCOL:
         return diag_set(diag, ERR_DENIED, "%s refused: it does not speak HTTP/1.1 there; check the port", story->host);
     case SSL_AD_BAD_CERTIFICATE:
@@ -103,11 +103,16 @@ static enum err explain_alert(const struct client_tls_story *story, int alert, s
     }
 }
 
+static bool is_alert(uint32_t error)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
+
 static enum err explain_library(const struct client_tls_story *story, struct diag *diag)
 {
     uint32_t error = ERR_peek_error();
     int reason = ERR_GET_REASON(error);
-    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET) {
+    if (is_alert(error)) {
         return explain_alert(story, reason - SSL_AD_REASON_OFFSET, diag);
     }
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
@@ -115,7 +120,7 @@ static enum err explain_library(const struct client_tls_story *story, struct dia
     }
     if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
         (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_UNSUPPORTED_PROTOCOL)) {
-        return diag_set(diag, ERR_CRYPTO, "%s does not speak TLS 1.3 there; check the port", story->host);
+        return diag_set(diag, ERR_CRYPTO, "%s does not speak %s there; check the port", story->host, story->versions);
     }
     return diag_set(diag, ERR_CRYPTO, "%s: TLS failed: %s", story->host, client_tls_reason());
 }
@@ -130,9 +135,19 @@ static enum err explain_end(const struct client_tls_story *story, struct diag *d
     return diag_set(diag, ERR_CLOSED, "%s closed the connection %s; see the server's log", story->host, when);
 }
 
+static enum err explain_withheld(const struct client_tls_story *story, struct diag *diag)
+{
+    return diag_set(diag, ERR_DENIED,
+                    "%s speaks TLS 1.2 and refused a client without a certificate; the handle signs TLS 1.3 alone, so "
+                    "none was sent; have the server speak TLS 1.3",
+                    story->host);
+}
+
 enum err client_tls_explain(const struct client_tls_story *story, int ssl_error, struct diag *diag)
 {
     if (story->refusal != REFUSAL_NONE || story->handle_error != ERR_OK) return explain_handle(story, diag);
-    if (ssl_error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) return explain_end(story, diag);
+    const uint32_t error = ERR_peek_error();
+    if (story->certificate_withheld && (error == 0 || is_alert(error))) return explain_withheld(story, diag);
+    if (ssl_error == SSL_ERROR_SYSCALL && error == 0) return explain_end(story, diag);
     return explain_library(story, diag);
 }

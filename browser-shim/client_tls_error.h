@@ -10,12 +10,14 @@
 /* What is known of a connection. */
 struct client_tls_story {
     const char *host;
-    bool foreign; /* the server is not the broker's own */
+    bool foreign;         /* the server is not the broker's own */
+    const char *versions; /* of TLS, that the client offers */
     bool certificate_requested;
-    bool connected;        /* the handshake is over */
-    enum refusal refusal;  /* keyd's */
-    enum err handle_error; /* the handle's channel */
-    long verify_result;    /* X509_V_... of the server's chain */
+    bool certificate_withheld; /* requested in TLS 1.2, where keyd signs nothing */
+    bool connected;            /* the handshake is over */
+    enum refusal refusal;      /* keyd's */
+    enum err handle_error;     /* the handle's channel */
+    long verify_result;        /* X509_V_... of the server's chain */
 };
 
 /* client_tls_explain says in diag why a TLS call failed with ssl_error (SSL_get_error), from the story, BoringSSL's

@@ -1,38 +1,13 @@
 """browser-shim --cacert: the client key with servers that are not this system's own, whose CA the operator names."""
 
-import contextlib
 import hashlib
 import json
 import os
-import re
 import ssl
-import subprocess
 
 import certificates
-from keyward import SharedSystemCase, SystemCase, bystanders, for_each_user
-
-START_S = 10
-
-
-@contextlib.contextmanager
-def s_server(certificate, key, client_ca, *flags):
-    """OpenSSL's test server, which wants a client certificate by client_ca and shows it on its page. Yields its port."""
-    server = subprocess.Popen(
-        ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-CAfile", client_ca,
-         "-Verify", "2", "-verify_return_error", "-www", "-tls1_3", *flags],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    bystanders.add(server.pid)
-    try:
-        for line in server.stdout:
-            accept = re.search(r"^ACCEPT 127\.0\.0\.1:(\d+)", line)
-            if accept:
-                yield int(accept[1])
-                return
-        raise AssertionError("openssl s_server did not start")
-    finally:
-        server.kill()
-        server.communicate()
-        bystanders.discard(server.pid)
+from foreign_server import s_server
+from keyward import SharedSystemCase, SystemCase, for_each_user
 
 
 def fingerprint(path):

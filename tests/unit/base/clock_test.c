@@ -12,6 +12,14 @@ Test(clock, monotonic_counts_milliseconds)
     cr_expect(passed >= 29 && passed < 20000, "%lu", (unsigned long)passed);
 }
 
+Test(clock, monotonic_microseconds_are_the_same_clock)
+{
+    const uint64_t before_ms = clock_monotonic_ms();
+    const uint64_t us = clock_monotonic_us();
+    const uint64_t after_ms = clock_monotonic_ms();
+    cr_expect(us / 1000 >= before_ms && us / 1000 <= after_ms, "%lu", (unsigned long)us);
+}
+
 Test(clock, wall_is_the_machines_time)
 {
     const uint64_t now = (uint64_t)time(NULL);

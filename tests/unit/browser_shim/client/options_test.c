@@ -56,6 +56,32 @@ Test(client_options, put)
     cr_expect_str_eq(options.url.target, "/upload/a");
 }
 
+Test(client_options, trace)
+{
+    cr_assert_eq(PARSE("trace", "https://localhost:9000/hello", "--cacert", "ca.pem", "--from", "7"), ERR_OK, "%s",
+                 diag.text);
+    cr_expect_eq(options.command, CLIENT_TRACE);
+    cr_expect_str_eq(options.address.port, "9000");
+    cr_expect_str_eq(options.cacert, "ca.pem");
+    cr_expect_eq(options.from, 7);
+    cr_expect_not(options.json);
+    cr_expect_not(options.tls12);
+    cr_assert_eq(PARSE("trace", "--json", "--tls12", "https://localhost/"), ERR_OK, "%s", diag.text);
+    cr_expect(options.json);
+    cr_expect(options.tls12);
+    cr_expect_eq(PARSE("trace"), ERR_INPUT);
+    cr_expect_eq(PARSE("trace", "https://localhost/", "https://localhost/"), ERR_INPUT);
+    cr_expect_eq(PARSE("trace", "localhost:9000"), ERR_INPUT);
+}
+
+Test(client_options, what_is_for_trace_is_for_nothing_else)
+{
+    cr_expect_eq(PARSE("get", "--json", "https://localhost/"), ERR_INPUT);
+    cr_expect(strstr(diag.text, "are for trace") != NULL, "%s", diag.text);
+    cr_expect_eq(PARSE("echo", "--tls12", "localhost:9001", "hello"), ERR_INPUT);
+    cr_expect(strstr(diag.text, "are for trace") != NULL, "%s", diag.text);
+}
+
 Test(client_options, echo)
 {
     cr_assert_eq(PARSE("echo", "localhost:9001", "one", "two words"), ERR_OK);
