@@ -20,6 +20,7 @@ void keyd_begin(struct broker *broker, struct process *keyd)
                 .ca_lifetime_s = config->ca_lifetime_s,
                 .leaf_lifetime_s = config->leaf_lifetime_s,
                 .client_name = config->client_name,
+                .tls12 = config->tls.tls12,
             },
     };
     struct keyd_setup *setup = &msg.keyd_setup;

@@ -19,6 +19,7 @@ static enum refusal on_sign_tls12_server(struct answer *out, struct digest *out_
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)grant;
+    if (!keystore_does_tls12(scene->keystore)) return REFUSAL_PURPOSE;
     if (!keystore_does(scene->keystore, KEY_SERVER, request->sign_tls12_server.scheme)) return REFUSAL_SCHEME;
     return purpose_tls12_server(out_digest, &request->sign_tls12_server);
 }

@@ -39,6 +39,7 @@ struct keystore {
     uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
     struct certificate certificates[KEY_NUM_ROLES];
     struct brought *brought[KEY_NUM_ROLES]; /* NULL: keyd made it */
+    bool tls12;
 };
 
 static const char *const role_names[KEY_NUM_ROLES] = {
@@ -186,6 +187,7 @@ enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup
     if (err != ERR_OK) return err;
     struct keystore *keystore = calloc(1, sizeof(*keystore));
     if (keystore == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
+    keystore->tls12 = setup->tls12;
     err = bring(keystore, KEY_SERVER, &server, now_s, diag);
     if (err == ERR_OK) err = bring(keystore, KEY_CLIENT, &client, now_s, diag);
     if (err == ERR_OK) err = make_rest(keystore, setup, now_s, diag);
@@ -246,6 +248,11 @@ size_t keystore_schemes(uint16_t out[SCHEMES_OF_A_KEY], const struct keystore *k
 {
     const EVP_PKEY *key = keystore->keys[role];
     return key != NULL ? key_schemes(out, key) : 0;
+}
+
+bool keystore_does_tls12(const struct keystore *keystore)
+{
+    return keystore->tls12;
 }
 
 bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t scheme)

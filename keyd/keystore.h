@@ -52,6 +52,9 @@ const struct certificate_info *keystore_info(const struct keystore *keystore, en
 size_t keystore_schemes(uint16_t out[SCHEMES_OF_A_KEY], const struct keystore *keystore, enum key_role role);
 bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t scheme);
 
+/* keystore_does_tls12 says whether the server's key is for TLS 1.2 as well. */
+bool keystore_does_tls12(const struct keystore *keystore);
+
 /* keystore_verify says whether signature is the role's, of digest. Without memory nothing is. */
 bool keystore_verify(const struct keystore *keystore, enum key_role role, const struct digest *digest,
                      struct bytes signature);

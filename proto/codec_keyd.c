@@ -41,6 +41,7 @@ enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, con
     to->client_name = from->client_name;
     to->num_server_chain = from->n_server_chain;
     for (size_t i = 0; i < to->num_server_chain; i++) to->server_chain[i] = bytes_of_wire(from->server_chain[i]);
+    to->tls12 = from->tls12 != 0;
     to->num_client_chain = from->n_client_chain;
     for (size_t i = 0; i < to->num_client_chain; i++) to->client_chain[i] = bytes_of_wire(from->client_chain[i]);
     return ERR_OK;
@@ -68,6 +69,7 @@ enum err codec_encode_keyd_setup(const struct packer *packer, const struct msg *
     to.server_chain = server_chain;
     to.n_client_chain = from->num_client_chain;
     to.client_chain = client_chain;
+    to.tls12 = from->tls12;
     return codec_pack(packer, &to.base);
 }
 

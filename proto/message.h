@@ -205,6 +205,7 @@ struct keyd_setup {
     size_t num_server_chain;                /* 0: keyd makes the key and the certificate */
     struct bytes client_chain[LIMIT_CHAIN];
     size_t num_client_chain;
+    bool tls12; /* the server's key signs for TLS 1.2 as well */
 };
 
 struct certificate_info {

@@ -26,7 +26,8 @@ static const struct keystore *keys(void)
                                      .num_dns_names = 1,
                                      .ca_lifetime_s = 3600,
                                      .leaf_lifetime_s = 3600,
-                                     .client_name = "client"};
+                                     .client_name = "client",
+                                     .tls12 = true};
     CHECK(keystore_new(&keystore, &setup, 1700000000, NULL) == ERR_OK);
     return keystore;
 }

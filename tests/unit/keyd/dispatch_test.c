@@ -69,7 +69,8 @@ static void setup(void)
                                      .num_dns_names = 1,
                                      .ca_lifetime_s = 3600,
                                      .leaf_lifetime_s = 3600,
-                                     .client_name = "client"};
+                                     .client_name = "client",
+                                     .tls12 = true};
     cr_assert_eq(keystore_new(&keystore, &names, clock_wall_s(), NULL), ERR_OK);
     source = expectation_source_new(&all, &all);
     shake_hands();
@@ -451,6 +452,28 @@ Test(dispatch, remembers_what_it_signed_for_a_server)
     purpose_tls12_content(content, &len, &request.sign_tls12_server);
     cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){content, len}));
     cr_assert_not(expectation_take_signature(source, &digest, answer.msg.signature, 1));
+}
+
+Test(dispatch, signs_for_tls12_only_where_it_is_spoken)
+{
+    const struct keyd_setup names = {.dns_names = {"localhost"},
+                                     .num_dns_names = 1,
+                                     .ca_lifetime_s = 3600,
+                                     .leaf_lifetime_s = 3600,
+                                     .client_name = "client"};
+    struct keystore *without;
+    cr_assert_eq(keystore_new(&without, &names, clock_wall_s(), NULL), ERR_OK);
+    struct dispatch_scene scene = make_scene(NULL);
+    struct grant server = make_grant(PURPOSE_TLS_SERVER);
+    const struct msg request = make_request(MSG_SIGN_TLS12_SERVER), other = make_request(MSG_SIGN_TLS13_SERVER);
+    struct answer answer;
+    scene.keystore = without;
+    dispatch(&answer, &server, &request, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_PURPOSE);
+    cr_assert_eq(answer.event, GRANT_EVENT_REFUSED);
+    dispatch(&answer, &server, &other, &scene);
+    cr_assert_eq(answer.refusal, REFUSAL_NONE);
+    keystore_free(without);
 }
 
 Test(dispatch, a_clients_handle_is_for_one_server)

@@ -49,7 +49,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SIGNATURE] = {.signature = {blob, 71}},
         [MSG_REFUSAL] = {.refusal = REFUSAL_EXPIRED},
         [MSG_HANDLE_DESCRIPTION] = {.handle_description = {"browser", {blob, 300}, {blob, 301}, {blob, 302}}},
-        [MSG_KEYD_SETUP] = {.keyd_setup = {.dns_names = {"localhost", "kiosk.example"},
+        [MSG_KEYD_SETUP] = {.keyd_setup = {.tls12 = true,
+                                           .dns_names = {"localhost", "kiosk.example"},
                                            .num_dns_names = 2,
                                            .ip_addresses = {{blob, 4}, {blob, 16}},
                                            .num_ip_addresses = 2,
@@ -193,6 +194,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME_TEXT(keyd_setup.client_name);
         SAME(keyd_setup.num_server_chain);
         SAME(keyd_setup.num_client_chain);
+        SAME(keyd_setup.tls12);
         for (size_t i = 0; i < want->keyd_setup.num_server_chain; i++) SAME_BYTES(keyd_setup.server_chain[i]);
         for (size_t i = 0; i < want->keyd_setup.num_client_chain; i++) SAME_BYTES(keyd_setup.client_chain[i]);
     } else if (want->kind == MSG_KEYD_IDENTITY) {
