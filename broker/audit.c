@@ -136,9 +136,14 @@ static void describe_number(struct audit_record *record, struct broker *broker, 
 
 static void add_refusal(struct broker *broker, const struct audit_merge *merge)
 {
-    struct audit_record record = {.what = AUDIT_REFUSED, .pid = merge->pid, .count = merge->count};
+    struct audit_record record = {.what = AUDIT_REFUSED, .count = merge->count};
     describe_number(&record, broker, merge->handle);
-    record.uid_and_1 = uid_of(broker, merge->pid);
+    if (merge->several) {
+        TEXT(record.text, "by several processes");
+    } else {
+        record.pid = merge->pid;
+        record.uid_and_1 = uid_of(broker, merge->pid);
+    }
     TEXT(record.reason, refusal_text(merge->reason));
     audit_add(broker, &record);
 }
@@ -148,6 +153,7 @@ static void tell_merge(struct broker *broker, struct audit_merge *merge)
 {
     if (merge->count > 0) add_refusal(broker, merge);
     merge->count = 0;
+    merge->several = false;
 }
 
 static void tell_overflow(struct broker *broker)
@@ -173,7 +179,8 @@ static void take_refusal(struct broker *broker, const struct keyd_event *event)
     for (size_t i = 0; i < LIMIT_AUDIT_MERGES; i++) {
         struct audit_merge *merge = &audit->merges[i];
         if (merge->handle == event->grant && merge->reason == event->reason) {
-            merge->pid = event->pid;
+            if (merge->count == 0) merge->pid = event->pid;
+            if (merge->pid != event->pid) merge->several = true;
             merge->count += event->count;
             return;
         }
@@ -184,7 +191,11 @@ static void take_refusal(struct broker *broker, const struct keyd_event *event)
         audit->overflow += event->count;
         return;
     }
-    *spare = (struct audit_merge){event->grant, event->reason, event->pid, event->count, now + MERGE_MS};
+    *spare = (struct audit_merge){.handle = event->grant,
+                                  .reason = event->reason,
+                                  .pid = event->pid,
+                                  .count = event->count,
+                                  .due = now + MERGE_MS};
     tell_merge(broker, spare);
 }
 

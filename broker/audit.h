@@ -15,7 +15,8 @@ enum audit_policy { AUDIT_REFUSE, AUDIT_CONTINUE };
 struct audit_merge {
     uint64_t handle; /* 0: free */
     enum refusal reason;
-    uint32_t pid; /* of the last one */
+    uint32_t pid; /* whose they are; 0: nobody knows */
+    bool several; /* other processes' as well */
     uint64_t count;
     uint64_t due; /* on clock_monotonic_ms's scale, as all below */
 };

@@ -101,6 +101,32 @@ Test(audit, counts_equal_refusals_together)
     cr_expect_eq(load(AUDIT_REFUSED, &record), 5);
 }
 
+/* Whoever was refused a thousand times has not been somebody else because that one was refused last. */
+Test(audit, blames_nobody_alone_for_the_refusals_of_several)
+{
+    struct audit_record record;
+    uint64_t handle = make_handle("one");
+    const struct keyd_event mine = {
+        .grant = handle, .what = GRANT_EVENT_REFUSED, .reason = REFUSAL_RATE, .pid = 98, .count = 1};
+    audit_event(&broker, &mine);
+    cr_expect_eq(load(AUDIT_REFUSED, &record), 1);
+    cr_expect_eq(record.pid, 98);
+    for (unsigned i = 0; i < 3; i++) audit_event(&broker, &mine);
+    tell(handle, GRANT_EVENT_REFUSED, REFUSAL_RATE, 1);
+    audit_event(&broker, &mine);
+    audit_step(&broker, clock_monotonic_ms() + 2000);
+    cr_expect_eq(load(AUDIT_REFUSED, &record), 2);
+    cr_expect_eq(record.count, 5);
+    cr_expect_eq(record.pid, 0);
+    cr_expect_str_eq(record.text, "by several processes");
+    /* And the next time it is one again. */
+    audit_event(&broker, &mine);
+    audit_step(&broker, clock_monotonic_ms() + 4000);
+    cr_expect_eq(load(AUDIT_REFUSED, &record), 3);
+    cr_expect_eq(record.pid, 98);
+    cr_expect_str_eq(record.text, "");
+}
+
 Test(audit, tells_the_refusals_of_a_handle_before_its_end)
 {
     uint64_t handle = make_handle("one");
