@@ -77,6 +77,8 @@
 #define LIMIT_CLIENT_CHAIN 10u      /* certificates a client may send */
 #define LIMIT_VERIFIED_CHAINS 1024u /* clients' chains that a worker remembers to have verified */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
+#define LIMIT_METRICS 49152u /* bytes of what /metrics shows */
+#define LIMIT_MONITORS 16u   /* connections to a worker for /metrics and /healthz; beyond: the oldest is cut */
 
 /* HTTP. */
 #define LIMIT_HEADERS 16u /* header fields that an operator sets, changes or takes away */
@@ -137,6 +139,7 @@
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
 #define DEADLINE_AUDIT_MS 500u    /* keyd's signature of the closing head */
 #define DEADLINE_REVOKE_MS 2000u  /* a process that was told of a revocation; beyond, it is replaced */
+#define DEADLINE_MONITOR_MS 5000u /* a connection for /metrics or /healthz, from its beginning to its end */
 #define DEADLINE_START_MS 10000u  /* a process, from start to ready */
 #define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */
 

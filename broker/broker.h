@@ -8,6 +8,7 @@
 #include "broker/control.h"
 #include "broker/handles.h"
 #include "broker/life.h"
+#include "broker/monitor_listener.h"
 #include "broker/procfs.h"
 #include "broker/resources.h"
 #include "broker/revocation.h"
@@ -17,7 +18,7 @@
 #include "proto/link.h"
 
 /* Slots of web's listeners. */
-enum { SLOT_HOST, SLOT_BROWSER, SLOT_ECHO };
+enum { SLOT_HOST, SLOT_BROWSER, SLOT_ECHO, SLOT_METRICS };
 
 struct process {
     const struct topology *row;
@@ -37,6 +38,7 @@ struct process {
     bool introduced; /* it has an identity and the listeners */
     bool asked;      /* STATUS_QUERY is out; keyd as well */
     struct web_status counters;
+    bool metrics_wanted; /* METRICS_QUERY is in */
 };
 
 /* keyd's certificates. The message stays in an arena of its own. */
@@ -78,6 +80,7 @@ struct broker {
     uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
     const char *renew_why; /* NULL: they are two thirds through their life */
     int page_listener;     /* from the browser's namespace; -1: none */
+    struct monitor_listener monitor;
     struct browser browser;
     struct control control;
     uint64_t last_id; /* of a request */
@@ -86,6 +89,8 @@ struct broker {
     struct web_status retired; /* of web workers that are gone */
     uint64_t retired_signatures;
     uint64_t retired_refusals;
+    uint64_t retired_events_lost;
+    uint64_t handle_refusals[REFUSAL_NUM]; /* by reason */
 
     bool ready;
     uint32_t ready_ms;
@@ -155,6 +160,9 @@ void web_identify(struct broker *broker, struct process *web);
 /* web_expect has the workers tell keyd of their handshakes as long as somebody holds a handle. Called whenever a handle comes
  * or goes; and before a new one's descriptor is given away. */
 void web_expect(struct broker *broker);
+
+/* web_counters adds up the counters of all workers, those that are gone included. */
+void web_counters(struct web_status *out, const struct broker *broker);
 
 /* web_offer gives every worker the listener of one slot. */
 void web_offer(struct broker *broker, uint32_t slot);

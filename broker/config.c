@@ -221,6 +221,26 @@ static enum err set_access_log(struct config *config, const char *value, struct 
     return diag_set(diag, ERR_INPUT, "'%s' is no format of an access log; want text, json, combined or none", value);
 }
 
+static enum err set_metrics(struct config *config, const char *value, struct diag *diag)
+{
+    static const char unix_prefix[] = "unix:";
+    if (strcmp(value, "none") == 0) {
+        config->metrics = CONFIG_METRICS_NONE;
+        return ERR_OK;
+    }
+    if (strncmp(value, unix_prefix, strlen(unix_prefix)) == 0) {
+        config->metrics = CONFIG_METRICS_PATH;
+        return value_text(config->metrics_path, sizeof config->metrics_path, value + strlen(unix_prefix), diag);
+    }
+    config->metrics = CONFIG_METRICS_ADDRESS;
+    enum err err = address_parse(&config->metrics_address, value, diag);
+    if (err != ERR_OK || address_is_loopback(&config->metrics_address)) return err;
+    return diag_set(diag, ERR_INPUT,
+                    "'%s' is not on loopback, and whoever reaches it would read it without a certificate; want "
+                    "unix:PATH, 127.0.0.1:PORT or none",
+                    value);
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -321,6 +341,8 @@ static const struct {
     {"tls", "min_version", "--tls-min-version", NULL, set_min_version, "VERSION", "1.2 (the default) or 1.3"},
     {"tls", "groups", NULL, NULL, set_groups, NULL, NULL},
     {"tls", "suites", NULL, NULL, set_suites, NULL, NULL},
+    {"metrics", "listen", "--metrics", NULL, set_metrics, "WHERE",
+     "/metrics and /healthz: unix:PATH, 127.0.0.1:PORT or none (the socket metrics in the runtime directory)"},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},
     {"browser", "browser", "--browser", NULL, set_browser, "chromium", "the browser to start"},
     {"browser", "browser", "--no-browser", "none", set_browser, NULL, "start no browser"},

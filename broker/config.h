@@ -24,6 +24,13 @@ enum config_browser {
     CONFIG_BROWSER_NONE,
 };
 
+enum config_metrics {
+    CONFIG_METRICS_RUNTIME_DIR, /* the default: a socket named metrics there */
+    CONFIG_METRICS_PATH,
+    CONFIG_METRICS_ADDRESS,
+    CONFIG_METRICS_NONE,
+};
+
 /* A name that the server certificate is to have. */
 struct config_name {
     char dns[LIMIT_NAME + 1]; /* empty for an address */
@@ -61,6 +68,10 @@ struct config {
     char headers[LIMIT_HEADERS][HEADER_LINE_LEN + 1]; /* NAME:VALUE */
     size_t num_headers;
     enum access_log access_log;
+
+    enum config_metrics metrics;
+    char metrics_path[LIMIT_PATH + 1];
+    struct address metrics_address; /* on loopback */
 
     enum config_browser browser;
     bool headless;

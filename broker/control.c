@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "broker/broker.h"
 #include "broker/listener.h"
+#include "broker/metrics.h"
 #include "broker/status.h"
 
 void control_init(struct control *control, int listener, uid_t owner)
@@ -64,6 +65,12 @@ static void ask_processes(struct broker *broker)
     }
 }
 
+void control_begin_round(struct broker *broker)
+{
+    if (broker->control.round_ends == 0) ask_processes(broker);
+    control_check_round(broker);
+}
+
 static void answer_waiting(struct broker *broker)
 {
     struct status *status = status_collect(broker);
@@ -79,6 +86,7 @@ static void answer_waiting(struct broker *broker)
         const struct msg msg = {.kind = MSG_SYSTEM_STATUS, .id = client->id, .system_status = *status_value(status)};
         control_reply(client, &msg, NULL, 0);
     }
+    if (status) metrics_answer(broker, status_value(status));
     status_free(status);
 }
 
@@ -97,8 +105,7 @@ static void answer_status(struct broker *broker, struct control_client *client, 
     client->waits = true;
     client->id = id;
     client->deadline = clock_monotonic_ms() + DEADLINE_CONTROL_MS;
-    if (broker->control.round_ends == 0) ask_processes(broker);
-    control_check_round(broker);
+    control_begin_round(broker);
 }
 
 static void answer_ca(struct broker *broker, struct control_client *client, uint64_t id)

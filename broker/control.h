@@ -71,7 +71,10 @@ void control_none_opened(struct broker *broker);
 void control_done(struct broker *broker, struct control_ticket ticket, uint64_t connections);
 void control_fail(struct broker *broker, struct control_ticket ticket, enum err err, const char *text);
 
-/* control_check_round answers those who wait for a status as soon as every process that was asked has answered. */
+/* control_begin_round asks every process for its counters, unless they have been asked already. */
+void control_begin_round(struct broker *broker);
+
+/* control_check_round answers those who wait for a status, or for metrics, as soon as every process that was asked has answered. */
 void control_check_round(struct broker *broker);
 
 #endif

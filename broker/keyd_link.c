@@ -143,6 +143,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     if (is_end) revocation_note_closed(broker, event->grant);
     if (!handle) return;
     struct process *holder = holder_of(broker, handle);
+    if (event->what == GRANT_EVENT_REFUSED) broker->handle_refusals[event->reason] += event->count;
     switch (event->what) {
     case GRANT_EVENT_PINNED:
         handle->pinned_pid = event->pid;
@@ -207,6 +208,7 @@ void keyd_ended(struct broker *broker)
     audit_keyd_is_gone(broker);
     broker->retired_signatures += broker->keyd_counters.signatures;
     broker->retired_refusals += broker->keyd_counters.refusals;
+    broker->retired_events_lost += broker->keyd_counters.events_lost;
     broker->keyd_counters = (struct keyd_status){0};
     broker->browser.handle = 0;
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;

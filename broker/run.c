@@ -139,6 +139,7 @@ static void tell_outset(const struct resources *resources)
         log_line("WARNING: TLS IS OFF: nothing is encrypted, nobody is known, whoever is on this machine can read and "
                  "change all of it; use --tls-mode mutual for anything but an experiment");
     if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
+    if (broker.monitor.fd >= 0) log_line("listening service='metrics' address=%s", log_quote(broker.monitor.address));
 }
 
 static enum err run_in(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
@@ -173,7 +174,10 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     if (err != ERR_OK) return err;
     err = resources_open(&resources, config, RESOURCES_RUN, NULL, diag);
     if (err == ERR_OK) err = open_audit(config, &owner, AUDIT_FILE_WRITE, &torn, diag);
+    broker.monitor.fd = -1;
+    if (err == ERR_OK) err = monitor_listen(&broker.monitor, config, &runtime_dir, &owner, diag);
     if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, torn, diag);
+    monitor_leave(&broker.monitor, &runtime_dir);
     runtime_dir_leave(&runtime_dir);
     return err;
 }

@@ -121,10 +121,12 @@ static void add_handles(struct status *status, struct broker *broker)
 
 static void add_counters(struct system_status *value, const struct broker *broker)
 {
-    value->handshakes = broker->retired.handshakes;
-    value->handshakes_failed = broker->retired.handshakes_failed;
-    value->requests = broker->retired.requests;
-    value->requests_refused = broker->retired.requests_refused;
+    struct web_status web;
+    web_counters(&web, broker);
+    value->handshakes = web.handshakes;
+    value->handshakes_failed = web.handshakes_failed;
+    value->requests = web.requests;
+    value->requests_refused = web.requests_refused;
     value->signatures = broker->retired_signatures + broker->keyd_counters.signatures;
     value->refusals = broker->retired_refusals + broker->keyd_counters.refusals;
     value->audit_records = broker->audit.log.records;
@@ -132,13 +134,6 @@ static void add_counters(struct system_status *value, const struct broker *broke
     if (broker->audit.blocked) value->audit_pending = broker->audit.log.pending_len - broker->audit.log.pending_at;
     value->audit_lost = broker->audit.log.lost_all;
     value->audit_held = broker->audit.blocked && broker->audit.policy == AUDIT_REFUSE;
-    for (size_t i = 0; i < broker->num_processes; i++) {
-        const struct web_status *counters = &broker->processes[i].counters;
-        value->handshakes += counters->handshakes;
-        value->handshakes_failed += counters->handshakes_failed;
-        value->requests += counters->requests;
-        value->requests_refused += counters->requests_refused;
-    }
 }
 
 struct status *status_collect(struct broker *broker)

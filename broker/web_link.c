@@ -65,16 +65,19 @@ static int copy_client_ca(const struct resources *resources)
 static void offer(struct broker *broker, struct process *web, uint32_t slot)
 {
     const struct resources *resources = broker->resources;
-    const int fds[] = {resources->listener, broker->page_listener, resources->echo};
-    const char *const addresses[] = {resources->listener_address, "browser", resources->echo_address};
+    static const enum service services[] = {SERVICE_HTTPS, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_METRICS};
+    const int fds[] = {resources->listener, broker->page_listener, resources->echo, broker->monitor.fd};
+    const char *const addresses[] = {resources->listener_address, "browser", resources->echo_address, "metrics"};
     if (fds[slot] < 0 || !process_is_up(web)) return;
     const struct msg msg = {
         .kind = MSG_WEB_LISTEN,
         .web_listen =
             {
                 .slot = slot,
-                .service = slot == SLOT_ECHO ? SERVICE_ECHO : SERVICE_HTTPS,
-                .mode = slot == SLOT_HOST ? resources->mode : TLS_MODE_MUTUAL,
+                .service = services[slot],
+                .mode = slot == SLOT_HOST      ? resources->mode
+                        : slot == SLOT_METRICS ? TLS_MODE_OFF
+                                               : TLS_MODE_MUTUAL,
                 .address = addresses[slot],
             },
     };
@@ -139,6 +142,7 @@ void web_identify(struct broker *broker, struct process *web)
     offer(broker, web, SLOT_HOST);
     offer(broker, web, SLOT_BROWSER);
     offer(broker, web, SLOT_ECHO);
+    offer(broker, web, SLOT_METRICS);
 }
 
 void web_expect(struct broker *broker)
@@ -164,6 +168,10 @@ void web_answer(struct broker *broker, struct process *web, const struct msg *ms
 {
     if (msg->kind == MSG_READY) process_ready(broker, web);
     if (msg->kind == MSG_WEB_REVOKED) revocation_note_answer(broker, web, msg);
+    if (msg->kind == MSG_METRICS_QUERY) {
+        web->metrics_wanted = true;
+        control_begin_round(broker);
+    }
     if (msg->kind == MSG_WEB_STATUS) {
         web->counters = msg->web_status;
         web->asked = false;
@@ -177,6 +185,18 @@ static void add_counters(struct web_status *sum, const struct web_status *counte
     sum->handshakes_failed += counters->handshakes_failed;
     sum->requests += counters->requests;
     sum->requests_refused += counters->requests_refused;
+    sum->echo_lines += counters->echo_lines;
+    for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) sum->failures[i] += counters->failures[i];
+    for (size_t i = 0; i < RESPONSE_CLASSES; i++) sum->responses[i] += counters->responses[i];
+}
+
+void web_counters(struct web_status *out, const struct broker *broker)
+{
+    *out = broker->retired;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        add_counters(out, &broker->processes[i].counters);
+        out->connections += broker->processes[i].counters.connections;
+    }
 }
 
 void web_ended(struct broker *broker, struct process *web)
@@ -185,6 +205,7 @@ void web_ended(struct broker *broker, struct process *web)
     web->counters = (struct web_status){0};
     web->introduced = false;
     web->asked = false;
+    web->metrics_wanted = false;
     if (web->grant != 0) audit_handle(broker, AUDIT_REVOKED, web->grant, "its process has ended");
     audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);

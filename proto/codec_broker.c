@@ -153,6 +153,9 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
         .requests_refused = from->requests_refused,
         .connections = from->connections,
         .echo_lines = from->echo_lines,
+        .failures = {from->failed_no_certificate, from->failed_certificate, from->failed_signature, from->failed_alert,
+                     from->failed_protocol, from->aborted},
+        .responses = {from->responses_2xx, from->responses_3xx, from->responses_4xx, from->responses_5xx},
     };
     return ERR_OK;
 }
@@ -168,6 +171,38 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     to.requests_refused = from->requests_refused;
     to.connections = from->connections;
     to.echo_lines = from->echo_lines;
+    to.failed_no_certificate = from->failures[HANDSHAKE_NO_CERTIFICATE];
+    to.failed_certificate = from->failures[HANDSHAKE_CERTIFICATE];
+    to.failed_signature = from->failures[HANDSHAKE_SIGNATURE];
+    to.failed_alert = from->failures[HANDSHAKE_ALERT];
+    to.failed_protocol = from->failures[HANDSHAKE_PROTOCOL];
+    to.aborted = from->failures[HANDSHAKE_ABORTED];
+    to.responses_2xx = from->responses[0];
+    to.responses_3xx = from->responses[1];
+    to.responses_4xx = from->responses[2];
+    to.responses_5xx = from->responses[3];
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_metrics(const struct msg *msg)
+{
+    return field_text(msg->metrics.fault, 0, LIMIT_TEXT) && msg->metrics.text.len <= LIMIT_METRICS;
+}
+
+enum err codec_decode_metrics(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Metrics *from = (const Keyward__Wire__Metrics *)wire;
+    out->metrics = (struct metrics){.fault = from->fault, .text = bytes_of_wire(from->text)};
+    return ERR_OK;
+}
+
+enum err codec_encode_metrics(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Metrics to;
+    keyward__wire__metrics__init(&to);
+    to.fault = wire_text(msg->metrics.fault);
+    to.text = wire_bytes(msg->metrics.text);
     return codec_pack(packer, &to.base);
 }
 

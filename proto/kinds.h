@@ -57,6 +57,8 @@
     ROW(EXITED, exited)                           \
     ROW(KILL, kill)                               \
     EMPTY(AUDIT_QUERY)                            \
-    ROW(AUDIT_STATE, audit_state)
+    ROW(AUDIT_STATE, audit_state)                 \
+    EMPTY(METRICS_QUERY)                          \
+    ROW(METRICS, metrics)
 
 #endif

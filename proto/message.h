@@ -82,6 +82,9 @@ enum msg_kind {
     MSG_AUDIT_QUERY,
     MSG_AUDIT_STATE,
 
+    MSG_METRICS_QUERY,
+    MSG_METRICS,
+
     MSG_NUM_KINDS
 };
 
@@ -137,7 +140,7 @@ enum tls_mode {
     TLS_MODE_NUM,
 };
 
-enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_NUM };
+enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_METRICS, SERVICE_NUM };
 
 enum browser_state {
     BROWSER_NONE = 0,
@@ -315,6 +318,20 @@ struct web_identity {
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
 };
 
+/* Why handshakes end without a connection. */
+enum handshake_failure {
+    HANDSHAKE_NO_CERTIFICATE, /* the client has none, or shows none */
+    HANDSHAKE_CERTIFICATE,    /* it is not one that is let in */
+    HANDSHAKE_SIGNATURE,      /* keyd did not sign */
+    HANDSHAKE_ALERT,          /* the client objected */
+    HANDSHAKE_PROTOCOL,       /* what the client said is not what a TLS client of this server says */
+    HANDSHAKE_ABORTED,        /* the client left */
+    HANDSHAKE_FAILURES,
+};
+
+/* Classes of HTTP status codes: 2xx to 5xx. */
+#define RESPONSE_CLASSES 4
+
 struct web_status {
     uint64_t handshakes;
     uint64_t handshakes_failed;
@@ -322,6 +339,13 @@ struct web_status {
     uint64_t requests_refused;
     uint64_t connections;
     uint64_t echo_lines;
+    uint64_t failures[HANDSHAKE_FAILURES]; /* of them HANDSHAKE_ABORTED are not among handshakes_failed */
+    uint64_t responses[RESPONSE_CLASSES];
+};
+
+struct metrics {
+    const char *fault; /* at most LIMIT_TEXT bytes; empty: the system is healthy */
+    struct bytes text; /* at most LIMIT_METRICS bytes */
 };
 
 /* The handle that a client's signature was made for, and those above it: it was derived from the first of them, and so on. */
@@ -529,6 +553,8 @@ struct msg {
         struct kill_order kill;
 
         struct audit_state audit_state;
+
+        struct metrics metrics;
     };
 };
 

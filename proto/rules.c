@@ -17,9 +17,9 @@ static const struct {
         },
     [LINK_BROKER_WEB] =
         {
-            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(METRICS_QUERY) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
-                                    KIND(WEB_EXPECT) | KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(WEB_EXPECT) | KIND(METRICS) | KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {

@@ -46,6 +46,7 @@ struct conn_shared {
     bool draining;
     struct conn_table conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
+    uint64_t failures[HANDSHAKE_FAILURES];
     struct revoked revoked;
     bool expects; /* somebody holds a handle (WEB_EXPECT) */
     struct handshake_log log;

@@ -19,8 +19,11 @@ void conn_handshake_end(struct conn *conn)
 static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
 {
     char reason[2 * LIMIT_TEXT];
+    const enum handshake_failure kind = tls_refusal_kind(conn->handshake);
     enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
     if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
+    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->failures[kind]++;
+    if (outcome == TLS_OUTCOME_ABORTED) conn->shared->failures[HANDSHAKE_ABORTED]++;
     handshake_log_write(&conn->shared->log, outcome, conn->peer.address, reason);
     conn_handshake_end(conn);
     return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
@@ -51,6 +54,7 @@ static bool is_accounted_for(struct conn *conn)
 static enum conn_wait handshake_refused(struct conn *conn, const char *reason)
 {
     conn->shared->handshakes_failed++;
+    conn->shared->failures[HANDSHAKE_CERTIFICATE]++;
     handshake_log_write(&conn->shared->log, TLS_OUTCOME_REFUSED, conn->peer.address, reason);
     conn_handshake_end(conn);
     ERR_clear_error();
@@ -96,6 +100,7 @@ void conn_handshake_expire(struct conn *conn)
     if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
         handshake_log_write(&conn->shared->log, TLS_OUTCOME_ABORTED, conn->peer.address,
                             "the handshake was not finished in time");
+    conn->shared->failures[HANDSHAKE_ABORTED]++;
     conn_enter(conn, CONN_CLOSED);
 }
 
@@ -136,5 +141,6 @@ void conn_handshake_make_room(struct conn_shared *shared)
     if (shared->conns.num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
     handshake_log_write(&shared->log, TLS_OUTCOME_ABORTED, oldest->peer.address,
                         "too many handshakes are waited for; this was the oldest");
+    shared->failures[HANDSHAKE_ABORTED]++;
     conn_free(oldest);
 }

@@ -16,6 +16,7 @@ struct session *service_open(struct conn_shared *shared, enum service service, c
         /* Without ALPN it is HTTP/1.1 (RFC 9113, 3.2: h2 needs the negotiation). */
         if (strcmp(peer->alpn, "h2") == 0) return http2_session_new(shared->site, peer, host);
         return http1_session_new(shared->site, peer, host);
+    case SERVICE_METRICS: /* web/monitor.c, without TLS */
     case SERVICE_NONE:
     case SERVICE_NUM: break;
     }

@@ -140,3 +140,13 @@ enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl
     ERR_clear_error();
     return outcome;
 }
+
+enum handshake_failure tls_refusal_kind(const struct tls_handshake *handshake)
+{
+    const uint32_t error = ERR_peek_error();
+    const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
+    if (handshake->refused[0] != '\0') return HANDSHAKE_CERTIFICATE;
+    if (handshake->signer.failure != NULL) return HANDSHAKE_SIGNATURE;
+    if (reason >= SSL_AD_REASON_OFFSET) return HANDSHAKE_ALERT;
+    return reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ? HANDSHAKE_NO_CERTIFICATE : HANDSHAKE_PROTOCOL;
+}

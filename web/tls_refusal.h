@@ -21,4 +21,8 @@ void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store);
 enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl, const struct tls_handshake *handshake,
                                        int ssl_error);
 
+/* tls_refusal_kind says which kind of failure that is, for the counters. Call it before tls_refusal_handshake, which empties the
+ * queue; where that says that the client left, it is HANDSHAKE_ABORTED whatever is said here. */
+enum handshake_failure tls_refusal_kind(const struct tls_handshake *handshake);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proto/link.h"
 #include "web/listener.h"
+#include "web/monitor.h"
 #include "web/signer.h"
 #include "web/tls.h"
 
@@ -21,6 +22,7 @@ struct worker {
     ev_timer stop;
     struct conn_shared shared;
     struct listeners listeners;
+    struct monitor *monitor;
 };
 
 static void end_loop(struct worker *worker, int exit_code)
@@ -75,6 +77,8 @@ static void answer_status(struct worker *worker, uint64_t id)
         .connections = shared->conns.num,
         .echo_lines = shared->echo_lines,
     };
+    memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);
+    memcpy(msg.web_status.responses, http.responses, sizeof http.responses);
     answer(worker, &msg);
 }
 
@@ -104,10 +108,25 @@ static void on_bound(void *context, uint64_t number, const struct client_bound *
     conn_bound(&worker->shared, number, client);
 }
 
+/* monitor_config.ask */
+static void ask_metrics(void *context)
+{
+    answer(context, &(struct msg){.kind = MSG_METRICS_QUERY});
+}
+
+static void take_listener(struct worker *worker, const struct web_listen *listen, int fd)
+{
+    if (listen->service == SERVICE_METRICS)
+        monitor_listen(worker->monitor, fd);
+    else
+        listeners_set(&worker->listeners, listen, fd);
+}
+
 static void begin_stop(struct worker *worker)
 {
     if (worker->shared.draining) return;
     listeners_close(&worker->listeners);
+    monitor_close(worker->monitor);
     ev_timer_set(&worker->stop, worker->shared.deadlines.shutdown_ms / 1e3, 0);
     ev_timer_start(worker->shared.loop, &worker->stop);
     conn_drain_all(&worker->shared);
@@ -137,7 +156,9 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
-        listeners_set(&worker->listeners, &msg->web_listen, packet_extra_take(extra, 0));
+        take_listener(worker, &msg->web_listen, packet_extra_take(extra, 0));
+    else if (msg->kind == MSG_METRICS)
+        monitor_show(worker->monitor, &msg->metrics);
     packet_extra_close(extra);
 }
 
@@ -197,7 +218,8 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
     shared->context = worker;
     shared->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (shared->loop != NULL) shared->signer = signer_new(shared->loop, config->sign_ms);
-    if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL) {
+    if (shared->loop != NULL) worker->monitor = monitor_new(shared->loop, ask_metrics, worker);
+    if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL || worker->monitor == NULL) {
         worker_free(worker);
         return diag_set(diag, ERR_SYSTEM, "worker: no memory, or no epoll descriptor, for the event loop");
     }
@@ -219,6 +241,7 @@ void worker_free(struct worker *worker)
     if (worker == NULL) return;
     struct conn_shared *shared = &worker->shared;
     if (worker->listeners.shared != NULL) listeners_close(&worker->listeners);
+    monitor_free(worker->monitor);
     conn_free_all(shared);
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);

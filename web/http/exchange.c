@@ -93,7 +93,7 @@ void exchange_begin(struct exchange *exchange)
     struct request *request = &exchange->request;
     struct fault fault = request_check(request);
     if (fault.status == 0) {
-        exchange->route = route_find(request->target.path);
+        exchange->route = route_find(exchange->site, request->target.path);
         fault = route_begin(exchange->route, exchange);
     }
     if (fault.status == 0 && request->num_lengths > 0 && request->length > exchange->body_limit)
@@ -196,7 +196,10 @@ static void log_access(const struct exchange *exchange)
 void exchange_cleanup(struct exchange *exchange)
 {
     if (exchange->started_ms != 0) {
-        exchange->site->counters.requests++;
+        struct http_site_counters *counters = &exchange->site->counters;
+        const unsigned class = exchange->response.status / 100;
+        counters->requests++;
+        if (class >= 2 && class <= 5) counters->responses[class - 2]++;
         bool wanted = exchange->site->config.access != ACCESS_NONE;
         if (wanted && http_site_may_log(exchange->site)) log_access(exchange);
     }

@@ -5,6 +5,7 @@
 
 #include "web/http/api.h"
 #include "web/http/files.h"
+#include "web/http/monitor.h"
 #include "web/http/page.h"
 #include "web/http/site_internal.h"
 #include "web/http/upload.h"
@@ -61,15 +62,21 @@ static const struct route routes[] = {
     {"", ROUTE_PREFIX, READ_METHODS, NULL, answer_content},
 };
 
+static const struct route monitor_routes[] = {
+    {"/metrics", ROUTE_EXACT, READ_METHODS, NULL, monitor_metrics},
+    {"/healthz", ROUTE_EXACT, READ_METHODS, NULL, monitor_health},
+    {"", ROUTE_PREFIX, READ_METHODS, NULL, monitor_nothing},
+};
+
 static bool matches(const struct route *route, const char *path)
 {
     if (route->match == ROUTE_EXACT) return strcmp(path, route->path) == 0;
     return strncmp(path, route->path, strlen(route->path)) == 0;
 }
 
-const struct route *route_find(const char *path)
+const struct route *route_find(const struct http_site *site, const char *path)
 {
-    const struct route *route = routes;
+    const struct route *route = site->config.monitored != NULL ? monitor_routes : routes;
     while (!matches(route, path)) route++; /* the last row fits everything */
     return route;
 }

@@ -19,8 +19,8 @@ struct route {
     struct fault (*answer)(struct exchange *exchange);
 };
 
-/* route_find returns the first row that fits the path; never NULL. */
-const struct route *route_find(const char *path);
+/* route_find returns the first row of the site's table that fits the path; never NULL. */
+const struct route *route_find(const struct http_site *site, const char *path);
 
 /* route_begin checks the method, and calls the row's begin. */
 struct fault route_begin(const struct route *route, struct exchange *exchange);

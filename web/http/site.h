@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "web/http/access.h"
 #include "web/http/header_table.h"
 
@@ -48,12 +49,21 @@ struct http_site_config {
     bool immutable;               /* names with a hash in them are kept for ever; only with a root */
     enum access_format access;    /* of the access log, which is on standard error */
     struct header_table *headers; /* on every answer; NULL: the defaults. The site's, like the descriptors */
-    uint32_t idle_timeout_ms;     /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
+    const struct http_monitored *monitored; /* NULL: a site for people. Stays the caller's, who may change it */
+    uint32_t idle_timeout_ms;               /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
 };
 
 struct http_site_counters {
     uint64_t requests; /* answered, refused ones included */
     uint64_t requests_refused;
+    uint64_t responses[4]; /* 2xx to 5xx */
+};
+
+/* What a site shows that is there for monitors: /metrics and /healthz, and nothing else. */
+struct http_monitored {
+    char *text; /* /metrics, in Prometheus's format */
+    size_t text_len;
+    char fault[LIMIT_TEXT + 1]; /* /healthz: why it answers 503; empty: 200 */
 };
 
 /* http_site_open makes the site and starts the committer. The descriptors are the site's from here on, also when it

@@ -148,6 +148,37 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_eq(config.audit_interval_s, 900);
 }
 
+Test(config, shows_metrics_to_this_machine_alone)
+{
+    static const struct {
+        const char *where;
+        enum err want;
+        enum config_metrics metrics;
+    } cases[] = {
+        {"none", ERR_OK, CONFIG_METRICS_NONE},
+        {"unix:/run/m", ERR_OK, CONFIG_METRICS_PATH},
+        {"127.0.0.1:9100", ERR_OK, CONFIG_METRICS_ADDRESS},
+        {"[::1]:0", ERR_OK, CONFIG_METRICS_ADDRESS},
+        {"unix:", ERR_INPUT, CONFIG_METRICS_PATH},
+        {"0.0.0.0:9100", ERR_INPUT, CONFIG_METRICS_ADDRESS},
+        {"192.0.2.1:9100", ERR_INPUT, CONFIG_METRICS_ADDRESS},
+        {"[::]:9100", ERR_INPUT, CONFIG_METRICS_ADDRESS},
+        {"/run/m", ERR_INPUT, CONFIG_METRICS_ADDRESS},
+    };
+    struct config config;
+    config_defaults(&config);
+    cr_assert_eq(config.metrics, CONFIG_METRICS_RUNTIME_DIR);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct diag diag = {0};
+        config_defaults(&config);
+        cr_assert_eq(config_set(&config, "metrics", "listen", cases[i].where, &diag), cases[i].want, "%s: %s",
+                     cases[i].where, diag.text);
+        cr_assert_eq(config.metrics, cases[i].metrics, "%s", cases[i].where);
+    }
+    cr_assert_eq(config_set(&config, "metrics", "listen", "unix:/run/m", NULL), ERR_OK);
+    cr_assert_str_eq(config.metrics_path, "/run/m");
+}
+
 Test(config, says_in_which_line_what_is_wrong)
 {
     static const struct {

@@ -12,7 +12,7 @@
 
 static struct codec_arena *arena;
 static struct wire packet, body, inner, without, changed_body, changed;
-static char text[LIMIT_CLIENT_TRANSCRIPT + 1];
+static char text[LIMIT_METRICS + 1]; /* the longest field of all */
 
 static void set_up(void)
 {

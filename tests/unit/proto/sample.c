@@ -98,7 +98,7 @@ struct msg sample_of(enum msg_kind kind)
                                                .has_client_ca_file = true,
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
-        [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37}},
+        [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
@@ -141,6 +141,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
         [MSG_EXITED] = {.exited = {51, 9}},
         [MSG_KILL] = {.kill = {52, 15}},
+        [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
         /* Without fields. */
         [MSG_PIN_HANDLE] = {.kind = MSG_PIN_HANDLE},
@@ -153,6 +154,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
+        [MSG_METRICS_QUERY] = {.kind = MSG_METRICS_QUERY},
     };
     static const struct msg nothing = {0};
     if (memcmp(&samples[kind], &nothing, sizeof nothing) == 0) return nothing;
@@ -331,6 +333,8 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_status.requests_refused);
         SAME(web_status.connections);
         SAME(web_status.echo_lines);
+        for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) SAME(web_status.failures[i]);
+        for (size_t i = 0; i < RESPONSE_CLASSES; i++) SAME(web_status.responses[i]);
     } else if (want->kind == MSG_WEB_REVOKE) {
         SAME(web_revoke.num_handles);
         SAME(web_revoke.num_serials);
@@ -465,6 +469,10 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(audit_head.signature);
         break;
     case MSG_KEYD_HOLD: SAME(keyd_hold); break;
+    case MSG_METRICS:
+        SAME_TEXT(metrics.fault);
+        SAME_BYTES(metrics.text);
+        break;
     case MSG_AUDIT_STATE:
         SAME(audit_state.records);
         SAME_ARRAY(audit_state.hash);
