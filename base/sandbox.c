@@ -62,6 +62,13 @@ static enum err sandbox_refuse_exec_gain(const struct sandbox_policy *policy, st
 enum err sandbox_enter(const struct sandbox_policy *policy, const struct sandbox_dir *dirs, size_t num_dirs,
                        struct diag *diag)
 {
+    return sandbox_enter_connecting(policy, dirs, num_dirs, NULL, 0, diag);
+}
+
+enum err sandbox_enter_connecting(const struct sandbox_policy *policy, const struct sandbox_dir *dirs, size_t num_dirs,
+                                  const uint16_t *ports, size_t num_ports, struct diag *diag)
+{
+    const struct sandbox_reach reach = {dirs, num_dirs, ports, num_ports};
     enum err err = sandbox_hide_memory(policy, diag);
     if (err != ERR_OK) return err;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
@@ -69,7 +76,7 @@ enum err sandbox_enter(const struct sandbox_policy *policy, const struct sandbox
     }
     if (policy->others == SANDBOX_KILL_OTHERS) {
         err = sandbox_drop_capabilities(policy, diag);
-        if (err == ERR_OK) err = sandbox_restrict_files(policy, dirs, num_dirs, diag);
+        if (err == ERR_OK) err = sandbox_restrict_files(policy, &reach, diag);
         if (err == ERR_OK) err = sandbox_refuse_exec_gain(policy, diag);
         if (err != ERR_OK) return err;
     }

@@ -96,6 +96,12 @@ MUST_CHECK enum err sandbox_isolate(const struct sandbox_policy *policy, struct 
 MUST_CHECK enum err sandbox_enter(const struct sandbox_policy *policy, const struct sandbox_dir *dirs, size_t num_dirs,
                                   struct diag *diag);
 
+/* sandbox_enter_connecting is sandbox_enter for a process that connects to these TCP ports, and under Landlock (kernels from
+ * 6.7) to no other. */
+MUST_CHECK enum err sandbox_enter_connecting(const struct sandbox_policy *policy, const struct sandbox_dir *dirs,
+                                             size_t num_dirs, const uint16_t *ports, size_t num_ports,
+                                             struct diag *diag);
+
 /* sandbox_landlock_abi returns what the running kernel has, 0 if it has no Landlock. */
 int sandbox_landlock_abi(void);
 

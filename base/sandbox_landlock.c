@@ -1,6 +1,7 @@
 /* Landlock by its system calls: Debian 12's headers know ABI 2 only, and there is no library. */
 #include <errno.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,7 +65,20 @@ static enum err landlock_allow_dir(int ruleset, const struct sandbox_dir *dir, u
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 ? ERR_OK : ERR_SYSTEM;
 }
 
-enum err sandbox_restrict_files(const struct sandbox_policy *policy, const struct sandbox_dir *dirs, size_t num_dirs,
+/* struct landlock_net_port_attr and its rule type, of ABI 4. */
+struct landlock_port {
+    uint64_t allowed_access;
+    uint64_t port;
+};
+#define LANDLOCK_RULE_PORT 2
+
+static enum err landlock_allow_port(int ruleset, uint16_t port)
+{
+    const struct landlock_port rule = {.allowed_access = LANDLOCK_NET_CONNECT_TCP, .port = port};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PORT, &rule, 0) == 0 ? ERR_OK : ERR_SYSTEM;
+}
+
+enum err sandbox_restrict_files(const struct sandbox_policy *policy, const struct sandbox_reach *reach,
                                 struct diag *diag)
 {
     const int abi = sandbox_landlock_abi();
@@ -80,11 +94,18 @@ enum err sandbox_restrict_files(const struct sandbox_policy *policy, const struc
         return diag_set(diag, ERR_SYSTEM, "%s: sandbox: Landlock ABI %d: cannot make a ruleset: %s", policy->process,
                         abi, strerror(errno));
     }
-    for (size_t i = 0; i < num_dirs; i++) {
-        if (landlock_allow_dir(ruleset, &dirs[i], attr.handled_access_fs) != ERR_OK) {
+    for (size_t i = 0; i < reach->num_dirs; i++) {
+        if (landlock_allow_dir(ruleset, &reach->dirs[i], attr.handled_access_fs) != ERR_OK) {
             return diag_set(diag, ERR_SYSTEM,
                             "%s: sandbox: Landlock: cannot keep descriptor %d reachable: %s; it has to be a directory",
-                            policy->process, dirs[i].fd, strerror(errno));
+                            policy->process, reach->dirs[i].fd, strerror(errno));
+        }
+    }
+    bool knows_ports = (attr.handled_access_net & LANDLOCK_NET_CONNECT_TCP) != 0;
+    for (size_t i = 0; i < reach->num_ports && knows_ports; i++) {
+        if (landlock_allow_port(ruleset, reach->ports[i]) != ERR_OK) {
+            return diag_set(diag, ERR_SYSTEM, "%s: sandbox: Landlock: cannot keep TCP port %u reachable: %s",
+                            policy->process, reach->ports[i], strerror(errno));
         }
     }
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {

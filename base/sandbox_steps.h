@@ -7,10 +7,18 @@
 /* sandbox_drop_capabilities empties every capability set, the bounding and the ambient set included. */
 MUST_CHECK enum err sandbox_drop_capabilities(const struct sandbox_policy *policy, struct diag *diag);
 
-/* sandbox_restrict_files puts on Landlock: nothing of the file system but dirs, no TCP, no signals and no abstract
+/* What Landlock leaves. */
+struct sandbox_reach {
+    const struct sandbox_dir *dirs;
+    size_t num_dirs;
+    const uint16_t *ports; /* TCP, to connect to */
+    size_t num_ports;
+};
+
+/* sandbox_restrict_files puts on Landlock: nothing of the file system and no TCP but what is within reach, no signals and no abstract
  * sockets out of the sandbox, as far as the running kernel knows them. */
-MUST_CHECK enum err sandbox_restrict_files(const struct sandbox_policy *policy, const struct sandbox_dir *dirs,
-                                           size_t num_dirs, struct diag *diag);
+MUST_CHECK enum err sandbox_restrict_files(const struct sandbox_policy *policy, const struct sandbox_reach *reach,
+                                           struct diag *diag);
 
 /* sandbox_filter_calls puts on the seccomp filter. Nothing after it may need a call that the policy does not allow. */
 MUST_CHECK enum err sandbox_filter_calls(const struct sandbox_policy *policy, struct diag *diag);

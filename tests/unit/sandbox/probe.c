@@ -79,7 +79,8 @@ static enum err enter(const struct probe_setup *setup, struct diag *diag)
 {
     if (setup->policy == NULL) return ERR_OK;
     enum err err = setup->isolate ? sandbox_isolate(setup->policy, diag) : ERR_OK;
-    return err == ERR_OK ? sandbox_enter(setup->policy, setup->dirs, setup->num_dirs, diag) : err;
+    if (err != ERR_OK) return err;
+    return sandbox_enter_connecting(setup->policy, setup->dirs, setup->num_dirs, setup->ports, setup->num_ports, diag);
 }
 
 /* What the child does first: make its scene, before the sandbox but as the user that it becomes. */

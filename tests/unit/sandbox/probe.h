@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -62,6 +63,8 @@ struct probe_setup {
     const struct sandbox_policy *policy; /* NULL: no sandbox, to see that an action works at all */
     const struct sandbox_dir *dirs;
     size_t num_dirs;
+    const uint16_t *ports; /* to which it may connect */
+    size_t num_ports;
     bool isolate; /* sandbox_isolate before sandbox_enter */
     uid_t user;   /* if not 0, become this user (and group) first; only root can */
 };
