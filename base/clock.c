@@ -13,13 +13,13 @@ static struct timespec clock_read(clockid_t id)
 
 uint64_t clock_monotonic_ms(void)
 {
-    struct timespec now = clock_read(CLOCK_MONOTONIC);
+    struct timespec now = clock_read(CLOCK_BOOTTIME);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 uint64_t clock_monotonic_us(void)
 {
-    struct timespec now = clock_read(CLOCK_MONOTONIC);
+    struct timespec now = clock_read(CLOCK_BOOTTIME);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 

@@ -1,4 +1,5 @@
-/* Time. Deadlines count on the monotonic clock, certificates and log lines on the wall clock. */
+/* Time. Deadlines count on the monotonic clock, certificates and log lines on the wall clock. The monotonic clock counts on
+ * while the machine sleeps (CLOCK_BOOTTIME): a handle that was given out for an hour is not good for one after a night. */
 #ifndef KEYWARD_BASE_CLOCK_H
 #define KEYWARD_BASE_CLOCK_H
 

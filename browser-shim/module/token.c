@@ -42,7 +42,16 @@ bool token_guard(int fd)
 /* Takes the lock, but not after the deadline. */
 static bool lock_until(struct token *token, uint64_t deadline)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000};
+    struct timespec until;
+    const uint64_t now = clock_monotonic_ms(), left = deadline > now ? deadline - now : 0;
+    /* This one does not count while the machine sleeps. */
+    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0) return false;
+    until.tv_sec += (time_t)(left / 1000);
+    until.tv_nsec += (long)(left % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
     return pthread_mutex_clocklock(&token->lock, CLOCK_MONOTONIC, &until) == 0;
 }
 
