@@ -96,7 +96,8 @@
 /* Log lines about requests, for each worker: a client that is let in must not fill the disk with them. */
 #define LIMIT_HTTP_LOG_BURST 2000u
 #define LIMIT_HTTP_LOG_PER_SECOND 200u
-#define LIMIT_UPLOADS 512u /* open at once, for each worker; beyond: 503 */
+#define LIMIT_HTTP_STATUS_LINE 512u /* of an application's answer */
+#define LIMIT_UPLOADS 512u          /* open at once, for each worker; beyond: 503 */
 #define LIMIT_UPLOAD_NAME 128u
 #define LIMIT_QUOTA_PAGE 4096u                /* bytes of the memory that all workers share */
 #define LIMIT_QUOTA_COUNTS_MS 10000u          /* after so long an upload's end counts the directory again */
@@ -120,6 +121,18 @@
 #define LIMIT_H2_HEADER_BOMB (4u * LIMIT_HTTP_HEADER) /* beyond: not even a 431 */
 #define LIMIT_OUTPUT_BUFFER (256u * 1024u)
 
+/* The proxy. */
+#define LIMIT_PROXIES 16u             /* prefixes that lead to an application */
+#define LIMIT_PROXY_PREFIX 128u       /* bytes of one */
+#define LIMIT_PROXY_UPSTREAM 128u     /* bytes of its address as a text */
+#define LIMIT_PROXY_CONNECTING 16u    /* connections that the broker is making for one worker */
+#define LIMIT_PROXY_CONNECTIONS 1024u /* to applications, for each worker */
+#define LIMIT_PROXY_IDLE 32u          /* of them, those that wait for a request, for each application */
+#define LIMIT_PROXY_WAITING 1024u     /* requests of a worker that wait for a connection; beyond: 503 */
+#define LIMIT_PROXY_BUFFER 65536u     /* bytes of a body that wait, each way; beyond: no more is read of it */
+#define LIMIT_PROXY_CONNECTION 512u   /* bytes of what the Connection fields of a message say */
+#define LIMIT_PROXY_INTERIM 8u        /* answers 1xx before the answer */
+
 /* echo. */
 #define LIMIT_ECHO_LINE 4096u
 #define LIMIT_ECHO_LINES 1000u /* a connection */
@@ -131,8 +144,13 @@
 #define DEADLINE_WRITE_MS 30000u
 #define DEADLINE_IDLE_MS 60000u
 #define DEADLINE_SIGN_MS 5000u
-#define DEADLINE_SIGNED_MS 5000u      /* from keyd's signature for a server to the expectation that refers to it */
-#define DEADLINE_EXPECTATION_MS 5000u /* from an expectation to the browser's request that it stands for */
+#define DEADLINE_SIGNED_MS 5000u        /* from keyd's signature for a server to the expectation that refers to it */
+#define DEADLINE_EXPECTATION_MS 5000u   /* from an expectation to the browser's request that it stands for */
+#define DEADLINE_PROXY_CONNECT_MS 5000u /* a connection to an application, waiting for a place included */
+#define DEADLINE_PROXY_WRITE_MS 30000u  /* for an application that does not take what it is sent */
+#define DEADLINE_PROXY_ANSWER_MS 60000u /* from a request to its answer's head */
+#define DEADLINE_PROXY_BODY_MS 60000u   /* without a byte of the answer's body */
+#define DEADLINE_PROXY_IDLE_MS 15000u   /* a connection that waits for a request */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */

@@ -5,6 +5,7 @@
 #include "base/log_rate.h"
 #include "broker/audit.h"
 #include "broker/config.h"
+#include "broker/connect.h"
 #include "broker/control.h"
 #include "broker/handles.h"
 #include "broker/life.h"
@@ -83,7 +84,8 @@ struct broker {
     struct monitor_listener monitor;
     struct browser browser;
     struct control control;
-    uint64_t last_id; /* of a request */
+    struct connects connects; /* to applications, for the web workers */
+    uint64_t last_id;         /* of a request */
 
     struct keyd_status keyd_counters;
     struct web_status retired; /* of web workers that are gone */
@@ -166,6 +168,9 @@ void web_counters(struct web_status *out, const struct broker *broker);
 
 /* web_offer gives every worker the listener of one slot. */
 void web_offer(struct broker *broker, uint32_t slot);
+
+/* web_connects hands over the connections to applications that have come about, or says why one did not. */
+void web_connects(struct broker *broker);
 
 /* ---- the shim: broker/shim_link.c ---- */
 

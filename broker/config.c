@@ -241,6 +241,28 @@ static enum err set_metrics(struct config *config, const char *value, struct dia
                     value);
 }
 
+static size_t find_proxy(const struct config *config, const char *prefix, size_t len)
+{
+    size_t i = 0;
+    while (i < config->num_proxies &&
+           (strlen(config->proxies[i].prefix) != len || strncmp(config->proxies[i].prefix, prefix, len) != 0))
+        i++;
+    return i;
+}
+
+/* value is PREFIX=UPSTREAM. */
+static enum err set_proxy(struct config *config, const char *value, struct diag *diag)
+{
+    struct upstream_place place;
+    enum err err = upstream_parse(&place, value, diag);
+    if (err != ERR_OK) return err;
+    size_t at = find_proxy(config, place.prefix, strlen(place.prefix));
+    if (at == LIMIT_PROXIES) return diag_set(diag, ERR_INPUT, "more than %u prefixes", LIMIT_PROXIES);
+    config->proxies[at] = place;
+    if (at == config->num_proxies) config->num_proxies++;
+    return ERR_OK;
+}
+
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
@@ -309,7 +331,8 @@ static enum err set_names(struct config *config, const char *value, struct diag 
 }
 
 /* Every option. Two rows may set the same key: then they are two flags for it. A row without a key takes every key of
- * its section, and its setter gets KEY:VALUE. */
+ * its section, and its setter gets KEY:VALUE. Where a section's name is to be continued, as in [proxy "NAME"], the setter gets
+ * NAME=VALUE. */
 static const struct {
     const char *section;
     const char *key;
@@ -334,6 +357,8 @@ static const struct {
     {"content", "upload_quota", NULL, NULL, set_upload_quota, NULL, NULL},
     {"headers", NULL, "--header", NULL, set_header, "NAME:VALUE",
      "a header field for every answer; without a VALUE: take the default one away"},
+    {"proxy \"", "upstream", "--proxy", NULL, set_proxy, "PREFIX=UPSTREAM",
+     "pass requests for paths below PREFIX to an application at unix:/PATH or http://127.0.0.1:PORT"},
     {"log", "access", "--access-log", NULL, set_access_log, "FORMAT",
      "text, json, combined or none: what each request leaves on standard error (text)"},
     {"tls", "mode", "--tls-mode", NULL, set_tls_mode, "MODE",
@@ -388,10 +413,32 @@ void config_defaults(struct config *out)
     (void)err; /* no memory: config_check finds the names missing */
 }
 
+static bool is_named(size_t row)
+{
+    return strchr(options[row].section, '"') != NULL;
+}
+
+/* [section], or [section "name"] where sections have names. */
+static bool is_section(size_t row, const char *section)
+{
+    size_t len = strlen(options[row].section);
+    if (!is_named(row)) return strcmp(options[row].section, section) == 0;
+    return strncmp(options[row].section, section, len) == 0 && strlen(section) > len + 1 &&
+           section[strlen(section) - 1] == '"';
+}
+
+/* The name, without its quotes. */
+static const char *name_of_section(size_t row, const char *section, size_t *out_len)
+{
+    size_t len = strlen(options[row].section);
+    *out_len = strlen(section) - len - 1;
+    return section + len;
+}
+
 int config_row_of(const char *section, const char *key)
 {
     for (size_t i = 0; i < LENGTH_OF(options); i++) {
-        if (strcmp(options[i].section, section) != 0) continue;
+        if (!is_section(i, section)) continue;
         if (options[i].key == NULL || strcmp(options[i].key, key) == 0) return (int)i;
     }
     return -1;
@@ -400,7 +447,7 @@ int config_row_of(const char *section, const char *key)
 bool config_has_section(const char *section)
 {
     for (size_t i = 0; i < LENGTH_OF(options); i++) {
-        if (strcmp(options[i].section, section) == 0) return true;
+        if (is_section(i, section)) return true;
     }
     return false;
 }
@@ -409,9 +456,13 @@ enum err config_set(struct config *config, const char *section, const char *key,
 {
     int row = config_row_of(section, key);
     if (row < 0) return diag_set(diag, ERR_NOT_FOUND, "there is no option '%s' in [%s]", key, section);
-    if (options[row].key != NULL) return options[row].set(config, value, diag);
+    if (options[row].key != NULL && !is_named((size_t)row)) return options[row].set(config, value, diag);
     AUTO_FREE char *line = NULL;
-    if (asprintf(&line, "%s:%s", key, value) < 0) {
+    size_t name_len = strlen(key);
+    const char *name = is_named((size_t)row) ? name_of_section((size_t)row, section, &name_len) : key;
+    if (is_named((size_t)row) && memchr(name, '=', name_len) != NULL)
+        return diag_set(diag, ERR_INPUT, "'%.*s' has a '=' in it", (int)name_len, name);
+    if (asprintf(&line, "%.*s%c%s", (int)name_len, name, is_named((size_t)row) ? '=' : ':', value) < 0) {
         line = NULL;
         return diag_set(diag, ERR_MEMORY, "no memory");
     }
@@ -420,12 +471,17 @@ enum err config_set(struct config *config, const char *section, const char *key,
 
 bool config_repeats(int row)
 {
-    return options[row].key == NULL;
+    return options[row].key == NULL || is_named((size_t)row);
 }
 
 bool config_is_set(const struct config *config, const char *section, const char *key)
 {
     int row = config_row_of(section, key);
+    if (row >= 0 && is_named((size_t)row)) {
+        size_t len;
+        const char *name = name_of_section((size_t)row, section, &len);
+        return find_proxy(config, name, len) < config->num_proxies;
+    }
     return row >= 0 && options[row].key == NULL && find_header(config, key) < config->num_headers;
 }
 

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "broker/address.h"
+#include "broker/upstream.h"
 #include "proto/header.h"
 #include "proto/message.h"
 #include "proto/tls_choice.h"
@@ -68,6 +69,8 @@ struct config {
     char headers[LIMIT_HEADERS][HEADER_LINE_LEN + 1]; /* NAME:VALUE */
     size_t num_headers;
     enum access_log access_log;
+    struct upstream_place proxies[LIMIT_PROXIES];
+    size_t num_proxies;
 
     enum config_metrics metrics;
     char metrics_path[LIMIT_PATH + 1];
@@ -85,7 +88,7 @@ struct config {
 
 void config_defaults(struct config *out);
 
-/* config_set sets one option of the file. ERR_NOT_FOUND: there is no such section or key. ERR_INPUT: a bad value. */
+/* config_set sets one option of the file. A section may have a name behind it, as in [proxy "/api/"]. ERR_NOT_FOUND: there is no such section or key. ERR_INPUT: a bad value. */
 MUST_CHECK enum err config_set(struct config *config, const char *section, const char *key, const char *value,
                                struct diag *diag);
 

@@ -35,7 +35,11 @@ static void refuse(struct reading *reading, const char *text)
 /* What is wrong with the line that fgets read, or NULL. */
 static const char *line_fault(FILE *file, const char *line, int size)
 {
+    enum { SECTION_MAX = 49 }; /* libinih cuts what is longer */
     size_t len = strlen(line);
+    const char *section = line + strspn(line, " \t");
+    if (section[0] == '[' && strcspn(section + 1, "]\n") > SECTION_MAX)
+        return "the section's name is too long (49 bytes at most); give long ones as flags";
     if (len > 0 && line[len - 1] == '\n') return NULL;
     if (len + 1 < (size_t)size) return feof(file) ? NULL : "the line has a NUL byte in it";
     return getc(file) == EOF ? NULL : "the line is too long (198 bytes at most); give long values as flags";

@@ -69,7 +69,15 @@ static enum err enter_sandbox(struct diag *diag)
         {.fd = broker.procfs.dir, .access = SANDBOX_READ},
         {.fd = broker.runtime_dir->dir, .access = SANDBOX_READ_WRITE},
     };
-    return sandbox_enter(&broker_policy, dirs, sizeof dirs / sizeof *dirs, diag);
+    const struct config *config = broker.config;
+    uint16_t ports[LIMIT_PROXIES];
+    size_t num_ports = 0;
+    for (size_t i = 0; i < config->num_proxies; i++) {
+        if (config->proxies[i].address.socket.ss_family != AF_UNIX)
+            ports[num_ports++] = address_port(&config->proxies[i].address);
+    }
+    return sandbox_enter_connecting(config->num_proxies > 0 ? &broker_connecting_policy : &broker_policy, dirs,
+                                    sizeof dirs / sizeof *dirs, ports, num_ports, diag);
 }
 
 /* Each channel needs a descriptor in keyd, whose limit is this process's hard one: it raises itself to that. What does not

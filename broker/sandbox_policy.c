@@ -1,8 +1,10 @@
 #include "broker/sandbox_policy.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/sandbox_rules.h"
 
@@ -35,7 +37,25 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW(unlinkat, "removes the control socket at the end; Landlock leaves only the runtime directory"),
     SANDBOX_ROW(getpid, "finds its own row of the status"),
     SANDBOX_ROW(wait4, "reaps the spawner at the end"),
+
+    /* From here on only where there are applications: CONNECT_ROWS. */
+#define STREAM (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+    SANDBOX_ROW_IF(socket, "a connection to an application on this machine",
+                   SANDBOX_IS_INT(0, AF_UNIX), SANDBOX_IS_INT(1, STREAM), SANDBOX_IS_INT(2, 0)),
+    SANDBOX_ROW_IF(socket, "a connection to an application over loopback TCP",
+                   SANDBOX_IS_INT(0, AF_INET), SANDBOX_IS_INT(1, STREAM), SANDBOX_IS_INT(2, 0)),
+    SANDBOX_ROW_IF(socket, "a connection to an application over loopback TCP",
+                   SANDBOX_IS_INT(0, AF_INET6), SANDBOX_IS_INT(1, STREAM), SANDBOX_IS_INT(2, 0)),
+    SANDBOX_ROW_IF(connect, "to an application; its address is in memory, out of a filter's sight: the path of a Unix socket "
+                            "is up to the file system's rights, as Landlock (to ABI 7) has none for it",
+                   SANDBOX_IS_INT(2, sizeof(struct sockaddr_un))),
+    SANDBOX_ROW_IF(connect, "to an application; which port, Landlock decides (kernels from 6.7)",
+                   SANDBOX_IS_INT(2, sizeof(struct sockaddr_in))),
+    SANDBOX_ROW_IF(connect, "to an application; which port, Landlock decides (kernels from 6.7)",
+                   SANDBOX_IS_INT(2, sizeof(struct sockaddr_in6))),
 };
+
+enum { CONNECT_ROWS = 6 };
 
 static const struct sandbox_rule audit_rules[] = {
     SANDBOX_RULES_RUN,
@@ -92,6 +112,13 @@ static const struct sandbox_rule spawner_rules[] = {
 /* clang-format on */
 
 const struct sandbox_policy broker_policy = {
+    .process = "broker",
+    .others = SANDBOX_KILL_OTHERS,
+    .rules = broker_rules,
+    .num_rules = sizeof broker_rules / sizeof *broker_rules - CONNECT_ROWS,
+};
+
+const struct sandbox_policy broker_connecting_policy = {
     .process = "broker",
     .others = SANDBOX_KILL_OTHERS,
     .rules = broker_rules,

@@ -8,6 +8,9 @@
  * the runtime directory. */
 extern const struct sandbox_policy broker_policy;
 
+/* The same broker with applications to connect to. Landlock leaves their TCP ports. */
+extern const struct sandbox_policy broker_connecting_policy;
+
 /* broker audit: reads the file that is open already, and writes to standard output. */
 extern const struct sandbox_policy audit_policy;
 

@@ -17,10 +17,12 @@
 /* A second signal to stop kills, unless it comes with the first. */
 #define STOP_BREATH_MS 200
 
-/* Rows of one poll: the spawner, the signals, each process's channel and pidfd, the control socket and its clients. */
+/* Rows of one poll: the spawner, the signals, each process's channel and pidfd, the control socket and its clients,
+ * the connections that are being made. */
 struct polls {
-    struct pollfd rows[2 + 2 * LIMIT_PROCESSES + 1 + CONTROL_CLIENTS];
+    struct pollfd rows[2 + 2 * LIMIT_PROCESSES + 1 + CONTROL_CLIENTS + CONNECT_MAX];
     size_t num_control;
+    size_t num_connects;
 };
 
 enum { POLL_SPAWNER, POLL_SIGNALS, POLL_PROCESSES };
@@ -152,6 +154,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, broker->renew_at);
     earlier(&next, audit_deadline(&broker->audit));
     earlier(&next, revocation_deadline(broker));
+    earlier(&next, connect_deadline(&broker->connects));
     if (next == 0) return -1;
     if (next <= now) return 0;
     return next - now < 3600000 ? (int)(next - now) : 3600000;
@@ -169,7 +172,9 @@ static void fill_polls(const struct broker *broker, struct polls *polls)
         rows[POLL_PROCESSES + 2 * i] = (struct pollfd){.fd = process->link.fd, .events = POLLIN};
         rows[POLL_PROCESSES + 2 * i + 1] = (struct pollfd){.fd = open ? process->pidfd : -1, .events = POLLIN};
     }
-    polls->num_control = control_polls(&broker->control, &rows[POLL_PROCESSES + 2 * broker->num_processes]);
+    size_t control = POLL_PROCESSES + 2 * broker->num_processes;
+    polls->num_control = control_polls(&broker->control, &rows[control]);
+    polls->num_connects = connect_polls(&broker->connects, &rows[control + polls->num_control]);
 }
 
 static void serve_processes(struct broker *broker, const struct polls *polls)
@@ -192,6 +197,7 @@ static void serve(struct broker *broker, const struct polls *polls)
     serve_processes(broker, polls);
     if (polls->rows[POLL_SPAWNER].revents) process_answer_spawner(broker);
     control_serve(broker, &polls->rows[control], polls->num_control);
+    web_connects(broker);
 }
 
 /* Nothing is left to be killed; the spawner ends because its channel does. */
@@ -210,7 +216,7 @@ enum err supervise_run(struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) process_start(broker, &broker->processes[i]);
     while (!broker->finished) {
         fill_polls(broker, &polls);
-        nfds_t num = POLL_PROCESSES + 2 * broker->num_processes + polls.num_control;
+        nfds_t num = POLL_PROCESSES + 2 * broker->num_processes + polls.num_control + polls.num_connects;
         if (poll(polls.rows, num, wait_ms(broker)) < 0) {
             if (errno == EINTR) continue;
             log_line("poll: %s", strerror(errno));

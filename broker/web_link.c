@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "broker/broker.h"
 #include "broker/memory_file.h"
 
@@ -37,6 +39,10 @@ void web_begin(struct broker *broker, struct process *web)
     };
     for (size_t i = 0; i < broker->config->num_headers; i++)
         msg.web_setup.headers[msg.web_setup.num_headers++] = broker->config->headers[i];
+    for (size_t i = 0; i < broker->config->num_proxies; i++) {
+        const struct upstream_place *place = &broker->config->proxies[i];
+        msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text};
+    }
     process_send(broker, web, &msg, fds, num_fds);
     web_identify(broker, web);
 }
@@ -164,6 +170,56 @@ void web_offer(struct broker *broker, uint32_t slot)
     }
 }
 
+static void say_not_connected(struct broker *broker, struct process *web, uint64_t id, enum err err, const char *why)
+{
+    const struct msg msg = {
+        .kind = MSG_WEB_CONNECTED,
+        .id = id,
+        .web_connected = {.error = (uint32_t)err, .reason = why},
+    };
+    process_send(broker, web, &msg, NULL, 0);
+}
+
+static struct process *worker_of(struct broker *broker, uint32_t instance)
+{
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        struct process *process = &broker->processes[i];
+        if (process->row->program == PROGRAM_WEB && process->instance == instance) return process;
+    }
+    return NULL;
+}
+
+void web_connects(struct broker *broker)
+{
+    struct connect_result result;
+    while (connect_next(&broker->connects, &result, clock_monotonic_ms())) {
+        AUTO_FD fd = result.fd;
+        struct process *web = worker_of(broker, result.worker);
+        const struct msg msg = {.kind = MSG_WEB_CONNECTED, .id = result.id};
+        if (web == NULL) continue;
+        if (fd >= 0)
+            process_send(broker, web, &msg, &fd, 1);
+        else
+            say_not_connected(broker, web, result.id, ERR_SYSTEM, strerror(result.error));
+    }
+}
+
+static void connect_for(struct broker *broker, struct process *web, const struct msg *msg)
+{
+    if (msg->web_connect >= broker->config->num_proxies) {
+        process_give_up(broker, web, "it wants a connection to nowhere");
+        return;
+    }
+    const struct address *address = &broker->config->proxies[msg->web_connect].address;
+    enum err err = connect_begin(&broker->connects, web->instance, msg->id, address, clock_monotonic_ms());
+    if (err != ERR_OK) {
+        say_not_connected(broker, web, msg->id, err,
+                          err == ERR_TOO_LARGE ? "too many connections at once" : strerror(errno));
+        return;
+    }
+    web_connects(broker);
+}
+
 void web_answer(struct broker *broker, struct process *web, const struct msg *msg)
 {
     if (msg->kind == MSG_READY) process_ready(broker, web);
@@ -172,6 +228,7 @@ void web_answer(struct broker *broker, struct process *web, const struct msg *ms
         web->metrics_wanted = true;
         control_begin_round(broker);
     }
+    if (msg->kind == MSG_WEB_CONNECT) connect_for(broker, web, msg);
     if (msg->kind == MSG_WEB_STATUS) {
         web->counters = msg->web_status;
         web->asked = false;
@@ -203,6 +260,7 @@ void web_ended(struct broker *broker, struct process *web)
 {
     add_counters(&broker->retired, &web->counters);
     web->counters = (struct web_status){0};
+    connect_forget(&broker->connects, web->instance);
     web->introduced = false;
     web->asked = false;
     web->metrics_wanted = false;

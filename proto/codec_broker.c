@@ -1,4 +1,5 @@
 /* What the broker and the web workers, the browser's shim and the spawner say to each other. */
+#include "base/err.h"
 #include "proto/codec_internal.h"
 #include "proto/field.h"
 #include "proto/header.h"
@@ -13,6 +14,12 @@ bool codec_check_web_setup(const struct msg *msg)
     for (size_t i = 0; i < setup->num_headers; i++) {
         if (header_fault(setup->headers[i]) != NULL) return false;
     }
+    if (setup->num_proxies > LIMIT_PROXIES) return false;
+    for (size_t i = 0; i < setup->num_proxies; i++) {
+        const struct web_proxy *proxy = &setup->proxies[i];
+        if (!field_text(proxy->prefix, 1, LIMIT_PROXY_PREFIX) || !field_text(proxy->upstream, 1, LIMIT_PROXY_UPSTREAM))
+            return false;
+    }
     return setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
            setup->tls_groups <= TLS_GROUPS_ALL && setup->tls_suites <= TLS_SUITES_ALL;
 }
@@ -21,7 +28,7 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
 {
     (void)arena;
     const Keyward__Wire__WebSetup *from = (const Keyward__Wire__WebSetup *)wire;
-    if (from->n_headers > LIMIT_HEADERS) return ERR_MALFORMED;
+    if (from->n_headers > LIMIT_HEADERS || from->n_proxies > LIMIT_PROXIES) return ERR_MALFORMED;
     out->web_setup = (struct web_setup){
         .worker = from->worker,
         .has_root = from->has_root != 0,
@@ -36,8 +43,11 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .access_log = (enum access_log)from->access_log,
         .tls_groups = from->tls_groups,
         .tls_suites = from->tls_suites,
+        .num_proxies = from->n_proxies,
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
+    for (size_t i = 0; i < from->n_proxies; i++)
+        out->web_setup.proxies[i] = (struct web_proxy){from->proxies[i]->prefix, from->proxies[i]->upstream};
     return ERR_OK;
 }
 
@@ -48,6 +58,15 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     char *headers[LIMIT_HEADERS];
     for (size_t i = 0; i < from->num_headers; i++) headers[i] = wire_text(from->headers[i]);
     keyward__wire__web_setup__init(&to);
+    Keyward__Wire__WebProxy proxies[LIMIT_PROXIES], *pointers[LIMIT_PROXIES];
+    for (size_t i = 0; i < from->num_proxies; i++) {
+        keyward__wire__web_proxy__init(&proxies[i]);
+        proxies[i].prefix = wire_text(from->proxies[i].prefix);
+        proxies[i].upstream = wire_text(from->proxies[i].upstream);
+        pointers[i] = &proxies[i];
+    }
+    to.proxies = pointers;
+    to.n_proxies = from->num_proxies;
     to.worker = from->worker;
     to.has_root = from->has_root;
     to.has_uploads = from->has_uploads;
@@ -293,6 +312,49 @@ enum err codec_encode_web_revoked(const struct packer *packer, const struct msg 
     Keyward__Wire__WebRevoked to;
     keyward__wire__web_revoked__init(&to);
     to.connections = msg->web_revoked;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_connect(const struct msg *msg)
+{
+    return msg->web_connect < LIMIT_PROXIES;
+}
+
+enum err codec_decode_web_connect(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebConnect *from = (const Keyward__Wire__WebConnect *)wire;
+    out->web_connect = from->proxy;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_connect(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebConnect to;
+    keyward__wire__web_connect__init(&to);
+    to.proxy = msg->web_connect;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_web_connected(const struct msg *msg)
+{
+    return msg->web_connected.error <= ERR_TIMEOUT && field_text(msg->web_connected.reason, 0, LIMIT_TEXT);
+}
+
+enum err codec_decode_web_connected(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebConnected *from = (const Keyward__Wire__WebConnected *)wire;
+    out->web_connected = (struct web_connected){from->error, from->reason};
+    return ERR_OK;
+}
+
+enum err codec_encode_web_connected(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebConnected to;
+    keyward__wire__web_connected__init(&to);
+    to.error = msg->web_connected.error;
+    to.reason = wire_text(msg->web_connected.reason);
     return codec_pack(packer, &to.base);
 }
 

@@ -32,6 +32,8 @@
     ROW(WEB_REVOKE, web_revoke)                   \
     ROW(WEB_REVOKED, web_revoked)                 \
     ROW(WEB_EXPECT, web_expect)                   \
+    ROW(WEB_CONNECT, web_connect)                 \
+    ROW(WEB_CONNECTED, web_connected)             \
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \
     ROW(SHIM_LAUNCH, shim_launch)                 \

@@ -50,6 +50,8 @@ enum msg_kind {
     MSG_WEB_REVOKE,
     MSG_WEB_REVOKED,
     MSG_WEB_EXPECT,
+    MSG_WEB_CONNECT,
+    MSG_WEB_CONNECTED,
 
     MSG_SHIM_SETUP,
     MSG_SHIM_LISTENER,
@@ -285,6 +287,12 @@ struct keyd_status {
 /* What a line of web's access log looks like. */
 enum access_log { ACCESS_LOG_TEXT, ACCESS_LOG_JSON, ACCESS_LOG_COMBINED, ACCESS_LOG_NONE, ACCESS_LOG_NUM };
 
+/* Where an application is. */
+struct web_proxy {
+    const char *prefix;   /* 1 to LIMIT_PROXY_PREFIX bytes */
+    const char *upstream; /* 1 to LIMIT_PROXY_UPSTREAM bytes */
+};
+
 struct web_setup {
     uint32_t worker; /* below LIMIT_WORKERS */
     bool has_root;
@@ -300,6 +308,13 @@ struct web_setup {
     enum access_log access_log;
     uint32_t tls_groups; /* these two as in struct tls_terms (proto/tls_choice.h) */
     uint32_t tls_suites;
+    struct web_proxy proxies[LIMIT_PROXIES];
+    size_t num_proxies;
+};
+
+struct web_connected {
+    uint32_t error;     /* enum err; ERR_OK: a descriptor comes with it */
+    const char *reason; /* at most LIMIT_TEXT bytes */
 };
 
 struct web_listen {
@@ -528,6 +543,8 @@ struct msg {
         struct web_revoke web_revoke;
         uint64_t web_revoked; /* connections */
         bool web_expect;
+        uint32_t web_connect; /* below LIMIT_PROXIES */
+        struct web_connected web_connected;
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */

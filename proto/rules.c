@@ -17,9 +17,11 @@ static const struct {
         },
     [LINK_BROKER_WEB] =
         {
-            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(METRICS_QUERY) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
+                                    KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
-                                    KIND(WEB_EXPECT) | KIND(METRICS) | KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(WEB_EXPECT) | KIND(WEB_CONNECTED) | KIND(METRICS) | KIND(STATUS_QUERY) |
+                                    KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -101,6 +103,7 @@ static size_t announced_fds(const struct msg *msg)
         const struct web_setup *setup = &msg->web_setup;
         return (size_t)setup->has_root + (size_t)setup->has_uploads + (setup->upload_quota > 0 ? 1u : 0u);
     }
+    if (msg->kind == MSG_WEB_CONNECTED) return msg->web_connected.error == 0;
     if (msg->kind == MSG_WEB_IDENTITY) return msg->web_identity.has_client_ca_file;
     if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;
     return 0;

@@ -1,6 +1,7 @@
 #include "web/conn.h"
 
 #include <errno.h>
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ void conn_free(struct conn *conn)
     if (conn->session != NULL) conn->session->ops->free(conn->session);
     conn_handshake_end(conn);
     SSL_free(conn->ssl);
+    CRYPTO_BUFFER_free(conn->leaf);
     close(conn->fd);
     free(conn->unsent);
     free(conn);

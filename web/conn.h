@@ -40,6 +40,7 @@ struct conn_shared {
     SSL_CTX *tls; /* of the current identity; NULL before the first */
     struct http_site *site;
     struct conn_deadlines deadlines;
+    bool keeps_leaf;               /* applications are told each client's certificate */
     void (*closed)(void *context); /* a connection is gone */
     void *context;
 

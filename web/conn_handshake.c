@@ -1,5 +1,6 @@
 /* A connection until its client is known. */
 #include <openssl/err.h>
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
@@ -78,6 +79,8 @@ static enum conn_wait handshake_done(struct conn *conn)
     conn->shared->handshakes++;
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
+    if (conn->leaf != NULL)
+        conn->peer.leaf = (struct bytes){CRYPTO_BUFFER_data(conn->leaf), CRYPTO_BUFFER_len(conn->leaf)};
     return conn_begin_session(conn);
 }
 
@@ -120,6 +123,7 @@ enum err conn_handshake_begin(struct conn *conn, enum tls_mode mode)
     handshake->revoked = &shared->revoked;
     handshake->expected = &shared->expects;
     handshake->certificate = &conn->peer.certificate;
+    handshake->leaf = shared->keeps_leaf ? &conn->leaf : NULL;
     handshake->signer.ready = on_signature;
     handshake->signer.context = conn;
     conn->ssl = tls_new(shared->tls, handshake, shared->signer, conn->fd);

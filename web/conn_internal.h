@@ -38,6 +38,7 @@ struct conn {
     bool session_over;               /* the peer broke the protocol: write what is left, then close */
     SSL *ssl;                        /* NULL: no TLS */
     struct tls_handshake *handshake; /* only while there is one */
+    CRYPTO_BUFFER *leaf;             /* the client's, where applications are told it; or NULL */
     struct session *session;         /* from CONN_OPEN on */
     uint8_t *unsent;                 /* plaintext that TLS did not take; the next SSL_write must repeat it */
     size_t unsent_len;

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/certificate.h"
 #include "base/err.h"
 
 /* Who is at the other end, as far as it is known and verified. Lives as long as the connection. */
 struct session_peer {
     struct certificate_text certificate;
+    struct bytes leaf;    /* the certificate, DER; empty: there is none, or no application to tell it */
     char address[64];     /* "127.0.0.1:40000", "[::1]:40000" */
     const char *protocol; /* "TLSv1.3"; this and the next three are "" where there is no TLS */
     const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */

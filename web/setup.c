@@ -28,6 +28,16 @@ static enum access_format access_format(enum access_log access_log)
     return ACCESS_TEXT;
 }
 
+static void take_proxies(struct proxy_config *out, const struct web_setup *message)
+{
+    out->deadlines = proxy_deadlines_default();
+    for (size_t i = 0; i < message->num_proxies; i++) {
+        struct proxy_route *route = &out->routes[out->num_routes++];
+        snprintf(route->prefix, sizeof route->prefix, "%s", message->proxies[i].prefix);
+        snprintf(route->upstream, sizeof route->upstream, "%s", message->proxies[i].upstream);
+    }
+}
+
 static enum err take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
 {
     const struct web_setup *message = &msg->web_setup;
@@ -52,6 +62,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
         .deadlines = conn_deadlines_default(),
         .sign_ms = DEADLINE_SIGN_MS,
     };
+    take_proxies(&out->worker.proxy, message);
     if (message->has_root) add_dir(out, out->site.root_fd, SANDBOX_READ);
     if (message->has_uploads) add_dir(out, out->site.uploads_fd, SANDBOX_READ_WRITE);
     snprintf(name, sizeof name, "web[%u]", message->worker);

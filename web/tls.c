@@ -81,6 +81,11 @@ static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
         *out_alert = (uint8_t)SSL_alert_from_verify_result(error);
         return ssl_verify_invalid;
     }
+    if (handshake->leaf != NULL) {
+        CRYPTO_BUFFER_free(*handshake->leaf);
+        *handshake->leaf = sk_CRYPTO_BUFFER_value(SSL_get0_peer_certificates(ssl), 0);
+        CRYPTO_BUFFER_up_ref(*handshake->leaf);
+    }
     handshake->own_client = clients_is_own(clients, handshake->certificate);
     return ssl_verify_ok;
 }

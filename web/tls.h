@@ -24,6 +24,7 @@ struct tls_handshake {
     bool asked;                           /* a CertificateRequest of TLS 1.3 has gone out */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
+    CRYPTO_BUFFER **leaf;                 /* gets its leaf, which is then the caller's; NULL: nobody wants it */
     char refused[CLIENTS_REASON];         /* why it was not, in words */
     bool own_client;                      /* its leaf is keyd's: only a handle's holder can have signed */
     struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */

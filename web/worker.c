@@ -21,6 +21,7 @@ struct worker {
     ev_io commits; /* the site's finished uploads */
     ev_timer stop;
     struct conn_shared shared;
+    struct proxy *proxy; /* NULL: there are no applications */
     struct listeners listeners;
     struct monitor *monitor;
 };
@@ -80,6 +81,21 @@ static void answer_status(struct worker *worker, uint64_t id)
     memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);
     memcpy(msg.web_status.responses, http.responses, sizeof http.responses);
     answer(worker, &msg);
+}
+
+/* proxy_host.connect. An order that does not get through is like a connection that does not: the request has a deadline. */
+static void ask_connection(void *context, uint32_t route, uint64_t id)
+{
+    answer(context, &(struct msg){.kind = MSG_WEB_CONNECT, .id = id, .web_connect = route});
+}
+
+static void take_connection(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
+{
+    if (worker->proxy == NULL) return;
+    if (msg->web_connected.error != ERR_OK)
+        proxy_not_connected(worker->proxy, msg->id, msg->web_connected.reason);
+    else
+        proxy_connected(worker->proxy, msg->id, packet_extra_take(extra, 0));
 }
 
 /* conn_shared.closed */
@@ -153,6 +169,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         worker->shared.expects = msg->web_expect;
     else if (msg->kind == MSG_WEB_REVOKE)
         take_revocation(worker, msg);
+    else if (msg->kind == MSG_WEB_CONNECTED)
+        take_connection(worker, msg, extra);
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
@@ -223,6 +241,16 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         worker_free(worker);
         return diag_set(diag, ERR_SYSTEM, "worker: no memory, or no epoll descriptor, for the event loop");
     }
+    if (config->proxy.num_routes > 0) {
+        const struct proxy_host host = {.connect = ask_connection, .context = worker};
+        worker->proxy = proxy_new(shared->loop, &config->proxy, &host);
+        if (worker->proxy == NULL) {
+            worker_free(worker);
+            return diag_set(diag, ERR_MEMORY, "worker: no memory for the applications");
+        }
+        http_site_set_proxy(shared->site, worker->proxy);
+        shared->keeps_leaf = true;
+    }
     signer_on_bound(shared->signer, on_bound, worker);
     listeners_init(&worker->listeners, shared);
     init_watchers(worker);
@@ -243,6 +271,7 @@ void worker_free(struct worker *worker)
     if (worker->listeners.shared != NULL) listeners_close(&worker->listeners);
     monitor_free(worker->monitor);
     conn_free_all(shared);
+    proxy_free(worker->proxy);
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);
     if (shared->loop != NULL) ev_loop_destroy(shared->loop);

@@ -7,6 +7,7 @@
 #include "proto/tls_choice.h"
 #include "web/conn.h"
 #include "web/http/site.h"
+#include "web/proxy/proxy.h"
 
 struct worker;
 
@@ -16,6 +17,7 @@ struct worker_config {
     struct http_site *site; /* stays the caller's */
     struct conn_deadlines deadlines;
     unsigned sign_ms; /* how long a signature may take */
+    struct proxy_config proxy;
 };
 
 /* worker_new makes the loop, so that it exists before the sandbox is put on. ERR_SYSTEM with a diagnostic. */

@@ -9,6 +9,7 @@
 #include "web/http/route.h"
 #include "web/http/site_internal.h"
 #include "web/http/upload.h"
+#include "web/proxy/relay.h"
 
 void exchange_init(struct exchange *exchange, struct http_site *site, const struct session_peer *peer,
                    enum request_version version, void (*ready)(void *context), void *context)
@@ -18,6 +19,7 @@ void exchange_init(struct exchange *exchange, struct http_site *site, const stru
     response_init(&exchange->response);
     request_id_make(exchange->response.request_id, &site->request_ids);
     exchange->request.keeps_agent = site->config.access == ACCESS_JSON || site->config.access == ACCESS_COMBINED;
+    exchange->request.keeps_fields = site->proxy != NULL;
     exchange->body_limit = LIMIT_HTTP_BODY;
 }
 
@@ -63,6 +65,8 @@ static enum exchange_after after_refusal(unsigned status)
     case HTTP_STATUS_NOT_FOUND:
     case HTTP_STATUS_METHOD_NOT_ALLOWED:
     case HTTP_STATUS_CONFLICT:
+    case HTTP_STATUS_BAD_GATEWAY:
+    case HTTP_STATUS_GATEWAY_TIMEOUT:
     case HTTP_STATUS_PRECONDITION_FAILED: return AFTER_KEEP;
     default: return AFTER_CLOSE;
     }
@@ -79,6 +83,8 @@ void exchange_refuse(struct exchange *exchange, struct fault fault)
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;
+    relay_free(exchange->relay);
+    exchange->relay = NULL;
     exchange->after = after_refusal(fault.status);
     /* What follows a CONNECT may be meant for a tunnel. */
     if (exchange->request.method == HTTP_CONNECT) exchange->after = AFTER_CLOSE;
@@ -88,14 +94,58 @@ void exchange_refuse(struct exchange *exchange, struct fault fault)
     finish_response(exchange);
 }
 
+/* The relay has an answer, or will never have one. */
+static void take_answer(struct exchange *exchange)
+{
+    struct fault fault = relay_fault(exchange->relay);
+    if (fault.status != 0) {
+        exchange_refuse(exchange, fault);
+    } else if (relay_answer(exchange->relay) != NULL) {
+        response_set_relay(&exchange->response, exchange->relay);
+        finish_response(exchange);
+    }
+}
+
+static void relay_changed(void *context)
+{
+    struct exchange *exchange = context;
+    if (!exchange_has_response(exchange)) take_answer(exchange);
+    exchange->ready(exchange->context);
+}
+
+static struct fault begin_relay(struct exchange *exchange, uint32_t route)
+{
+    struct relay_request request = {
+        .request = &exchange->request,
+        .peer = exchange->peer,
+        .request_id = exchange->response.request_id,
+        .changed = relay_changed,
+        .context = exchange,
+    };
+    /* It would show the client what it is said to be. */
+    if (exchange->request.method == HTTP_TRACE) return (struct fault){HTTP_STATUS_NOT_IMPLEMENTED, "TRACE"};
+    exchange->body_limit = UINT64_MAX; /* the application's to judge */
+    enum err err = relay_begin(&exchange->relay, exchange->site->proxy, route, &request);
+    if (err == ERR_OK) return (struct fault){0, NULL};
+    if (err == ERR_INPUT) return (struct fault){HTTP_STATUS_BAD_REQUEST, "Connection too long"};
+    return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "too many requests for applications, or no memory"};
+}
+
+/* An application, or one of our own routes. */
+static struct fault begin_somewhere(struct exchange *exchange)
+{
+    const struct proxy *proxy = exchange->site->proxy;
+    int relayed = proxy != NULL ? proxy_find(proxy, exchange->request.target.path) : -1;
+    if (relayed >= 0) return begin_relay(exchange, (uint32_t)relayed);
+    exchange->route = route_find(exchange->site, exchange->request.target.path);
+    return route_begin(exchange->route, exchange);
+}
+
 void exchange_begin(struct exchange *exchange)
 {
     struct request *request = &exchange->request;
     struct fault fault = request_check(request);
-    if (fault.status == 0) {
-        exchange->route = route_find(exchange->site, request->target.path);
-        fault = route_begin(exchange->route, exchange);
-    }
+    if (fault.status == 0) fault = begin_somewhere(exchange);
     if (fault.status == 0 && request->num_lengths > 0 && request->length > exchange->body_limit)
         fault = (struct fault){HTTP_STATUS_PAYLOAD_TOO_LARGE, "Content-Length over the limit"};
     if (fault.status != 0) exchange_refuse(exchange, fault);
@@ -103,6 +153,10 @@ void exchange_begin(struct exchange *exchange)
 
 void exchange_body(struct exchange *exchange, struct bytes data)
 {
+    if (exchange->relay != NULL) {
+        relay_body(exchange->relay, data);
+        return;
+    }
     if (exchange_has_response(exchange)) return;
     exchange->body_len += data.len;
     struct fault fault = {0, NULL};
@@ -111,6 +165,21 @@ void exchange_body(struct exchange *exchange, struct bytes data)
     else if (exchange->upload != NULL)
         fault = upload_write(exchange->upload, data);
     if (fault.status != 0) exchange_refuse(exchange, fault);
+}
+
+bool exchange_wants_body(const struct exchange *exchange)
+{
+    return exchange->relay == NULL || relay_wants_body(exchange->relay);
+}
+
+size_t exchange_unsent(const struct exchange *exchange)
+{
+    return exchange->relay != NULL ? relay_unsent(exchange->relay) : 0;
+}
+
+bool exchange_has_more(const struct exchange *exchange)
+{
+    return exchange->relay == NULL || relay_has_content(exchange->relay);
 }
 
 static void upload_done(void *context, const struct commit *result)
@@ -135,6 +204,10 @@ static void upload_done(void *context, const struct commit *result)
 
 void exchange_end(struct exchange *exchange)
 {
+    if (exchange->relay != NULL) {
+        relay_body_end(exchange->relay);
+        return;
+    }
     if (exchange_has_response(exchange)) return;
     if (exchange->upload != NULL) {
         upload_commit(exchange->upload, upload_done, exchange);
@@ -205,6 +278,8 @@ void exchange_cleanup(struct exchange *exchange)
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;
+    relay_free(exchange->relay);
+    exchange->relay = NULL;
     request_cleanup(&exchange->request);
     response_reset(&exchange->response);
 }

@@ -12,6 +12,7 @@
 #include "web/http/site.h"
 #include "web/session.h"
 
+struct relay;
 struct route;
 struct upload;
 
@@ -25,11 +26,13 @@ struct exchange {
     struct response response;
     const struct route *route; /* NULL before begin, and if there is none */
     struct upload *upload;
+    struct relay *relay; /* to an application; NULL: it is answered here */
     uint64_t body_limit;
     uint64_t body_len;
     uint64_t started_ms; /* 0: nothing has come yet; such an exchange leaves no trace in the log */
     enum exchange_after after;
-    /* Called when a response has become available outside of a call to the exchange. */
+    /* Called outside of any call to the exchange: a response has become available, more of a relayed one, or room for
+     * more of a relayed request's body. */
     void (*ready)(void *context);
     void *context;
 };
@@ -50,6 +53,15 @@ void exchange_end(struct exchange *exchange);
 
 /* exchange_refuse answers with the fault's status, and says why in the log. */
 void exchange_refuse(struct exchange *exchange, struct fault fault);
+
+/* exchange_wants_body says whether the body's next part may come now. What comes nevertheless is taken. */
+bool exchange_wants_body(const struct exchange *exchange);
+
+/* exchange_unsent returns how many bytes of the request an application has yet to take. */
+size_t exchange_unsent(const struct exchange *exchange);
+
+/* exchange_has_more says whether a relayed response has something for the client now, be it its end. */
+bool exchange_has_more(const struct exchange *exchange);
 
 bool exchange_has_response(const struct exchange *exchange);
 

@@ -31,7 +31,8 @@ struct http1 {
     struct session_host host;
     enum http1_state state;
     bool draining;
-    bool ended; /* the peer sends no more */
+    bool ended;      /* the peer sends no more */
+    bool last_chunk; /* of a chunked response, is in the output */
     enum exchange_after after;
     uint64_t deadline;
     struct buffer input;
@@ -80,6 +81,9 @@ static void close_session(struct http1 *http1)
 static void respond(struct http1 *http1)
 {
     http1->after = http1->exchange.after;
+    http1->last_chunk = false;
+    if (http1->exchange.response.framing == RESPONSE_OPEN && !http1_write_is_chunked(&http1->exchange))
+        http1->after = AFTER_CLOSE; /* its end is the connection's */
     if (!http1->message.complete || !http1_message_keeps_alive(&http1->message)) http1->after = AFTER_CLOSE;
     if (http1->draining) http1->after = AFTER_CLOSE;
     set_state(http1, HTTP1_RESPONSE);
@@ -95,8 +99,12 @@ static void refuse(struct http1 *http1, struct fault fault)
 static void ready(void *context)
 {
     struct http1 *http1 = context;
-    CHECK(http1->state == HTTP1_COMMIT);
-    respond(http1);
+    CHECK(http1->state == HTTP1_COMMIT || http1->exchange.relay != NULL || exchange_has_response(&http1->exchange));
+    bool unanswered = http1->state == HTTP1_COMMIT || http1->state == HTTP1_BODY;
+    if (unanswered && exchange_has_response(&http1->exchange))
+        respond(http1);
+    else if (http1->state == HTTP1_BODY)
+        set_state(http1, HTTP1_BODY); /* the client's time begins now */
     http1->host.wake(http1->host.context);
 }
 
@@ -134,6 +142,7 @@ static void end_head(struct http1 *http1)
     struct fault fault =
         http1_message_head(&http1->message, http1->head.data + http1->head.start, http1->head.end - http1->head.start);
     buffer_free(&http1->head);
+    http1->exchange.request.has_body = request_framing(&http1->exchange.request) != FRAMING_NONE;
     if (fault.status != 0) {
         refuse(http1, fault);
         return;
@@ -172,6 +181,7 @@ static void next_part(struct http1 *http1)
         break;
     case SCAN_CHUNK_END: scan_start(&http1->scan, SCAN_CHUNK_SIZE); break;
     case SCAN_HEAD:
+    case SCAN_ANSWER:
     case SCAN_TRAILERS: break;
     }
 }
@@ -268,14 +278,39 @@ static void end_response(struct http1 *http1)
     if (http1->ended && takes_input(http1)) end_input(http1);
 }
 
+static enum err next_chunk(struct http1 *http1)
+{
+    uint8_t piece[16384];
+    size_t len;
+    enum err err = response_read(&http1->exchange.response, piece, &len, sizeof(piece));
+    if (err != ERR_OK) return err;
+    http1->last_chunk = len == 0; /* and its empty trailer section (RFC 9112, 7.1) */
+    if (http1_write_chunk(&http1->output, (struct bytes){piece, len}) != ERR_OK) return ERR_MEMORY;
+    return ERR_OK;
+}
+
+/* The next bytes of the response's body; none at its end. ERR_AGAIN: not now. */
+static enum err next_bytes(struct http1 *http1, uint8_t *out, size_t *out_len, size_t cap)
+{
+    if (!http1_write_is_chunked(&http1->exchange) && !http1->last_chunk)
+        return response_read(&http1->exchange.response, out, out_len, cap);
+    if (buffer_left(&http1->output).len == 0 && !http1->last_chunk) {
+        enum err err = next_chunk(http1);
+        if (err != ERR_OK) return err;
+    }
+    *out_len = buffer_take(&http1->output, out, cap);
+    return ERR_OK;
+}
+
 static size_t http1_produce(struct session *session, uint8_t *out, size_t cap)
 {
     struct http1 *http1 = http1_of(session);
     size_t len = buffer_take(&http1->output, out, cap);
     while (http1->state == HTTP1_RESPONSE && len < cap) {
         size_t more = 0;
-        enum err err = response_read(&http1->exchange.response, out + len, &more, cap - len);
+        enum err err = next_bytes(http1, out + len, &more, cap - len);
         len += more;
+        if (err == ERR_AGAIN) break;
         if (err != ERR_OK) {
             close_session(http1); /* in the middle of a body there is nothing else to say */
         } else if (more == 0) {
@@ -286,24 +321,49 @@ static size_t http1_produce(struct session *session, uint8_t *out, size_t cap)
     return len;
 }
 
+/* While an application is waited for, the client is listened to for its end alone; what it says is kept. */
+static bool listens(const struct http1 *http1)
+{
+    bool waits = http1->state == HTTP1_COMMIT || http1->state == HTTP1_RESPONSE;
+    return waits && http1->exchange.relay != NULL && buffer_left(&http1->input).len < LIMIT_HTTP_BODY;
+}
+
 static unsigned http1_wants(const struct session *session)
 {
     const struct http1 *http1 = http1_of_const(session);
     unsigned wants = 0;
     if (buffer_left(&http1->output).len > 0 || http1->state == HTTP1_RESPONSE) wants |= SESSION_WRITE;
-    if (takes_input(http1)) wants |= SESSION_READ;
+    bool full = http1->state == HTTP1_BODY && !exchange_wants_body(&http1->exchange);
+    if ((takes_input(http1) && !full) || listens(http1)) wants |= SESSION_READ;
     if (http1->state == HTTP1_CLOSED) wants |= SESSION_CLOSE;
     return wants;
 }
 
+/* Whether it is the application's turn, which has deadlines of its own (web/proxy). */
+static bool waits_for_application(const struct http1 *http1)
+{
+    switch (http1->state) {
+    case HTTP1_BODY: return !exchange_wants_body(&http1->exchange);
+    case HTTP1_COMMIT:
+    case HTTP1_RESPONSE: return http1->exchange.relay != NULL;
+    case HTTP1_IDLE:
+    case HTTP1_HEAD:
+    case HTTP1_CLOSED: break;
+    }
+    return false;
+}
+
 static uint64_t http1_deadline(const struct session *session)
 {
-    return http1_of_const(session)->deadline;
+    const struct http1 *http1 = http1_of_const(session);
+    if (waits_for_application(http1)) return clock_monotonic_ms() + DEADLINE_BODY_MS; /* to look again, no more */
+    return http1->deadline;
 }
 
 static void http1_expire(struct session *session)
 {
     struct http1 *http1 = http1_of(session);
+    if (waits_for_application(http1)) return;
     switch (http1->state) {
     case HTTP1_IDLE: close_session(http1); break;
     case HTTP1_HEAD:

@@ -34,10 +34,8 @@ static void start_line(struct scan *scan, enum scan_line line)
 void scan_start(struct scan *scan, enum scan_part part)
 {
     static const enum scan_line first[] = {
-        [SCAN_HEAD] = SCAN_LINE_REQUEST,
-        [SCAN_CHUNK_SIZE] = SCAN_LINE_SIZE,
-        [SCAN_CHUNK_END] = SCAN_LINE_EMPTY,
-        [SCAN_TRAILERS] = SCAN_LINE_FIELD,
+        [SCAN_HEAD] = SCAN_LINE_REQUEST,    [SCAN_ANSWER] = SCAN_LINE_STATUS,  [SCAN_CHUNK_SIZE] = SCAN_LINE_SIZE,
+        [SCAN_CHUNK_END] = SCAN_LINE_EMPTY, [SCAN_TRAILERS] = SCAN_LINE_FIELD,
     };
     memset(scan, 0, sizeof(*scan));
     scan->part = part;
@@ -74,6 +72,19 @@ static struct fault request_byte(struct scan *scan, uint8_t c)
         return ok;
     default: return version_byte(scan->word_len - 1, c) ? ok : bad("bad version in the request line");
     }
+}
+
+/* HTTP-version SP status-code SP [reason-phrase] (RFC 9112, 4), in which # stands for a digit. */
+static const char status_form[] = "HTTP/1.# ### ";
+
+static struct fault status_byte(struct scan *scan, uint8_t c)
+{
+    size_t at = scan->line_len - 1;
+    if (scan->line_len > LIMIT_HTTP_STATUS_LINE) return bad("status line too long");
+    if (at >= sizeof(status_form) - 1)
+        return c == '\t' || (c >= 0x20 && c != 0x7f) ? ok : bad("control character in the status line");
+    bool fits = status_form[at] == '#' ? c >= '0' && c <= '9' : c == (uint8_t)status_form[at];
+    return fits ? ok : bad("no status line");
 }
 
 static struct fault field_byte(struct scan *scan, uint8_t c)
@@ -113,6 +124,7 @@ static struct fault line_byte(struct scan *scan, uint8_t c)
     scan->line_len++;
     switch (scan->line) {
     case SCAN_LINE_REQUEST: return request_byte(scan, c);
+    case SCAN_LINE_STATUS: return status_byte(scan, c);
     case SCAN_LINE_FIELD: scan->section_len++; return field_byte(scan, c);
     case SCAN_LINE_SIZE: return size_byte(scan, c);
     case SCAN_LINE_EMPTY: break;
@@ -125,6 +137,13 @@ static struct fault end_request_line(struct scan *scan)
     if (scan->line_len == 0)
         return ++scan->num_empty > LIMIT_HTTP_EMPTY_LINES ? bad("empty lines instead of a request") : ok;
     if (scan->num_words != 2 || scan->word_len != sizeof(version_form) - 1) return bad("incomplete request line");
+    start_line(scan, SCAN_LINE_FIELD);
+    return ok;
+}
+
+static struct fault end_status_line(struct scan *scan)
+{
+    if (scan->line_len < sizeof(status_form) - 1) return bad("no status line");
     start_line(scan, SCAN_LINE_FIELD);
     return ok;
 }
@@ -145,6 +164,7 @@ static struct fault end_line(struct scan *scan)
 {
     switch (scan->line) {
     case SCAN_LINE_REQUEST: return end_request_line(scan);
+    case SCAN_LINE_STATUS: return end_status_line(scan);
     case SCAN_LINE_FIELD: return end_field_line(scan);
     case SCAN_LINE_SIZE:
     case SCAN_LINE_EMPTY: break;

@@ -16,12 +16,13 @@
 /* A run of bytes with rules of its own. */
 enum scan_part {
     SCAN_HEAD,       /* request line and header section, to the empty line; empty lines before it are skipped */
+    SCAN_ANSWER,     /* the same of a response: status line and header section; no empty line before it */
     SCAN_CHUNK_SIZE, /* the line before a chunk's data */
     SCAN_CHUNK_END,  /* the CRLF after it */
     SCAN_TRAILERS,   /* trailer section, to the empty line */
 };
 
-enum scan_line { SCAN_LINE_REQUEST, SCAN_LINE_FIELD, SCAN_LINE_SIZE, SCAN_LINE_EMPTY };
+enum scan_line { SCAN_LINE_REQUEST, SCAN_LINE_STATUS, SCAN_LINE_FIELD, SCAN_LINE_SIZE, SCAN_LINE_EMPTY };
 
 struct scan {
     enum scan_part part;

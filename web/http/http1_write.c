@@ -31,9 +31,27 @@ enum err http1_write_head(struct buffer *out, const struct exchange *exchange, e
         struct header_table_field field = response_field(response, i);
         err = write_field(out, field.name, field.value);
     }
+    if (err == ERR_OK && http1_write_is_chunked(exchange)) err = write_field(out, "Transfer-Encoding", "chunked");
     if (err == ERR_OK && after == AFTER_CLOSE) err = write_field(out, "Connection", "close");
     if (err == ERR_OK && after == AFTER_KEEP && exchange->request.version == VERSION_HTTP10)
         err = write_field(out, "Connection", "keep-alive");
+    if (err == ERR_OK) err = write_text(out, "\r\n");
+    return err;
+}
+
+bool http1_write_is_chunked(const struct exchange *exchange)
+{
+    const struct response *response = &exchange->response;
+    return response->framing == RESPONSE_OPEN && response_has_body(response) &&
+           exchange->request.version == VERSION_HTTP11;
+}
+
+enum err http1_write_chunk(struct buffer *out, struct bytes data)
+{
+    char size[24];
+    snprintf(size, sizeof(size), "%zx\r\n", data.len);
+    enum err err = write_text(out, size);
+    if (err == ERR_OK) err = buffer_append(out, data, LIMIT_OUTPUT_BUFFER);
     if (err == ERR_OK) err = write_text(out, "\r\n");
     return err;
 }

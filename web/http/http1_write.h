@@ -9,6 +9,12 @@
  * ERR_TOO_LARGE. */
 MUST_CHECK enum err http1_write_head(struct buffer *out, const struct exchange *exchange, enum exchange_after after);
 
+/* http1_write_is_chunked says whether the response's body goes in chunks, because nobody knows its length. */
+bool http1_write_is_chunked(const struct exchange *exchange);
+
+/* http1_write_chunk appends one chunk; an empty one is the last, with an empty trailer section. */
+MUST_CHECK enum err http1_write_chunk(struct buffer *out, struct bytes data);
+
 /* http1_write_continue appends the interim response that asks for the body (RFC 9110, 10.1.1). */
 MUST_CHECK enum err http1_write_continue(struct buffer *out);
 

@@ -172,6 +172,7 @@ static int make_nghttp2(struct http2 *http2)
     if (error == 0) {
         http2_stream_callbacks(callbacks);
         nghttp2_option_set_no_closed_streams(option, 1);
+        nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_max_outbound_ack(option, LIMIT_H2_OUTBOUND_ACKS);
         nghttp2_option_set_max_settings(option, LIMIT_H2_SETTINGS);
         nghttp2_option_set_max_continuations(option, LIMIT_H2_CONTINUATIONS);

@@ -15,7 +15,9 @@ struct http2_stream {
     int32_t id;
     bool request_ended;
     bool submitted;       /* the response is nghttp2's */
-    bool committing;      /* the answer waits for the disk */
+    bool committing;      /* the answer waits for the disk, or for an application */
+    bool deferred;        /* nghttp2 waits for more of the body */
+    size_t unconsumed;    /* bytes of the request's body for which the client has not been given new room */
     uint64_t progress_ms; /* when content last moved, either way */
     size_t headers_len;   /* of all fields, as in RFC 9113, 6.5.2 */
     struct exchange exchange;

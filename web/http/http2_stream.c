@@ -67,7 +67,14 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, siz
     struct http2_stream *stream = source->ptr;
     struct response *response = &stream->exchange.response;
     size_t len;
-    if (response_read(response, out, &len, cap) != ERR_OK) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    enum err err = response_read(response, out, &len, cap);
+    if (err == ERR_AGAIN) {
+        stream->deferred = true;
+        set_committing(stream, true);
+        note_progress(stream);
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (err != ERR_OK) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (response->given == response->length) *flags |= NGHTTP2_DATA_FLAG_EOF;
     note_progress(stream);
     return (ssize_t)len;
@@ -105,19 +112,45 @@ static int submit(struct http2_stream *stream)
                                    response_has_body(response) ? &body : NULL);
 }
 
+/* Gives the client room for what has been taken of the body: what an application leaves lying, the client is not to send
+ * more of. */
+static int consume(struct http2_stream *stream)
+{
+    size_t unsent = exchange_unsent(&stream->exchange);
+    if (unsent >= stream->unconsumed) return 0;
+    size_t taken = stream->unconsumed - unsent;
+    stream->unconsumed = unsent;
+    note_progress(stream);
+    return nghttp2_session_consume(stream->http2->nghttp2, stream->id, taken);
+}
+
 static void stream_ready(void *context)
 {
     struct http2_stream *stream = context;
     struct http2 *http2 = stream->http2;
-    if (submit(stream) != 0) http2->failed = true;
+    int error = submit(stream);
+    if (error == 0 && stream->deferred && exchange_has_more(&stream->exchange)) {
+        stream->deferred = false;
+        set_committing(stream, false);
+        note_progress(stream);
+        error = nghttp2_session_resume_data(http2->nghttp2, stream->id);
+    }
+    if (error == 0) error = consume(stream);
+    if (error != 0) http2->failed = true;
     http2->host.wake(http2->host.context);
+}
+
+/* For anything but its client. */
+static bool waits_elsewhere(const struct http2_stream *stream)
+{
+    return stream->committing || stream->unconsumed > 0;
 }
 
 static uint64_t oldest_progress(const struct http2 *http2)
 {
     uint64_t oldest = UINT64_MAX;
     for (const struct http2_stream *stream = http2->streams; stream != NULL; stream = stream->next)
-        if (!stream->committing && stream->progress_ms < oldest) oldest = stream->progress_ms;
+        if (!waits_elsewhere(stream) && stream->progress_ms < oldest) oldest = stream->progress_ms;
     return oldest;
 }
 
@@ -145,7 +178,7 @@ int http2_stream_expire(struct http2 *http2)
     if (now >= DEADLINE_BODY_MS && now - DEADLINE_BODY_MS > limit) limit = now - DEADLINE_BODY_MS;
     int error = 0;
     for (struct http2_stream *stream = http2->streams; stream != NULL && error == 0; stream = stream->next)
-        if (!stream->committing && stream->progress_ms <= limit) error = expire(stream);
+        if (!waits_elsewhere(stream) && stream->progress_ms <= limit) error = expire(stream);
     return error;
 }
 
@@ -205,7 +238,7 @@ static int end_request(struct http2_stream *stream)
 {
     stream->request_ended = true;
     exchange_end(&stream->exchange);
-    set_committing(stream, !exchange_has_response(&stream->exchange));
+    set_committing(stream, !exchange_has_response(&stream->exchange) || stream->deferred);
     return submit(stream);
 }
 
@@ -218,6 +251,7 @@ static int on_request(struct http2_stream *stream, bool ended)
         struct fault fault = target_parse(&request->target, request->host, strlen(request->host));
         if (fault.status != 0) exchange_refuse(exchange, fault);
     }
+    request->has_body = !ended;
     if (!exchange_has_response(exchange)) exchange_begin(exchange);
     if (ended) return end_request(stream);
     if (exchange->request.expect_continue && !exchange_has_response(exchange)) {
@@ -266,15 +300,15 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *context)
 {
-    (void)session;
     (void)flags;
     struct http2 *http2 = context;
     struct http2_stream *stream = stream_of(http2, id);
-    if (stream == NULL) return 0;
+    if (stream == NULL) return nghttp2_session_consume_connection(session, len);
     if (len > 0) note_progress(stream);
+    stream->unconsumed += len;
     http2->useful_len += len;
     exchange_body(&stream->exchange, (struct bytes){data, len});
-    return submit(stream) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    return submit(stream) == 0 && consume(stream) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static void log_goaway(const struct http2 *http2, uint32_t error)
@@ -312,12 +346,14 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *context)
 {
-    (void)session;
     struct http2 *http2 = context;
     struct http2_stream *stream = stream_of(http2, id);
     if (error != NGHTTP2_NO_ERROR) count_reset(http2);
-    if (stream != NULL) http2_stream_free(stream);
-    return 0;
+    if (stream == NULL) return 0;
+    size_t unconsumed = stream->unconsumed;
+    http2_stream_free(stream);
+    /* The connection's window is not the stream's alone. */
+    return nghttp2_session_consume_connection(session, unconsumed);
 }
 
 void http2_stream_callbacks(nghttp2_session_callbacks *callbacks)

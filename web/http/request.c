@@ -25,7 +25,9 @@ void request_cleanup(struct request *request)
     free(request->range);
     free(request->referer);
     free(request->user_agent);
-    request->referer = request->user_agent = NULL;
+    free(request->kept);
+    request->referer = request->user_agent = request->kept = NULL;
+    request->kept_len = request->kept_room = 0;
     request->if_match = request->if_none_match = request->if_range = request->range = NULL;
 }
 
@@ -221,6 +223,33 @@ static const struct {
     {"if-unmodified-since", add_unmodified_since},
 };
 
+static struct fault keep_field(struct request *request, struct bytes name, struct bytes value)
+{
+    size_t len = request->kept_len + name.len + value.len + 2;
+    if (len > request->kept_room) {
+        size_t room = len < 1024 ? 2048 : 2 * len;
+        char *kept = realloc(request->kept, room);
+        if (kept == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+        request->kept = kept;
+        request->kept_room = room;
+    }
+    char *at = request->kept + request->kept_len;
+    memcpy(at, name.data, name.len);
+    at[name.len] = '\0';
+    memcpy(at + name.len + 1, value.data, value.len);
+    at[name.len + 1 + value.len] = '\0';
+    request->kept_len = len;
+    return ok;
+}
+
+bool request_next_field(const struct request *request, struct request_kept *field)
+{
+    const char *at = field->name == NULL ? request->kept : field->value + strlen(field->value) + 1;
+    if (at == NULL || at == request->kept + request->kept_len) return false;
+    *field = (struct request_kept){at, at + strlen(at) + 1};
+    return true;
+}
+
 struct fault request_add_field(struct request *request, struct bytes name, struct bytes value)
 {
     static const uint8_t empty[1] = {0};
@@ -232,6 +261,10 @@ struct fault request_add_field(struct request *request, struct bytes name, struc
         return (struct fault){HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE, "header section too long"};
     value = trim(value);
     if (value.data == NULL) value.data = empty;
+    if (request->keeps_fields) {
+        struct fault fault = keep_field(request, name, value);
+        if (fault.status != 0) return fault;
+    }
     for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
         if (names(name, known_fields[i].name)) return known_fields[i].add(request, value);
     }

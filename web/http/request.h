@@ -37,6 +37,7 @@ struct request {
     uint64_t length; /* if num_lengths is 1 */
     bool chunked;
     bool expect_continue;
+    bool has_body; /* something follows the head */
     /* NULL if there is none; several fields are joined by ", ". */
     char *if_match;
     char *if_none_match;
@@ -51,6 +52,16 @@ struct request {
     bool keeps_agent; /* whether anybody wants these two; NULL if there is none */
     char *referer;
     char *user_agent;
+    bool keeps_fields; /* whether anybody wants all of them, as they came: */
+    char *kept;        /* names and values, each with its NUL */
+    size_t kept_len;
+    size_t kept_room;
+};
+
+/* One of the kept fields. */
+struct request_kept {
+    const char *name; /* NULL before the first */
+    const char *value;
 };
 
 void request_init(struct request *request, enum request_version version);
@@ -61,6 +72,9 @@ void request_set_method(struct request *request, struct bytes name);
 
 /* One header field, the name without its colon, the value without the white space around it. */
 struct fault request_add_field(struct request *request, struct bytes name, struct bytes value);
+
+/* request_next_field goes on to the next of the kept fields; false: there was none. */
+bool request_next_field(const struct request *request, struct request_kept *field);
 
 /* request_check says whether what has been gathered is a request as a whole: one Host, one way to tell the body's
  * end. */

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "web/proxy/relay.h"
 
 void response_init(struct response *response)
 {
@@ -67,6 +68,35 @@ void response_set_error(struct response *response, unsigned status)
     response_add(response, "Cache-Control", "no-store");
 }
 
+void response_set_relay(struct response *response, struct relay *relay)
+{
+    const struct answer *answer = relay_answer(relay);
+    response->relay = relay;
+    response->status = answer->status;
+    response->relayed = answer->fields;
+    response->num_relayed = answer->num_fields;
+    response->framing = answer->has_length || answer->body == ANSWER_NO_BODY ? RESPONSE_KNOWN : RESPONSE_OPEN;
+    response->length = response->framing == RESPONSE_KNOWN ? answer->length : UINT64_MAX;
+}
+
+static bool has_relayed(const struct response *response, const char *name)
+{
+    for (size_t i = 0; i < response->num_relayed; i++) {
+        if (strcasecmp(response->relayed[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* What the application says itself is not said again: it knows its own pages. */
+static void leave_to_application(struct response *response)
+{
+    _Static_assert(HEADER_TABLE_FIELDS <= 32, "a bit for each");
+    for (size_t i = 0; response->num_relayed > 0 && i < response->common->num_fields; i++) {
+        if (has_relayed(response, response->common->fields[i].name)) response->own |= 1u << i;
+    }
+    if (has_relayed(response, "Strict-Transport-Security")) response->hsts = false;
+}
+
 static bool status_has_body(unsigned status)
 {
     return status != HTTP_STATUS_NO_CONTENT && status != HTTP_STATUS_NOT_MODIFIED;
@@ -75,24 +105,29 @@ static bool status_has_body(unsigned status)
 void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
                      enum response_hsts hsts)
 {
-    if (status_has_body(response->status)) {
+    bool says_length = response->relay == NULL || relay_answer(response->relay)->has_length;
+    if (!status_has_body(response->status)) {
+        response->length = 0;
+    } else if (says_length) {
         snprintf(response->length_text, sizeof(response->length_text), "%llu", (unsigned long long)response->length);
         response_add(response, "Content-Length", response->length_text);
-    } else {
-        response->length = 0;
     }
     if (body == RESPONSE_HEAD_ONLY) response->length = 0;
-    date_http(response->date, clock_wall_s());
-    response_add(response, "Date", response->date);
+    if (!has_relayed(response, "Date")) {
+        date_http(response->date, clock_wall_s());
+        response_add(response, "Date", response->date);
+    }
     response_add(response, "X-Request-Id", response->request_id);
     response->common = headers;
     response->hsts = hsts == RESPONSE_HSTS && headers->hsts != NULL;
+    leave_to_application(response);
 }
 
 size_t response_num_fields(const struct response *response)
 {
     size_t common = response->common != NULL ? response->common->num_fields : 0;
-    return response->num_fields + common + (response->hsts ? 1u : 0u);
+    common -= (size_t)__builtin_popcount(response->own);
+    return response->num_fields + response->num_relayed + common + (response->hsts ? 1u : 0u);
 }
 
 struct header_table_field response_field(const struct response *response, size_t i)
@@ -100,7 +135,11 @@ struct header_table_field response_field(const struct response *response, size_t
     CHECK(i < response_num_fields(response));
     if (i < response->num_fields) return response->fields[i];
     i -= response->num_fields;
-    if (i < response->common->num_fields) return response->common->fields[i];
+    if (i < response->num_relayed) return response->relayed[i];
+    i -= response->num_relayed;
+    for (size_t at = 0; at < response->common->num_fields; at++) {
+        if ((response->own >> at & 1u) == 0 && i-- == 0) return response->common->fields[at];
+    }
     return (struct header_table_field){"Strict-Transport-Security", response->common->hsts};
 }
 
@@ -135,10 +174,21 @@ static enum err read_piece(const struct response *response, const struct respons
     return ERR_OK;
 }
 
+/* An answer of unknown length has its length at its end. */
+static enum err read_relay(struct response *response, uint8_t *out, size_t *out_len, size_t cap)
+{
+    enum err err = relay_read(response->relay, out, out_len, cap);
+    if (err != ERR_OK) return err;
+    response->given += *out_len;
+    if (*out_len == 0) response->length = response->given;
+    return ERR_OK;
+}
+
 enum err response_read(struct response *response, uint8_t *out, size_t *out_len, size_t cap)
 {
     *out_len = 0;
     if (cap == 0 || response->given == response->length) return ERR_OK;
+    if (response->relay != NULL) return read_relay(response, out, out_len, cap);
     const struct response_piece *pieces = response->pieces != NULL ? response->pieces : &response->piece;
     const struct response_piece *piece = &pieces[response->num_done];
     enum err err = read_piece(response, piece, out, out_len, cap);

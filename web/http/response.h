@@ -14,7 +14,7 @@
 #include "web/http/request_id.h"
 
 #define RESPONSE_OWN_FIELDS 14u
-#define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_FIELDS + 1u)
+#define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_FIELDS + 1u + LIMIT_HTTP_FIELDS)
 #define RESPONSE_CONTENT_TYPE 80u
 #define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
 
@@ -25,14 +25,28 @@ struct response_piece {
     uint64_t len;
 };
 
+struct relay;
+
+/* How an application's answer says where its body ends. */
+enum response_framing {
+    RESPONSE_KNOWN, /* length is what the body has */
+    RESPONSE_OPEN,  /* nobody knows before its end */
+};
+
 struct response {
     unsigned status; /* 0: there is no response yet */
     struct header_table_field fields[RESPONSE_OWN_FIELDS];
     size_t num_fields;
     const struct header_table *common; /* what every response carries besides; NULL before response_finish */
+    uint32_t own;                      /* bits: those of common that the application says itself */
     bool hsts;
 
-    uint64_t length;                     /* of the body */
+    struct relay *relay;                      /* an application's answer, or NULL; the exchange's */
+    const struct header_table_field *relayed; /* its fields, which live as long as the relay */
+    size_t num_relayed;
+    enum response_framing framing;
+
+    uint64_t length;                     /* of the body; UINT64_MAX where nobody knows */
     uint64_t given;                      /* of it, so far */
     struct response_piece piece;         /* the body, if it is one piece */
     const struct response_piece *pieces; /* the pieces of a body of several, or NULL: piece is all */
@@ -72,6 +86,9 @@ void response_set_text(struct response *response, unsigned status, const char *t
 /* response_set_file makes a body of the first len bytes of a file, whose descriptor is the response's from here on. */
 void response_set_file(struct response *response, const char *type, int fd, uint64_t len);
 
+/* response_set_relay makes the answer that the relay has the response: its status, fields and body. */
+void response_set_relay(struct response *response, struct relay *relay);
+
 /* response_set_error makes a short text of the status and the request's id. */
 void response_set_error(struct response *response, unsigned status);
 
@@ -91,8 +108,8 @@ struct header_table_field response_field(const struct response *response, size_t
 /* response_has_body says whether bytes follow the header section. */
 bool response_has_body(const struct response *response);
 
-/* response_read takes the next bytes of the body, up to cap; *out_len is 0 only at its end.
- * ERR_SYSTEM: the file cannot be read, or has become shorter than promised. */
+/* response_read takes the next bytes of the body, up to cap; *out_len is 0 with ERR_OK only at its end.
+ * ERR_AGAIN: an application has no more to say now. ERR_CLOSED: it stopped in the middle. ERR_SYSTEM: the file cannot be read, or has become shorter than promised. */
 MUST_CHECK enum err response_read(struct response *response, uint8_t *out, size_t *out_len, size_t cap);
 
 #endif

@@ -77,6 +77,11 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     return ERR_OK;
 }
 
+void http_site_set_proxy(struct http_site *site, struct proxy *proxy)
+{
+    site->proxy = proxy;
+}
+
 int http_site_fd(const struct http_site *site)
 {
     return site->committer != NULL ? committer_fd(site->committer) : -1;

@@ -70,6 +70,12 @@ struct http_monitored {
  * fails. ERR_SYSTEM or ERR_MEMORY with a diagnostic. */
 MUST_CHECK enum err http_site_open(struct http_site **out, const struct http_site_config *config, struct diag *diag);
 
+struct proxy;
+
+/* http_site_set_proxy gives the site the way to the applications, which is asked before anything that is served here. It
+ * stays the caller's, and lives until the last session is freed. */
+void http_site_set_proxy(struct http_site *site, struct proxy *proxy);
+
 /* http_site_fd returns the descriptor that is readable when commits are done; -1 if there are no uploads. It stays
  * the site's. */
 int http_site_fd(const struct http_site *site);

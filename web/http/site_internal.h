@@ -13,6 +13,7 @@ struct http_site {
     struct http_site_counters counters;
     struct upload_dir upload_dir;
     struct quota quota;
+    struct proxy *proxy;         /* NULL: there are no applications */
     struct committer *committer; /* NULL: no uploads */
     size_t num_uploads;          /* those that have a file open, the committer's included */
     struct request_ids request_ids;

@@ -95,6 +95,12 @@ struct fault target_check_authority(const char *text, size_t len)
     return ok;
 }
 
+static struct fault take_path(struct target *out, const char *text, size_t len)
+{
+    memcpy(out->raw, text, len);
+    return decode_path(out, text, len);
+}
+
 static struct fault parse_absolute(struct target *out, const char *text, size_t len, size_t authority_at)
 {
     out->form = TARGET_ABSOLUTE;
@@ -106,10 +112,12 @@ static struct fault parse_absolute(struct target *out, const char *text, size_t 
     if (fault.status != 0) return fault;
     memcpy(out->authority, text + authority_at, authority_len);
     out->authority[authority_len] = '\0';
-    if (end < len && text[end] == '/') return decode_path(out, text + end, len - end);
+    if (end < len && text[end] == '/') return take_path(out, text + end, len - end);
     /* No path: the same as "/" (RFC 9110, 4.2.3). */
     fault = decode_path(out, text + end, len - end);
     memcpy(out->path, "/", 2);
+    out->raw[0] = '/';
+    memcpy(out->raw + 1, text + end, len - end);
     return fault;
 }
 
@@ -120,13 +128,14 @@ struct fault target_parse(struct target *out, const char *text, size_t len)
     *out = (struct target){.form = TARGET_ORIGIN};
     if (len == 0) return bad("no target");
     if (len > LIMIT_HTTP_TARGET) return (struct fault){HTTP_STATUS_URI_TOO_LONG, "target too long"};
-    out->path = calloc(1, len + 2); /* decoding never grows it; 2 for "/" */
+    out->path = calloc(2, len + 2); /* decoding never grows it; 2 for "/"; the second half is raw's */
     if (out->path == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
+    out->raw = out->path + len + 2;
     for (size_t i = 0; i < len; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte <= 0x20 || byte >= 0x7f) return bad("bad character in the target");
     }
-    if (text[0] == '/') return decode_path(out, text, len);
+    if (text[0] == '/') return take_path(out, text, len);
     if (len == 1 && text[0] == '*') {
         out->form = TARGET_ASTERISK;
         return ok;
@@ -142,7 +151,7 @@ struct fault target_parse(struct target *out, const char *text, size_t len)
 void target_cleanup(struct target *target)
 {
     free(target->path);
-    target->path = NULL;
+    target->path = target->raw = NULL;
 }
 
 void target_encode(char *out, const char *path)

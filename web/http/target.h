@@ -24,6 +24,8 @@ struct target {
     /* Percent-decoded, without the query. Begins with '/', has no '.' or '..' segment, no NUL or other control
      * character, and no '/' that was encoded. "" for the last two forms. */
     char *path;
+    char
+        *raw; /* as it was sent, from the path on, with the query: what an application is to see; "" for the same two */
     char authority[LIMIT_NAME + sizeof(":65535")]; /* absolute form only, otherwise "" */
 };
 

@@ -214,6 +214,18 @@ Test(config, says_in_which_line_what_is_wrong)
          "2: [log] access: 'xml' is no format of an access log; want text, json, combined or none"},
         {"[content]\nupload_quota = 0\n",
          "2: [content] upload_quota: '0' is not a size from 1 to 1125899906842624 bytes; write 512K, 64M or 2G"},
+        {"[proxy]\nupstream = unix:/a\n", "2: there is no section [proxy]"},
+        {"[proxy \"\"]\nupstream = unix:/a\n", "2: there is no section [proxy \"\"]"},
+        {"[proxy \"/a\"]\ndownstream = unix:/a\n", "2: there is no option 'downstream' in [proxy \"/a\"]"},
+        {"[proxy \"/a\"]\nupstream = unix:/a\n[proxy \"/b\"]\nupstream = unix:/a\n[proxy \"/a\"]\nupstream = unix:/b\n",
+         "6: [proxy \"/a\"] upstream is set twice"},
+        {"[proxy \"a\"]\nupstream = unix:/a\n",
+         "2: [proxy \"a\"] upstream: 'a' is no prefix of paths; it begins with '/'"},
+        {"[proxy \"/a=b\"]\nupstream = unix:/a\n", "2: [proxy \"/a=b\"] upstream: '/a=b' has a '=' in it"},
+        {"[proxy \"/a%20\"]\nupstream = unix:/a\n",
+         "2: [proxy \"/a%20\"] upstream: '/a%20': a prefix has no blanks and none of %?#\"\\;"},
+        {"[proxy \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\nupstream = unix:/a\n",
+         "1: the section's name is too long (49 bytes at most); give long ones as flags"},
         {"[headers]\nX Y = 1\n", "2: [headers] X Y: 'X Y:1' cannot be set: its name is not a header field's"},
         {"[headers]\nContent-Length = 1\n",
          "2: [headers] Content-Length: 'Content-Length:1' cannot be set: the server sets it by itself"},
@@ -290,6 +302,82 @@ Test(config, limits_headers)
         cr_expect_eq(config_set_flag(&config, "--header", line, &diag), i < LIMIT_HEADERS ? ERR_OK : ERR_INPUT);
     }
     cr_expect_str_eq(diag.text, "--header: more than 16 header fields");
+}
+
+Test(config, takes_applications_from_the_file_and_flags)
+{
+    static const char content[] = "[proxy \"/api/\"]\nupstream = unix:/run/app.sock\n"
+                                  "[proxy \"/\"]\nupstream = http://127.0.0.1:8080/\n";
+    struct config config;
+    struct diag diag = {0};
+    cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--proxy", "/=http://[::1]:81", &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--proxy", "/v6=http://127.9.9.9:82", &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config.num_proxies, 3);
+    cr_expect_str_eq(config.proxies[0].prefix, "/api/");
+    cr_expect_str_eq(config.proxies[0].text, "unix:/run/app.sock");
+    cr_expect_eq(config.proxies[0].address.socket.ss_family, AF_UNIX);
+    cr_expect_str_eq(config.proxies[1].prefix, "/");
+    cr_expect_eq(config.proxies[1].address.socket.ss_family, AF_INET6);
+    cr_expect_eq(address_port(&config.proxies[1].address), 81);
+    cr_expect_str_eq(config.proxies[2].prefix, "/v6");
+}
+
+Test(config, says_what_is_wrong_with_an_application)
+{
+    static const struct {
+        const char *value, *says;
+    } bad[] = {
+        {"/a", "'/a' has no '='"},
+        {"=unix:/a", "'' is no prefix of paths"},
+        {"a=unix:/a", "'a' is no prefix of paths"},
+        {"/a b=unix:/a", "a prefix has no blanks"},
+        {"/a=", "'' is no upstream"},
+        {"/a=/run/app.sock", "'/run/app.sock' is no upstream"},
+        {"/a=unix:app.sock", "'app.sock' is no absolute path"},
+        {"/a=unix:", "'' is no absolute path"},
+        {"/a=http://localhost:80", "'localhost' is not an IP address"},
+        {"/a=http://127.0.0.1", "has no port"},
+        {"/a=http://127.0.0.1:0", "has port 0"},
+        {"/a=http://127.0.0.1:80/x", "has a path"},
+        {"/a=http://192.0.2.1:80", "another machine's address"},
+        {"/a=http://0.0.0.0:80", "another machine's address"},
+        {"/a=http://[::]:80", "another machine's address"},
+        {"/a=https://127.0.0.1:80", "is no upstream"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct config config;
+        struct diag diag = {0};
+        config_defaults(&config);
+        cr_expect_eq(config_set_flag(&config, "--proxy", bad[i].value, &diag), ERR_INPUT, "%s", bad[i].value);
+        cr_expect_not_null(strstr(diag.text, bad[i].says), "%s", diag.text);
+        cr_expect_eq(config.num_proxies, 0);
+    }
+}
+
+Test(config, limits_applications)
+{
+    struct config config;
+    struct diag diag = {0};
+    char value[400];
+    config_defaults(&config);
+    for (int over = 0; over <= 1; over++) {
+        enum err want = over ? ERR_INPUT : ERR_OK;
+        memset(value, 'a', sizeof value);
+        value[0] = '/';
+        snprintf(value + LIMIT_PROXY_PREFIX + over, 32, "=unix:/a");
+        cr_expect_eq(config_set_flag(&config, "--proxy", value, &diag), want);
+        memset(value, 'a', sizeof value);
+        memcpy(value, "/a=unix:/", 9);
+        value[8 + 107 + over] = '\0'; /* sun_path, less its NUL */
+        cr_expect_eq(config_set_flag(&config, "--proxy", value, &diag), want);
+    }
+    for (size_t i = config.num_proxies; i <= LIMIT_PROXIES; i++) {
+        snprintf(value, sizeof value, "/n%zu=unix:/a", i);
+        cr_expect_eq(config_set_flag(&config, "--proxy", value, &diag), i < LIMIT_PROXIES ? ERR_OK : ERR_INPUT);
+    }
+    cr_expect_str_eq(diag.text, "--proxy: more than 16 prefixes");
+    cr_expect_eq(config_set_flag(&config, "--proxy", "/n5=unix:/b", &diag), ERR_OK, "another place for an old prefix");
 }
 
 Test(config, refuses_lines_that_libinih_would_cut)

@@ -4,12 +4,14 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/channel.h"
@@ -176,6 +178,62 @@ Test(audit_sandbox, reads_and_prints)
     static const struct probe_setup audit = {.policy = &audit_policy};
     static const struct probe_expectation expected[] = {{PROBE_CLONE3, PROBE_ERRNO, ENOSYS}};
     cr_assert_eq(probe_surprises(&audit, expected, sizeof expected / sizeof *expected), 0);
+}
+
+static int listen_at(struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM, 0);
+    cr_assert_eq(bind(fd, address, len), 0);
+    cr_assert_eq(listen(fd, 4), 0);
+    cr_assert_eq(getsockname(fd, address, &len), 0);
+    return fd;
+}
+
+static long connect_stream(void *context)
+{
+    const struct sockaddr *address = context;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t len = address->sa_family == AF_UNIX ? sizeof(struct sockaddr_un) : sizeof(struct sockaddr_in);
+    if (fd < 0) return -errno;
+    return connect(fd, address, len) == 0 || errno == EINPROGRESS ? 0 : -errno;
+}
+
+static long make_datagram_socket(void *context)
+{
+    (void)context;
+    return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) >= 0 ? 0 : -errno;
+}
+
+/* A Unix socket's path is up to the file system's rights: Landlock has no say there. */
+Test(broker_sandbox, connects_to_its_applications_alone)
+{
+    struct sockaddr_in app = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, other = app;
+    int app_fd = listen_at((struct sockaddr *)&app, sizeof app),
+        other_fd = listen_at((struct sockaddr *)&other, sizeof other);
+    uint16_t port = ntohs(app.sin_port);
+    struct probe_setup connecting = setup;
+    connecting.policy = &broker_connecting_policy;
+    connecting.ports = &port;
+    connecting.num_ports = 1;
+    cr_assert_eq(probe_call(&setup, connect_stream, &app).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&connecting, connect_stream, &app).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&no_sandbox, make_datagram_socket, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&connecting, make_datagram_socket, NULL).result, PROBE_KILLED);
+    if (sandbox_landlock_abi() >= 4) {
+        struct probe_report report = probe_call(&connecting, connect_stream, &other);
+        cr_assert_eq(report.result, PROBE_ERRNO);
+        cr_assert_eq(report.error, EACCES);
+    }
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    snprintf(path.sun_path, sizeof path.sun_path, "%s/app", base);
+    int unix_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert_eq(bind(unix_fd, (struct sockaddr *)&path, sizeof path), 0);
+    cr_assert_eq(listen(unix_fd, 4), 0);
+    cr_assert_eq(probe_call(&connecting, connect_stream, &path).result, PROBE_ALLOWED);
+    cr_assert_eq(unlink(path.sun_path), 0);
+    close(unix_fd);
+    close(app_fd);
+    close(other_fd);
 }
 
 /* The spawner may do what its children have to, but not what none of them has any business with. */

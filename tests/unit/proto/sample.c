@@ -89,7 +89,9 @@ struct msg sample_of(enum msg_kind kind)
                                          2,
                                          ACCESS_LOG_COMBINED,
                                          5,
-                                         40}},
+                                         40,
+                                         {{"/api/", "unix:/run/app.sock"}, {"/", "http://127.0.0.1:8080"}},
+                                         2}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
@@ -102,6 +104,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
+        [MSG_WEB_CONNECT] = {.web_connect = 7},
+        [MSG_WEB_CONNECTED] = {.web_connected = {ERR_SYSTEM, "Connection refused"}},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
@@ -313,6 +317,11 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_setup.tls_groups);
         SAME(web_setup.tls_suites);
         SAME(web_setup.num_headers);
+        SAME(web_setup.num_proxies);
+        for (size_t i = 0; i < want->web_setup.num_proxies; i++) {
+            SAME_TEXT(web_setup.proxies[i].prefix);
+            SAME_TEXT(web_setup.proxies[i].upstream);
+        }
         for (size_t i = 0; i < want->web_setup.num_headers; i++) SAME_TEXT(web_setup.headers[i]);
     } else if (want->kind == MSG_WEB_LISTEN) {
         SAME(web_listen.slot);
@@ -383,6 +392,11 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME(client_bound.handle);
         SAME(client_bound.num_above);
         for (size_t i = 0; i < want->client_bound.num_above; i++) SAME(client_bound.above[i]);
+        break;
+    case MSG_WEB_CONNECT: SAME(web_connect); break;
+    case MSG_WEB_CONNECTED:
+        SAME(web_connected.error);
+        SAME_TEXT(web_connected.reason);
         break;
     case MSG_SIGN_BROWSER_DIGEST:
         SAME(sign_browser_digest.digest_len);

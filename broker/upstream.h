@@ -1,0 +1,18 @@
+/* Where applications are: PREFIX=UPSTREAM, as an option gives it. */
+#ifndef KEYWARD_BROKER_UPSTREAM_H
+#define KEYWARD_BROKER_UPSTREAM_H
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "broker/address.h"
+
+struct upstream_place {
+    char prefix[LIMIT_PROXY_PREFIX + 1];
+    char text[LIMIT_PROXY_UPSTREAM + 1]; /* as it was given */
+    struct address address;              /* AF_UNIX with an absolute path, or TCP on a loopback address */
+};
+
+/* upstream_parse reads /PREFIX=unix:/PATH or /PREFIX=http://ADDR:PORT. ERR_INPUT with what is wrong. */
+MUST_CHECK enum err upstream_parse(struct upstream_place *out, const char *text, struct diag *diag);
+
+#endif

@@ -1,0 +1,218 @@
+"""An application behind the server, that behaves as a test tells it to: by the path of each request."""
+
+import hashlib
+import json
+import os
+import socket
+import threading
+import time
+
+BLOCK = bytes(range(256)) * 256
+
+
+class Gone(Exception):
+    pass
+
+
+class Connection:
+    """One connection from the server, read by hand, so that nothing is prettier than it was on the wire."""
+
+    def __init__(self, plain):
+        self.plain = plain
+        self.buffer = b""
+
+    def fill(self):
+        piece = self.plain.recv(65536)
+        if not piece:
+            raise Gone
+        self.buffer += piece
+
+    def take(self, length):
+        while len(self.buffer) < length:
+            self.fill()
+        taken, self.buffer = self.buffer[:length], self.buffer[length:]
+        return taken
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            self.fill()
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line
+
+    def head(self):
+        """Returns (method, target, [(name, value)])."""
+        method, target, version = self.line().decode("latin-1").split(" ")
+        assert version == "HTTP/1.1", version
+        fields = []
+        while line := self.line():
+            name, _, value = line.decode("latin-1").partition(":")
+            fields.append((name, value.strip()))
+        return method, target, fields
+
+    def body(self, fields):
+        """Yields the pieces of the request's body."""
+        named = {name.lower(): value for name, value in fields}
+        if named.get("transfer-encoding") == "chunked":
+            while size := int(self.line(), 16):
+                yield self.take(size)
+                assert self.take(2) == b"\r\n"
+            assert self.line() == b""
+            return
+        left = int(named.get("content-length", "0"))
+        while left:
+            if not self.buffer:
+                self.fill()
+            piece = self.take(min(left, len(self.buffer)))
+            left -= len(piece)
+            yield piece
+
+    def send(self, *parts):
+        self.plain.sendall(b"".join(part if isinstance(part, bytes) else part.encode("latin-1") for part in parts))
+
+    def answer(self, body, status="200 OK", fields=""):
+        self.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{fields}\r\n", body)
+
+
+class Application:
+    """Listens at a Unix socket (path) or on a port of 127.0.0.1 (path None)."""
+
+    def __init__(self, path=None, **more):
+        self.more = more  # further paths: what is to be said on a connection, then it is closed
+        self.path = path
+        self.connections = 0
+        self.open = set()
+        self.seen = []
+        self.released = threading.Event()
+        self.start()
+
+    def start(self):
+        if self.path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.path)
+            os.chmod(self.path, 0o777)
+            self.listener.listen(64)
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, args=(self.listener,), daemon=True).start()
+
+    def run(self, listener):
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(plain,), daemon=True).start()
+
+    def stop(self):
+        """As if the application had been killed: nothing listens, and every connection ends."""
+        if self.listener.fileno() < 0:
+            return
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        if self.path:
+            os.unlink(self.path)
+        for plain in list(self.open):
+            try:
+                plain.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def serve(self, plain):
+        self.open.add(plain)
+        connection = Connection(plain)
+        try:
+            while self.serve_one(connection):
+                pass
+        except (Gone, ConnectionError, AssertionError) as error:
+            self.seen.append(repr(error))
+        finally:
+            self.open.discard(plain)
+            plain.close()
+
+    def serve_one(self, connection):
+        """Answers one request; whether the connection goes on."""
+        method, target, fields = connection.head()
+        self.seen.append((method, target))
+        name = target.partition("?")[0].rpartition("/")[2]
+        handler = getattr(self, "do_" + name, None)
+        if name in self.more:
+            connection.send(self.more[name])
+            return False
+        if handler is None:
+            connection.answer(b"no such page", "404 Not Found")
+            return True
+        return handler(connection, method, target, fields) is not False
+
+    # ---- What it does ----
+
+    def do_echo(self, connection, method, target, fields):
+        digest, length = hashlib.sha256(), 0
+        for piece in connection.body(fields):
+            digest.update(piece)
+            length += len(piece)
+        body = json.dumps({"method": method, "target": target, "fields": fields, "length": length,
+                           "sha256": digest.hexdigest()}).encode()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n",
+                        b"" if method == "HEAD" else body)
+
+    def do_big(self, connection, method, target, fields):
+        count = int(target.partition("?")[2])
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {count * len(BLOCK)}\r\n\r\n")
+        for _ in range(count):
+            connection.send(BLOCK)
+
+    def do_chunked(self, connection, method, target, fields):
+        count = int(target.partition("?")[2])
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(count):
+            connection.send(f"{len(BLOCK):x};name=value\r\n", BLOCK, "\r\n")
+        connection.send("0\r\nX-Trailer: nobody wants it\r\n\r\n")
+
+    def do_toend(self, connection, method, target, fields):
+        connection.send("HTTP/1.1 200 OK\r\n\r\n", BLOCK)
+        return False
+
+    def do_cut(self, connection, method, target, fields):
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {2 * len(BLOCK)}\r\n\r\n", BLOCK)
+        return False
+
+    def do_cutchunk(self, connection, method, target, fields):
+        connection.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{len(BLOCK):x}\r\n", BLOCK, "\r\n")
+        return False
+
+    def do_early(self, connection, method, target, fields):
+        connection.answer(b"too much", "413 Payload Too Large", "Connection: close\r\n")
+        time.sleep(0.2)
+        return False
+
+    def do_hang(self, connection, method, target, fields):
+        self.released.wait(60)
+        return False
+
+    def do_interim(self, connection, method, target, fields):
+        connection.send("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
+        connection.answer(b"after all")
+
+    def do_hops(self, connection, method, target, fields):
+        connection.answer(b"hops", fields="Connection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n"
+                          "X-Public: 1\r\nX-Request-Id: mine\r\nContent-Security-Policy: default-src *\r\n"
+                          "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n")
+
+    def do_event(self, connection, method, target, fields):
+        """Server-sent events: one now, the next when it is released."""
+        connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.send("d\r\ndata: first\n\n\r\n")
+        self.released.wait(60)
+        connection.send("e\r\ndata: second\n\n\r\n0\r\n\r\n")
+
+    def do_fleeting(self, connection, method, target, fields):
+        """Promises to keep the connection and closes it."""
+        connection.answer(b"fleeting")
+        return False
+
+    def do_slow(self, connection, method, target, fields):
+        """Takes the body only when it is released."""
+        self.released.wait(60)
+        self.do_echo(connection, method, target, fields)

@@ -1,0 +1,38 @@
+/* The inside of a relay, for this folder. */
+#ifndef KEYWARD_WEB_PROXY_RELAY_INTERNAL_H
+#define KEYWARD_WEB_PROXY_RELAY_INTERNAL_H
+
+#include "web/proxy/proxy_internal.h"
+
+struct relay {
+    struct proxy *proxy;
+    uint32_t route;
+    struct relay *prev, *next; /* while it waits for a connection */
+    bool waits;
+    struct upstream *upstream; /* NULL: none yet, or none any more */
+    void (*changed)(void *context);
+    void *context;
+
+    /* The request. */
+    bool may_retry; /* nothing is lost if it is asked twice, and all of it is in head */
+    bool retried;
+    bool chunked;
+    bool ended;      /* the client has said all */
+    bool unsendable; /* the application takes no more; it may still answer */
+    struct buffer head;
+    size_t head_sent;
+    struct buffer body; /* as it is sent, chunk sizes included */
+
+    /* The answer. */
+    struct answer answer;
+    struct buffer content;
+    bool has_room;      /* what was waiting for a connection is sent; changed is to be called */
+    struct fault fault; /* before the answer's head: the client's answer */
+    bool broken;        /* there will be no more of the answer */
+
+    uint64_t progress_ms; /* when something last moved between us and the application */
+    uint64_t alarm;
+    ev_timer timer;
+};
+
+#endif
