@@ -21,6 +21,7 @@ static struct msg question_of(const struct command *command)
 {
     struct msg msg = {.kind = MSG_SYSTEM_STATUS_QUERY, .id = 1};
     if (command->what == COMMAND_CA) msg.kind = MSG_CA_QUERY;
+    if (command->what == COMMAND_RELOAD) msg.kind = MSG_RELOAD;
     if (command->what == COMMAND_HANDLE_LIST) msg.kind = MSG_HANDLE_LIST_QUERY;
     if (command->what == COMMAND_HANDLE_REVOKE) {
         msg.kind = MSG_HANDLE_REVOKE;
@@ -39,11 +40,13 @@ static enum err flush(struct diag *diag)
     return diag_set(diag, ERR_SYSTEM, "standard output cannot be written");
 }
 
-static void print_revoked(const struct command *command, uint64_t connections)
+static void print_done(const struct command *command, uint64_t connections)
 {
     char serial[2 * LIMIT_SERIAL + 1];
     bytes_hex(serial, (struct bytes){command->serial, command->serial_len});
-    if (command->what == COMMAND_CERTIFICATE_REVOKE)
+    if (command->what == COMMAND_RELOAD)
+        printf("reloaded; ");
+    else if (command->what == COMMAND_CERTIFICATE_REVOKE)
         printf("certificate %s revoked; ", serial);
     else
         printf("handle %" PRIu64 " revoked; ", command->handle);
@@ -52,7 +55,7 @@ static void print_revoked(const struct command *command, uint64_t connections)
 
 static enum err print_answer(const struct command *command, const struct msg *msg, struct diag *diag)
 {
-    if (msg->kind == MSG_DONE) print_revoked(command, msg->done);
+    if (msg->kind == MSG_DONE) print_done(command, msg->done);
     if (msg->kind == MSG_CA) pem_print_certificate(stdout, msg->ca);
     if (msg->kind == MSG_SYSTEM_STATUS && command->output == COMMAND_FOR_PEOPLE) {
         print_status(stdout, &msg->system_status);

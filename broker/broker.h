@@ -11,6 +11,7 @@
 #include "broker/life.h"
 #include "broker/monitor_listener.h"
 #include "broker/procfs.h"
+#include "broker/reload.h"
 #include "broker/resources.h"
 #include "broker/revocation.h"
 #include "broker/runtime_dir.h"
@@ -76,6 +77,7 @@ struct broker {
     struct audit audit;
     struct identity identity;
     struct revocations revocations;
+    struct reload reload;
     bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
     bool expecting;        /* as the workers were told last */
     uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
@@ -162,6 +164,10 @@ void web_identify(struct broker *broker, struct process *web);
 /* web_expect has the workers tell keyd of their handshakes as long as somebody holds a handle. Called whenever a handle comes
  * or goes; and before a new one's descriptor is given away. */
 void web_expect(struct broker *broker);
+
+/* web_trust tells the worker whose clients are to be let in, with these CAs in PEM; it answers under this id. ERR_AGAIN: it has no
+ * identity now. */
+MUST_CHECK enum err web_trust(struct broker *broker, struct process *web, uint64_t id, struct bytes client_ca);
 
 /* web_counters adds up the counters of all workers, those that are gone included. */
 void web_counters(struct web_status *out, const struct broker *broker);

@@ -25,6 +25,11 @@ static const struct {
      false,
      "revoke the handle with this number, and end its connections"},
     {{"certificate", "revoke"}, COMMAND_CERTIFICATE_REVOKE, "SERIAL", false, "turn clients with this certificate away"},
+    {{"reload", NULL},
+     COMMAND_RELOAD,
+     NULL,
+     false,
+     "read the file of client CAs again, and end connections of those left out"},
 };
 
 #define NUM_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
@@ -56,7 +61,8 @@ void command_help(FILE *out)
     fprintf(out, "\nflags of run and check:\n  %-26s %s\n", "--config FILE", "an INI file; flags win over it");
     config_print_flags(out);
     fprintf(out, "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"
-                 "SIGTERM, SIGINT and SIGHUP stop everything. Exit codes: 0 done, 100 change something and try again,\n"
+                 "SIGTERM and SIGINT stop everything, SIGHUP is reload. Exit codes: 0 done, 100 change something and "
+                 "try again,\n"
                  "111 the system failed.\n");
 }
 

@@ -166,6 +166,8 @@ static void answer(struct broker *broker, struct control_client *client)
     if (msg.kind == MSG_SYSTEM_STATUS_QUERY) answer_status(broker, client, msg.id);
     if (msg.kind == MSG_CA_QUERY) answer_ca(broker, client, msg.id);
     if (msg.kind == MSG_HANDLE_REVOKE) revocation_handle(broker, ticket_of(broker, client, msg.id), msg.handle_revoke);
+    const struct control_ticket ticket = ticket_of(broker, client, msg.id);
+    if (msg.kind == MSG_RELOAD) reload_begin(broker, &ticket);
     if (msg.kind == MSG_CERTIFICATE_REVOKE)
         revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);

@@ -89,43 +89,60 @@ static enum err open_dir(int *out_fd, const char *path, const char *flag, const 
     return ERR_OK;
 }
 
-static enum err read_all(struct resources *out, int fd)
+static enum err read_all(uint8_t *out, size_t *out_len, size_t size, int fd)
 {
-    /* One byte more than is allowed tells that the file is too long. */
-    size_t size = LIMIT_CLIENT_CA_FILE + 1, len = 0;
-    out->client_ca = malloc(size);
-    if (!out->client_ca) return ERR_MEMORY;
-    while (len < size) {
-        ssize_t got = read(fd, out->client_ca + len, size - len);
+    *out_len = 0;
+    while (*out_len < size) {
+        ssize_t got = read(fd, out + *out_len, size - *out_len);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return ERR_SYSTEM;
         if (got == 0) break;
-        len += (size_t)got;
+        *out_len += (size_t)got;
     }
-    out->client_ca_len = len;
-    return len <= LIMIT_CLIENT_CA_FILE ? ERR_OK : ERR_TOO_LARGE;
+    return *out_len < size ? ERR_OK : ERR_TOO_LARGE;
 }
 
-static enum err read_client_ca(struct resources *out, const char *path, struct diag *diag)
+enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const char *name, const char *path,
+                                  struct diag *diag)
 {
     struct diag why = {0};
     struct stat st;
+    /* One byte more than is allowed tells that the file is too long. */
+    const size_t size = LIMIT_CLIENT_CA_FILE + 1;
+    AUTO_FREE uint8_t *text = malloc(size);
     /* Not blocking: a pipe must not hold the broker up. */
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (!text) return diag_set(diag, ERR_MEMORY, "--client-ca '%s': no memory", path);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read", path,
-                        strerror(errno));
+        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read%s", path,
+                        strerror(errno),
+                        dir == AT_FDCWD ? "" : ", by the broker's user too, and no link out of its directory");
     }
     if (!S_ISREG(st.st_mode)) return diag_set(diag, ERR_INPUT, "--client-ca '%s': is not a regular file", path);
-    enum err err = read_all(out, fd);
+    enum err err = read_all(text, out_len, size, fd);
     if (err == ERR_TOO_LARGE) {
         return diag_set(diag, ERR_INPUT, "--client-ca '%s': longer than %u bytes; give fewer CAs", path,
                         LIMIT_CLIENT_CA_FILE);
     }
     if (err != ERR_OK) return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s", path, strerror(errno));
-    err = pem_check_certificates((struct bytes){out->client_ca, out->client_ca_len}, SIZE_MAX, &why);
+    err = pem_check_certificates((struct bytes){text, *out_len}, SIZE_MAX, &why);
     if (err != ERR_OK) return diag_set(diag, err, "--client-ca '%s': %s", path, why.text);
+    *out = text;
+    text = NULL;
     return ERR_OK;
+}
+
+/* What is replaced by renaming is another file of the same name, so what is kept is the directory. */
+static enum err open_client_ca(struct resources *out, const char *path, struct diag *diag)
+{
+    char dir[LIMIT_PATH + 1] = ".";
+    const char *slash = strrchr(path, '/');
+    enum err err = resources_read_client_ca(&out->client_ca, &out->client_ca_len, AT_FDCWD, path, path, diag);
+    if (err != ERR_OK) return err;
+    if (slash) snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    out->client_ca_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (out->client_ca_dir >= 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "--client-ca '%s': its directory: %s", path, strerror(errno));
 }
 
 static enum err open_screenshot(struct resources *out, const char *path, enum resources_use use, struct diag *diag)
@@ -161,7 +178,7 @@ static enum err open_files(struct resources *out, const struct config *config, e
         err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
     if (err == ERR_OK && config->upload_quota > 0) err = open_quota(out, diag);
-    if (err == ERR_OK && config->client_ca[0]) err = read_client_ca(out, config->client_ca, diag);
+    if (err == ERR_OK && config->client_ca[0]) err = open_client_ca(out, config->client_ca, diag);
     if (err == ERR_OK) {
         err = brought_open(&out->server, "server", config->server_certificate, config->server_key, diag);
     }
@@ -210,6 +227,7 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
                               .uploads = -1,
                               .quota = -1,
                               .screenshot = -1,
+                              .client_ca_dir = -1,
                               .server = {.key = -1},
                               .client = {.key = -1}};
     find_users(out);
@@ -224,8 +242,8 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
 
 void resources_close(struct resources *resources)
 {
-    int *fds[] = {&resources->listener, &resources->echo,  &resources->root,
-                  &resources->uploads,  &resources->quota, &resources->screenshot};
+    int *fds[] = {&resources->listener, &resources->echo,       &resources->root,         &resources->uploads,
+                  &resources->quota,    &resources->screenshot, &resources->client_ca_dir};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0) close(*fds[i]);
         *fds[i] = -1;

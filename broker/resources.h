@@ -31,6 +31,7 @@ struct resources {
     int screenshot;
     uint8_t *client_ca; /* PEM */
     size_t client_ca_len;
+    int client_ca_dir; /* the directory that the file is in, for reading it again; -1: none */
     struct brought server; /* keys and certificates */
     struct brought client;
     enum tls_mode mode; /* of the host's listener */
@@ -48,6 +49,11 @@ enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };
  * ERR_INPUT and ERR_SYSTEM with a diagnostic. */
 MUST_CHECK enum err resources_open(struct resources *out, struct config *config, enum resources_use use,
                                    const char *programs_dir, struct diag *diag);
+
+/* resources_read_client_ca reads the file of client CAs, by its name in dir or (AT_FDCWD) by its path, into memory of its own, and
+ * checks that it is PEM. path is what it is called in the diagnostic. ERR_INPUT and the like; then there is nothing to free. */
+MUST_CHECK enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const char *name,
+                                             const char *path, struct diag *diag);
 
 void resources_close(struct resources *resources);
 

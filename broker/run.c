@@ -65,10 +65,13 @@ static enum err become_broker_user(const struct user *user, struct diag *diag)
 
 static enum err enter_sandbox(struct diag *diag)
 {
+    const int client_ca = broker.resources->client_ca_dir;
     const struct sandbox_dir dirs[] = {
         {.fd = broker.procfs.dir, .access = SANDBOX_READ},
         {.fd = broker.runtime_dir->dir, .access = SANDBOX_READ_WRITE},
+        {.fd = client_ca, .access = SANDBOX_READ}, /* the last: there may be none */
     };
+    const size_t num_dirs = sizeof dirs / sizeof *dirs - (client_ca < 0 ? 1 : 0);
     const struct config *config = broker.config;
     uint16_t ports[LIMIT_PROXIES];
     size_t num_ports = 0;
@@ -77,7 +80,7 @@ static enum err enter_sandbox(struct diag *diag)
             ports[num_ports++] = address_port(&config->proxies[i].address);
     }
     return sandbox_enter_connecting(config->num_proxies > 0 ? &broker_connecting_policy : &broker_policy, dirs,
-                                    sizeof dirs / sizeof *dirs, ports, num_ports, diag);
+                                    num_dirs, ports, num_ports, diag);
 }
 
 /* Each channel needs a descriptor in keyd, whose limit is this process's hard one: it raises itself to that. What does not

@@ -85,7 +85,10 @@ static void take_signals(struct broker *broker)
         if (broker->stopping) {
             /* Somebody has lost patience. But a terminal and timeout(1) may say the same thing twice in one breath. */
             if (clock_monotonic_ms() + DEADLINE_STOP_MS > broker->stop_by + STOP_BREATH_MS) kill_all(broker);
+        } else if (info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL) {
+            reload_begin(broker, NULL);
         } else {
+            /* The kernel's own SIGHUP says that the terminal is gone, and with it whoever started this there. */
             log_line("stopping signal=%u", (unsigned)info.ssi_signo);
             broker_stop(broker, ERR_OK);
         }
@@ -128,6 +131,7 @@ static void act_on_deadlines(struct broker *broker)
     }
     control_expire(broker, now);
     revocation_expire(broker, now);
+    reload_expire(broker, now);
     if (broker->renew_at != 0 && now >= broker->renew_at && !broker->stopping) {
         broker->renew_at = 0;
         log_line("keyd is renewed: %s",
@@ -155,6 +159,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, audit_deadline(&broker->audit));
     earlier(&next, revocation_deadline(broker));
     earlier(&next, connect_deadline(&broker->connects));
+    earlier(&next, broker->reload.deadline);
     if (next == 0) return -1;
     if (next <= now) return 0;
     return next - now < 3600000 ? (int)(next - now) : 3600000;

@@ -60,10 +60,10 @@ static enum err write_all(int fd, const uint8_t *data, size_t len)
 
 /* The further client CAs as a file that only this worker reads, from its beginning, and that nobody can change. -1: the
  * kernel refused. */
-static int copy_client_ca(const struct resources *resources)
+static int copy_client_ca(struct bytes client_ca)
 {
     AUTO_FD fd = memory_file_new("client-ca");
-    if (fd < 0 || write_all(fd, resources->client_ca, resources->client_ca_len) != ERR_OK) return -1;
+    if (fd < 0 || write_all(fd, client_ca.data, client_ca.len) != ERR_OK) return -1;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) return -1;
     return auto_keep_fd(&fd);
 }
@@ -90,15 +90,42 @@ static void offer(struct broker *broker, struct process *web, uint32_t slot)
     process_send(broker, web, &msg, &fds[slot], 1);
 }
 
+static void name_own_client(char out[2 * SHA256_DIGEST_LENGTH + 1], const struct broker *broker)
+{
+    const struct bytes client = broker->identity.value.client;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256(client.data, client.len, digest);
+    bytes_hex(out, (struct bytes){digest, sizeof digest});
+}
+
+enum err web_trust(struct broker *broker, struct process *web, uint64_t id, struct bytes client_ca)
+{
+    char own_client[2 * SHA256_DIGEST_LENGTH + 1];
+    if (!broker->identity.present || !web->introduced || !process_is_up(web)) return ERR_AGAIN;
+    AUTO_FD file = copy_client_ca(client_ca);
+    if (file < 0) return ERR_SYSTEM;
+    name_own_client(own_client, broker);
+    const struct msg msg = {
+        .kind = MSG_WEB_TRUST,
+        .id = id,
+        .web_trust =
+            {
+                .client_cas = {brought_issuer(&broker->resources->client, broker->identity.value.ca)},
+                .num_client_cas = 1,
+                .own_client = own_client,
+            },
+    };
+    process_send(broker, web, &msg, &file, 1);
+    return ERR_OK;
+}
+
 static void send_identity(struct broker *broker, struct process *web, int channel, int client_ca)
 {
     const struct keyd_identity *identity = &broker->identity.value;
     const struct brought *server = &broker->resources->server;
     const int fds[2] = {channel, client_ca};
-    uint8_t digest[SHA256_DIGEST_LENGTH];
     char own_client[2 * SHA256_DIGEST_LENGTH + 1];
-    SHA256(identity->client.data, identity->client.len, digest);
-    bytes_hex(own_client, (struct bytes){digest, sizeof digest});
+    name_own_client(own_client, broker);
     struct msg msg = {
         .kind = MSG_WEB_IDENTITY,
         .id = ++broker->last_id,
@@ -128,8 +155,9 @@ void web_identify(struct broker *broker, struct process *web)
     AUTO_FD channel = -1;
     AUTO_FD client_ca = -1;
     if (!process_is_up(web) || !broker->identity.present || broker->stopping) return;
-    if (broker->resources->client_ca) client_ca = copy_client_ca(broker->resources);
-    if (broker->resources->client_ca && client_ca < 0) {
+    const struct bytes text = reload_client_ca(broker);
+    if (text.len > 0) client_ca = copy_client_ca(text);
+    if (text.len > 0 && client_ca < 0) {
         process_give_up(broker, web, "the client CAs cannot be handed over");
         return;
     }
@@ -223,6 +251,7 @@ static void connect_for(struct broker *broker, struct process *web, const struct
 void web_answer(struct broker *broker, struct process *web, const struct msg *msg)
 {
     if (msg->kind == MSG_READY) process_ready(broker, web);
+    if (msg->kind == MSG_WEB_REVOKED) reload_note_answer(broker, web, msg);
     if (msg->kind == MSG_WEB_REVOKED) revocation_note_answer(broker, web, msg);
     if (msg->kind == MSG_METRICS_QUERY) {
         web->metrics_wanted = true;
@@ -268,5 +297,6 @@ void web_ended(struct broker *broker, struct process *web)
     audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);
     revocation_note_web_gone(broker, web);
+    reload_note_web_gone(broker, web);
     control_check_round(broker);
 }

@@ -155,6 +155,37 @@ enum err codec_encode_web_identity(const struct packer *packer, const struct msg
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_web_trust(const struct msg *msg)
+{
+    const struct web_trust *trust = &msg->web_trust;
+    return trust->num_client_cas <= LIMIT_CLIENT_CAS && field_certificates(trust->client_cas, trust->num_client_cas) &&
+           field_text(trust->own_client, 64, 64);
+}
+
+enum err codec_decode_web_trust(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebTrust *from = (const Keyward__Wire__WebTrust *)wire;
+    if (from->n_client_cas > LIMIT_CLIENT_CAS) return ERR_MALFORMED;
+    out->web_trust.num_client_cas = from->n_client_cas;
+    for (size_t i = 0; i < from->n_client_cas; i++) out->web_trust.client_cas[i] = bytes_of_wire(from->client_cas[i]);
+    out->web_trust.own_client = from->own_client;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_trust(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_trust *from = &msg->web_trust;
+    ProtobufCBinaryData client_cas[LIMIT_CLIENT_CAS];
+    Keyward__Wire__WebTrust to;
+    keyward__wire__web_trust__init(&to);
+    for (size_t i = 0; i < from->num_client_cas; i++) client_cas[i] = wire_bytes(from->client_cas[i]);
+    to.n_client_cas = from->num_client_cas;
+    to.client_cas = client_cas;
+    to.own_client = wire_text(from->own_client);
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_web_status(const struct msg *msg)
 {
     (void)msg; /* counters */

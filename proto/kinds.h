@@ -60,6 +60,8 @@
     ROW(KILL, kill)                               \
     EMPTY(AUDIT_QUERY)                            \
     ROW(AUDIT_STATE, audit_state)                 \
+    ROW(WEB_TRUST, web_trust)                     \
+    EMPTY(RELOAD)                                 \
     EMPTY(METRICS_QUERY)                          \
     ROW(METRICS, metrics)
 

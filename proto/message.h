@@ -84,6 +84,8 @@ enum msg_kind {
     MSG_AUDIT_QUERY,
     MSG_AUDIT_STATE,
 
+    MSG_WEB_TRUST,
+    MSG_RELOAD,
     MSG_METRICS_QUERY,
     MSG_METRICS,
 
@@ -333,6 +335,12 @@ struct web_identity {
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
 };
 
+struct web_trust {
+    struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
+    size_t num_client_cas;
+    const char *own_client; /* as in struct web_identity */
+};
+
 /* Why handshakes end without a connection. */
 enum handshake_failure {
     HANDSHAKE_NO_CERTIFICATE, /* the client has none, or shows none */
@@ -571,6 +579,7 @@ struct msg {
 
         struct audit_state audit_state;
 
+        struct web_trust web_trust;
         struct metrics metrics;
     };
 };

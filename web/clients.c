@@ -76,6 +76,18 @@ uint64_t clients_num_verified(const struct clients *clients)
     return clients->num_verified;
 }
 
+bool clients_trust(const struct clients *clients, const uint8_t anchor[SHA256_DIGEST_LENGTH])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(clients->store);
+    for (size_t i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (ca != NULL && X509_digest(ca, EVP_sha256(), digest, NULL) && memcmp(digest, anchor, sizeof digest) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool clients_is_own(const struct clients *clients, const struct certificate_text *certificate)
 {
     return strcmp(certificate->fingerprint, clients->own) == 0;
@@ -136,7 +148,9 @@ static int verify_parsed(struct verified_chain *out, char reason[CLIENTS_REASON]
     }
     const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
     if (!chain_strength_check(reason, CLIENTS_REASON, chain)) return X509_V_ERR_CERT_REJECTED;
-    if (certificate_describe(&out->leaf, sk_X509_value(chain, 0)) != ERR_OK || !read_validity(out, chain)) {
+    const X509 *anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
+    if (certificate_describe(&out->leaf, sk_X509_value(chain, 0)) != ERR_OK || !read_validity(out, chain) ||
+        !X509_digest(anchor, EVP_sha256(), out->anchor, NULL)) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         tls_refusal_certificate(reason, CLIENTS_REASON, store);
         return X509_V_ERR_UNSPECIFIED;
@@ -155,14 +169,16 @@ static int verify(struct verified_chain *out, char reason[CLIENTS_REASON], const
     return error;
 }
 
-static int find_or_verify(struct certificate_text *out, char reason[CLIENTS_REASON], struct clients *clients,
-                          const STACK_OF(CRYPTO_BUFFER) * sent, uint64_t now_s)
+static int find_or_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH],
+                          char reason[CLIENTS_REASON], struct clients *clients, const STACK_OF(CRYPTO_BUFFER) * sent,
+                          uint64_t now_s)
 {
     struct verified_chain chain = {0};
     verified_chains_digest(chain.digest, sent);
     const struct verified_chain *known = verified_chains_find(clients->verified, chain.digest, now_s);
     if (known != NULL) {
         *out = known->leaf;
+        memcpy(out_anchor, known->anchor, sizeof known->anchor);
         return X509_V_OK;
     }
     clients->num_verified++;
@@ -170,11 +186,13 @@ static int find_or_verify(struct certificate_text *out, char reason[CLIENTS_REAS
     if (error != X509_V_OK) return error;
     verified_chains_add(clients->verified, &chain);
     *out = chain.leaf;
+    memcpy(out_anchor, chain.anchor, sizeof chain.anchor);
     return X509_V_OK;
 }
 
-int clients_verify(struct certificate_text *out, char reason[CLIENTS_REASON], struct clients *clients,
-                   const STACK_OF(CRYPTO_BUFFER) * chain, const struct revoked *revoked, uint64_t now_s)
+int clients_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH], char reason[CLIENTS_REASON],
+                   struct clients *clients, const STACK_OF(CRYPTO_BUFFER) * chain, const struct revoked *revoked,
+                   uint64_t now_s)
 {
     const size_t num = chain != NULL ? sk_CRYPTO_BUFFER_num(chain) : 0;
     if (num == 0) return refuse(reason, X509_V_ERR_UNSPECIFIED, "client sent no certificate");
@@ -182,7 +200,7 @@ int clients_verify(struct certificate_text *out, char reason[CLIENTS_REASON], st
         snprintf(reason, CLIENTS_REASON, "client sent a chain of more than %u certificates", LIMIT_CLIENT_CHAIN);
         return X509_V_ERR_CERT_CHAIN_TOO_LONG;
     }
-    const int error = find_or_verify(out, reason, clients, chain, now_s);
+    const int error = find_or_verify(out, out_anchor, reason, clients, chain, now_s);
     if (error != X509_V_OK || revoked == NULL || !revoked_has(revoked, out->serial)) return error;
     snprintf(reason, CLIENTS_REASON, "client certificate revoked serial=%s", out->serial);
     return X509_V_ERR_CERT_REVOKED;

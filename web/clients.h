@@ -4,6 +4,7 @@
 
 #include <openssl/base.h>
 #include <openssl/pool.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,12 +28,16 @@ void clients_free(struct clients *clients);
 const STACK_OF(CRYPTO_BUFFER) * clients_names(const struct clients *clients);
 
 /* clients_verify says whether the owner of the chain (its leaf first, as it was sent) is to be let in at this time (seconds
- * since the epoch): X509_V_OK, and out describes the leaf; or why not, an X509_V_ERR_... and in words. revoked: NULL for none.
+ * since the epoch): X509_V_OK, out describes the leaf, and out_anchor names the CA that it leads to; or why not, an X509_V_ERR_... and in words. revoked: NULL for none.
  *
  * A chain that was found good before is not verified again: of it, only the time and revocations are looked at. That the
  * client has the leaf's key is not asked here (BoringSSL verifies CertificateVerify in each handshake). */
-MUST_CHECK int clients_verify(struct certificate_text *out, char reason[CLIENTS_REASON], struct clients *clients,
+MUST_CHECK int clients_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH],
+                              char reason[CLIENTS_REASON], struct clients *clients,
                               const STACK_OF(CRYPTO_BUFFER) * chain, const struct revoked *revoked, uint64_t now_s);
+
+/* clients_trust says whether the CA that clients_verify named, perhaps of another struct clients, is one of these. */
+bool clients_trust(const struct clients *clients, const uint8_t anchor[SHA256_DIGEST_LENGTH]);
 
 /* clients_is_own says whether the certificate is keyd's: then only a handle's holder can have signed with its key. */
 bool clients_is_own(const struct clients *clients, const struct certificate_text *certificate);

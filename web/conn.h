@@ -70,6 +70,10 @@ void conn_bound(struct conn_shared *shared, uint64_t number, const struct client
  * A handshake may still turn out to be that of a revoked handle, until keyd has said that it has closed the handle. */
 MUST_CHECK enum err conn_revoke(struct conn_shared *shared, size_t *out_ended, const struct web_revoke *revoke);
 
+/* conn_distrust ends at once every connection whose client's CA is not among those of shared->tls. Returns how many could still be
+ * used. */
+size_t conn_distrust(struct conn_shared *shared);
+
 /* conn_drain_all lets every connection finish what it has begun, and close. New ones do so after their handshake. */
 void conn_drain_all(struct conn_shared *shared);
 

@@ -47,6 +47,7 @@ struct conn {
     ev_io io;
     ev_timer timer;
     struct session_peer peer;
+    uint8_t anchor[SHA256_DIGEST_LENGTH]; /* the CA that its client's certificate leads to; if there is one */
 };
 
 /* ---- conn.c ---- */

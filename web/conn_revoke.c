@@ -60,3 +60,15 @@ enum err conn_revoke(struct conn_shared *shared, size_t *out_ended, const struct
     }
     return err;
 }
+
+size_t conn_distrust(struct conn_shared *shared)
+{
+    const struct clients *clients = tls_clients(shared->tls);
+    size_t ended = 0;
+    for (struct conn *conn = shared->conns.first, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        const bool known = conn->peer.certificate.fingerprint[0] != '\0';
+        if (known && !clients_trust(clients, conn->anchor)) ended += cut(conn);
+    }
+    return ended;
+}

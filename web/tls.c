@@ -75,7 +75,7 @@ static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
 {
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
     struct clients *clients = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), clients_index());
-    const int error = clients_verify(handshake->certificate, handshake->refused, clients,
+    const int error = clients_verify(handshake->certificate, handshake->anchor, handshake->refused, clients,
                                      SSL_get0_peer_certificates(ssl), handshake->revoked, (uint64_t)time(NULL));
     if (error != X509_V_OK) {
         *out_alert = (uint8_t)SSL_alert_from_verify_result(error);
@@ -111,19 +111,27 @@ static STACK_OF(CRYPTO_BUFFER) * copy_names(const STACK_OF(CRYPTO_BUFFER) * name
     return copy;
 }
 
+enum err tls_context_trust(SSL_CTX *context, struct clients *clients)
+{
+    struct clients *before = SSL_CTX_get_ex_data(context, clients_index());
+    STACK_OF(CRYPTO_BUFFER) *names = copy_names(clients_names(clients));
+    if (names == NULL || !SSL_CTX_set_ex_data(context, clients_index(), clients)) {
+        sk_CRYPTO_BUFFER_pop_free(names, CRYPTO_BUFFER_free);
+        clients_free(clients);
+        return ERR_MEMORY;
+    }
+    SSL_CTX_set0_client_CAs(context, names);
+    clients_free(before);
+    return ERR_OK;
+}
+
 static enum err require_client_certificate(SSL_CTX *context, const struct web_identity *identity, int client_ca_fd,
                                            struct diag *diag)
 {
     struct clients *clients;
     enum err err = clients_new(&clients, identity, client_ca_fd, diag);
     if (err != ERR_OK) return err;
-    if (!SSL_CTX_set_ex_data(context, clients_index(), clients)) {
-        clients_free(clients);
-        return diag_set(diag, ERR_MEMORY, "no memory");
-    }
-    STACK_OF(CRYPTO_BUFFER) *names = copy_names(clients_names(clients));
-    if (names == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
-    SSL_CTX_set0_client_CAs(context, names);
+    if (tls_context_trust(context, clients) != ERR_OK) return diag_set(diag, ERR_MEMORY, "no memory");
     SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_client);
     SSL_CTX_set_max_cert_list(context, LIMIT_CLIENT_CHAIN * LIMIT_CERTIFICATE);
     /* The session needs the text that verify_client keeps, nobody needs the certificates. */

@@ -25,6 +25,7 @@ struct tls_handshake {
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been verified */
     CRYPTO_BUFFER **leaf;                 /* gets its leaf, which is then the caller's; NULL: nobody wants it */
+    uint8_t *anchor;                      /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
     char refused[CLIENTS_REASON];         /* why it was not, in words */
     bool own_client;                      /* its leaf is keyd's: only a handle's holder can have signed */
     struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
@@ -35,10 +36,14 @@ struct tls_handshake {
 MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
                                     int client_ca_fd, struct diag *diag);
 
+/* tls_context_trust has the context let in others' clients, at once and in handshakes that are in progress too. Takes clients, also
+ * when it fails: ERR_MEMORY, then all is as it was. */
+MUST_CHECK enum err tls_context_trust(SSL_CTX *context, struct clients *clients);
+
 /* tls_clients returns whose clients the context lets in. They stay the context's. */
 const struct clients *tls_clients(const SSL_CTX *context);
 
-/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, revoked
+/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, anchor, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */
 SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd);
 

@@ -19,6 +19,7 @@ struct verified_chain {
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of verified_chains_digest */
     uint64_t from, until;                 /* valid from <= now < until, seconds since the epoch */
     uint64_t used;                        /* the cache's own */
+    uint8_t anchor[SHA256_DIGEST_LENGTH]; /* of the CA that it leads to: SHA-256 of its DER */
     struct certificate_text leaf;
 };
 

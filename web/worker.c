@@ -117,6 +117,26 @@ static void take_revocation(struct worker *worker, const struct msg *msg)
     }
 }
 
+/* All or nothing: the CAs are read before any of those that are in use is given up. */
+static void take_trust(struct worker *worker, const struct msg *msg, int client_ca_fd)
+{
+    struct diag diag = {{0}};
+    struct clients *clients;
+    struct web_identity identity = {.num_client_cas = msg->web_trust.num_client_cas,
+                                    .own_client = msg->web_trust.own_client};
+    memcpy(identity.client_cas, msg->web_trust.client_cas, sizeof identity.client_cas);
+    enum err err = clients_new(&clients, &identity, client_ca_fd, &diag);
+    if (err == ERR_OK) {
+        err = tls_context_trust(worker->shared.tls, clients);
+        if (err != ERR_OK) err = diag_set(&diag, err, "no memory");
+    }
+    if (err == ERR_OK)
+        answer(worker,
+               &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = conn_distrust(&worker->shared)});
+    else
+        answer_failed(worker, msg->id, err, &diag);
+}
+
 /* signer_on_bound */
 static void on_bound(void *context, uint64_t number, const struct client_bound *client)
 {
@@ -175,6 +195,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
         take_listener(worker, &msg->web_listen, packet_extra_take(extra, 0));
+    else if (msg->kind == MSG_WEB_TRUST && worker->shared.tls != NULL)
+        take_trust(worker, msg, extra->fds[0]);
     else if (msg->kind == MSG_METRICS)
         monitor_show(worker->monitor, &msg->metrics);
     packet_extra_close(extra);

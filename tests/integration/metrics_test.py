@@ -232,7 +232,3 @@ class Where(SystemCase):
         self.assertEqual(done.returncode, 100)
         self.assertIn("that is in use; give another path", done.stderr)
 
-
-if __name__ == "__main__":
-    import unittest
-    unittest.main()

@@ -79,6 +79,7 @@ static size_t fds_of(enum msg_kind kind)
     case MSG_SHIM_SETUP: /* the module and a screenshot */ return 2;
     case MSG_KEYD_GRANT:
     case MSG_WEB_LISTEN:
+    case MSG_WEB_TRUST:
     case MSG_SHIM_LISTENER:
     case MSG_SHIM_LAUNCH:
     case MSG_HANDLE_MINTED:

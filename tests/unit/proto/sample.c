@@ -145,6 +145,10 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SPAWNED] = {.spawned = {PROGRAM_SHIM, 4, 50}},
         [MSG_EXITED] = {.exited = {51, 9}},
         [MSG_KILL] = {.kill = {52, 15}},
+        [MSG_WEB_TRUST] = {.web_trust = {.client_cas = {{blob, 423}, {blob, 424}},
+                                         .num_client_cas = 2,
+                                         .own_client =
+                                             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
         /* Without fields. */
@@ -158,6 +162,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
+        [MSG_RELOAD] = {.kind = MSG_RELOAD},
         [MSG_METRICS_QUERY] = {.kind = MSG_METRICS_QUERY},
     };
     static const struct msg nothing = {0};
@@ -483,6 +488,11 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(audit_head.signature);
         break;
     case MSG_KEYD_HOLD: SAME(keyd_hold); break;
+    case MSG_WEB_TRUST:
+        SAME(web_trust.num_client_cas);
+        for (size_t i = 0; i < want->web_trust.num_client_cas; i++) SAME_BYTES(web_trust.client_cas[i]);
+        SAME_TEXT(web_trust.own_client);
+        break;
     case MSG_METRICS:
         SAME_TEXT(metrics.fault);
         SAME_BYTES(metrics.text);

@@ -14,6 +14,7 @@
 static struct pki_cert ca, other_ca, client;
 static struct clients *clients;
 static struct certificate_text text;
+static uint8_t anchor[SHA256_DIGEST_LENGTH];
 static char reason[CLIENTS_REASON];
 static uint64_t now;
 
@@ -59,7 +60,7 @@ static int ask_all(struct clients *of, const struct pki_cert *const *certs, size
     STACK_OF(CRYPTO_BUFFER) *chain = chain_of(certs, num);
     memset(&text, 0, sizeof text);
     reason[0] = '\0';
-    const int error = clients_verify(&text, reason, of, chain, revoked, at);
+    const int error = clients_verify(&text, anchor, reason, of, chain, revoked, at);
     sk_CRYPTO_BUFFER_pop_free(chain, CRYPTO_BUFFER_free);
     return error;
 }
