@@ -136,6 +136,8 @@ static int verify_parsed(struct verified_chain *out, char reason[CLIENTS_REASON]
                          STACK_OF(X509) * sent, uint64_t now_s)
 {
     AUTO(auto_store_context) X509_STORE_CTX *store = X509_STORE_CTX_new();
+    const enum err described = certificate_describe(&out->leaf, sk_X509_value(sent, 0));
+    if (described != ERR_OK) memset(&out->leaf, 0, sizeof out->leaf);
     if (store == NULL || !X509_STORE_CTX_init(store, clients->store, sk_X509_value(sent, 0), sent) ||
         !X509_STORE_CTX_set_default(store, "ssl_client"))
         return refuse(reason, X509_V_ERR_OUT_OF_MEM, "no memory");
@@ -149,8 +151,7 @@ static int verify_parsed(struct verified_chain *out, char reason[CLIENTS_REASON]
     const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
     if (!chain_strength_check(reason, CLIENTS_REASON, chain)) return X509_V_ERR_CERT_REJECTED;
     const X509 *anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
-    if (certificate_describe(&out->leaf, sk_X509_value(chain, 0)) != ERR_OK || !read_validity(out, chain) ||
-        !X509_digest(anchor, EVP_sha256(), out->anchor, NULL)) {
+    if (described != ERR_OK || !read_validity(out, chain) || !X509_digest(anchor, EVP_sha256(), out->anchor, NULL)) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         tls_refusal_certificate(reason, CLIENTS_REASON, store);
         return X509_V_ERR_UNSPECIFIED;
@@ -183,9 +184,9 @@ static int find_or_verify(struct certificate_text *out, uint8_t out_anchor[SHA25
     }
     clients->num_verified++;
     const int error = verify(&chain, reason, clients, sent, now_s);
+    if (chain.leaf.fingerprint[0] != '\0') *out = chain.leaf;
     if (error != X509_V_OK) return error;
     verified_chains_add(clients->verified, &chain);
-    *out = chain.leaf;
     memcpy(out_anchor, chain.anchor, sizeof chain.anchor);
     return X509_V_OK;
 }

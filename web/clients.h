@@ -28,7 +28,8 @@ void clients_free(struct clients *clients);
 const STACK_OF(CRYPTO_BUFFER) * clients_names(const struct clients *clients);
 
 /* clients_verify says whether the owner of the chain (its leaf first, as it was sent) is to be let in at this time (seconds
- * since the epoch): X509_V_OK, out describes the leaf, and out_anchor names the CA that it leads to; or why not, an X509_V_ERR_... and in words. revoked: NULL for none.
+ * since the epoch): X509_V_OK, and out_anchor names the CA that it leads to; or why not, an X509_V_ERR_... and in words. out
+ * describes the leaf either way, if there is one that can be described; otherwise it stays as it is. revoked: NULL for none.
  *
  * A chain that was found good before is not verified again: of it, only the time and revocations are looked at. That the
  * client has the leaf's key is not asked here (BoringSSL verifies CertificateVerify in each handshake). */

@@ -3,10 +3,12 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "web/conn_internal.h"
 #include "web/service.h"
 #include "web/tls_refusal.h"
+#include "web/tls_remedy.h"
 
 void conn_handshake_end(struct conn *conn)
 {
@@ -19,15 +21,17 @@ void conn_handshake_end(struct conn *conn)
 
 static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
 {
-    char reason[2 * LIMIT_TEXT];
+    struct tls_refusal refusal;
     const enum handshake_failure kind = tls_refusal_kind(conn->handshake);
-    enum tls_outcome outcome = tls_refusal_handshake(reason, sizeof reason, conn->ssl, conn->handshake, ssl_error);
-    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
-    if (outcome == TLS_OUTCOME_REFUSED) conn->shared->failures[kind]++;
-    if (outcome == TLS_OUTCOME_ABORTED) conn->shared->failures[HANDSHAKE_ABORTED]++;
-    handshake_log_write(&conn->shared->log, outcome, conn->peer.address, reason);
+    tls_refusal_handshake(&refusal, conn->ssl, conn->handshake, ssl_error);
+    if (refusal.outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
+    if (refusal.outcome == TLS_OUTCOME_REFUSED) conn->shared->failures[kind]++;
+    if (refusal.outcome == TLS_OUTCOME_ABORTED) conn->shared->failures[HANDSHAKE_ABORTED]++;
+    handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
+    memset(&conn->peer.certificate, 0,
+           sizeof conn->peer.certificate); /* good for a log line, and for nobody's identity */
     conn_handshake_end(conn);
-    return conn_enter(conn, outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
+    return conn_enter(conn, refusal.outcome == TLS_OUTCOME_REFUSED ? CONN_LINGERING : CONN_CLOSED);
 }
 
 /* session_host.wake */
@@ -52,11 +56,15 @@ static bool is_accounted_for(struct conn *conn)
     return conn->client.handle != 0;
 }
 
-static enum conn_wait handshake_refused(struct conn *conn, const char *reason)
+static enum conn_wait refuse_without_handle(struct conn *conn)
 {
+    static const struct tls_refusal refusal = {
+        .outcome = TLS_OUTCOME_REFUSED,
+        .reason = "the client has keyd's certificate, but keyd knows of no handle that it used",
+        .remedy = TLS_REMEDY_NO_HANDLE};
     conn->shared->handshakes_failed++;
     conn->shared->failures[HANDSHAKE_CERTIFICATE]++;
-    handshake_log_write(&conn->shared->log, TLS_OUTCOME_REFUSED, conn->peer.address, reason);
+    handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
     conn_handshake_end(conn);
     ERR_clear_error();
     if (SSL_send_fatal_alert(conn->ssl, SSL_AD_ACCESS_DENIED) != 1) ERR_clear_error();
@@ -74,8 +82,7 @@ enum conn_wait conn_begin_session(struct conn *conn)
 
 static enum conn_wait handshake_done(struct conn *conn)
 {
-    if (!is_accounted_for(conn))
-        return handshake_refused(conn, "the client has keyd's certificate, but keyd knows of no handle that it used");
+    if (!is_accounted_for(conn)) return refuse_without_handle(conn);
     conn->shared->handshakes++;
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
@@ -100,9 +107,9 @@ enum conn_wait conn_handshake_step(struct conn *conn)
 
 void conn_handshake_expire(struct conn *conn)
 {
-    if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0)
-        handshake_log_write(&conn->shared->log, TLS_OUTCOME_ABORTED, conn->peer.address,
-                            "the handshake was not finished in time");
+    static const struct tls_refusal refusal = {
+        .outcome = TLS_OUTCOME_ABORTED, .reason = "the handshake was not finished in time", .remedy = TLS_REMEDY_LATE};
+    if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0) handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
     conn->shared->failures[HANDSHAKE_ABORTED]++;
     conn_enter(conn, CONN_CLOSED);
 }
@@ -144,8 +151,10 @@ void conn_handshake_make_room(struct conn_shared *shared)
 {
     struct conn *oldest = shared->conns.oldest_handshake;
     if (shared->conns.num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
-    handshake_log_write(&shared->log, TLS_OUTCOME_ABORTED, oldest->peer.address,
-                        "too many handshakes are waited for; this was the oldest");
+    static const struct tls_refusal refusal = {.outcome = TLS_OUTCOME_ABORTED,
+                                               .reason = "too many handshakes are waited for; this was the oldest",
+                                               .remedy = TLS_REMEDY_CROWD};
+    handshake_log_write(&shared->log, &oldest->peer, &refusal);
     shared->failures[HANDSHAKE_ABORTED]++;
     conn_free(oldest);
 }

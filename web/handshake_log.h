@@ -10,8 +10,8 @@ struct handshake_log {
     struct log_rate refused, aborted;
 };
 
-/* handshake_log_write writes one line, unless the outcome is TLS_OUTCOME_UNUSED or there have been too many; browsers
+/* handshake_log_write writes one line: who (address; and the certificate, if one was shown), why, what to do; unless the outcome is TLS_OUTCOME_UNUSED or there have been too many; browsers
  * abort handshakes as a matter of course, so fewer of those are let through. */
-void handshake_log_write(struct handshake_log *log, enum tls_outcome outcome, const char *peer, const char *reason);
+void handshake_log_write(struct handshake_log *log, const struct session_peer *peer, const struct tls_refusal *refusal);
 
 #endif

@@ -78,6 +78,7 @@ static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
     const int error = clients_verify(handshake->certificate, handshake->anchor, handshake->refused, clients,
                                      SSL_get0_peer_certificates(ssl), handshake->revoked, (uint64_t)time(NULL));
     if (error != X509_V_OK) {
+        handshake->refused_error = error;
         *out_alert = (uint8_t)SSL_alert_from_verify_result(error);
         return ssl_verify_invalid;
     }

@@ -23,12 +23,13 @@ struct tls_handshake {
     enum tls_mode mode;                   /* not TLS_MODE_OFF */
     bool asked;                           /* a CertificateRequest of TLS 1.3 has gone out */
     enum service service;                 /* decides which ALPN protocols are offered */
-    struct certificate_text *certificate; /* filled when the client's chain has been verified */
-    CRYPTO_BUFFER **leaf;                 /* gets its leaf, which is then the caller's; NULL: nobody wants it */
-    uint8_t *anchor;                      /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
-    char refused[CLIENTS_REASON];         /* why it was not, in words */
-    bool own_client;                      /* its leaf is keyd's: only a handle's holder can have signed */
-    struct handshake_messages messages;   /* of TLS 1.3, until the server's Finished; zero before the handshake */
+    struct certificate_text *certificate; /* filled when the client's chain has been judged, well or not */
+    CRYPTO_BUFFER **leaf;               /* once verified gets its leaf, which is then the caller's; NULL: not wanted */
+    uint8_t *anchor;                    /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
+    char refused[CLIENTS_REASON];       /* why it was refused, in words */
+    int refused_error;                  /* and as X509_V_ERR_... */
+    bool own_client;                    /* its leaf is keyd's: only a handle's holder can have signed */
+    struct handshake_messages messages; /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 
 /* tls_context_new makes the context of one identity on these terms; client_ca_fd is the PEM file or -1, and stays the caller's.

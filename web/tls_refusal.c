@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "web/timestamp.h"
+#include "web/tls_remedy.h"
 
 static void write_certificate_reason(char *out, size_t out_len, int error, const struct certificate_text *text)
 {
@@ -54,19 +55,23 @@ void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store)
 }
 
 /* Alerts from the client come as reasons from 1000 on (SSL_AD_REASON_OFFSET). */
-static enum tls_outcome write_alert(char *out, size_t out_len, int alert)
+static void explain_alert(struct tls_refusal *out, int alert)
 {
     const char *name = SSL_alert_desc_string_long(alert);
+    out->remedy = tls_remedy_alert(alert);
     switch (alert) {
     case SSL_AD_CLOSE_NOTIFY:
-    case SSL_AD_USER_CANCELLED: snprintf(out, out_len, "client gave up (alert: %s)", name); return TLS_OUTCOME_ABORTED;
+    case SSL_AD_USER_CANCELLED:
+        snprintf(out->reason, sizeof out->reason, "client gave up (alert: %s)", name);
+        out->outcome = TLS_OUTCOME_ABORTED;
+        return;
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_CERTIFICATE_EXPIRED:
-        snprintf(out, out_len, "client does not trust the server certificate (alert: %s)", name);
-        return TLS_OUTCOME_REFUSED;
-    default: snprintf(out, out_len, "client refused the handshake (alert: %s)", name); return TLS_OUTCOME_REFUSED;
+        snprintf(out->reason, sizeof out->reason, "client does not trust the server certificate (alert: %s)", name);
+        return;
+    default: snprintf(out->reason, sizeof out->reason, "client refused the handshake (alert: %s)", name);
     }
 }
 
@@ -107,38 +112,40 @@ static uint32_t pick_error(const SSL *ssl)
     return first;
 }
 
-static enum tls_outcome write_library_reason(char *out, size_t out_len, const SSL *ssl,
-                                             const struct tls_handshake *handshake)
+static void explain_library(struct tls_refusal *out, const SSL *ssl, const struct tls_handshake *handshake)
 {
     uint32_t error = pick_error(ssl);
     int reason = ERR_GET_REASON(error);
     bool from_ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
     const char *text = from_ssl ? reason_text(reason, ssl) : NULL;
-    if (handshake->refused[0] != '\0')
-        snprintf(out, out_len, "%s", handshake->refused);
-    else if (handshake->signer.failure != NULL)
-        snprintf(out, out_len, "no signature from keyd: %s", handshake->signer.failure);
-    else if (from_ssl && reason >= SSL_AD_REASON_OFFSET)
-        return write_alert(out, out_len, reason - SSL_AD_REASON_OFFSET);
-    else if (text != NULL)
-        snprintf(out, out_len, "%s", text);
-    else
-        snprintf(out, out_len, "TLS error: %s", ERR_reason_error_string(error));
-    return TLS_OUTCOME_REFUSED;
+    out->outcome = TLS_OUTCOME_REFUSED;
+    out->remedy = tls_remedy_library(from_ssl ? reason : 0);
+    if (handshake->refused[0] != '\0') {
+        snprintf(out->reason, sizeof out->reason, "%s", handshake->refused);
+        out->remedy = tls_remedy_certificate(handshake->refused_error);
+    } else if (handshake->signer.failure != NULL) {
+        snprintf(out->reason, sizeof out->reason, "no signature from keyd: %s", handshake->signer.failure);
+        out->remedy = TLS_REMEDY_KEYD;
+    } else if (from_ssl && reason >= SSL_AD_REASON_OFFSET) {
+        explain_alert(out, reason - SSL_AD_REASON_OFFSET);
+    } else if (text != NULL) {
+        snprintf(out->reason, sizeof out->reason, "%s", text);
+    } else {
+        snprintf(out->reason, sizeof out->reason, "TLS error: %s", ERR_reason_error_string(error));
+    }
 }
 
-enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl, const struct tls_handshake *handshake,
-                                       int ssl_error)
+void tls_refusal_handshake(struct tls_refusal *out, const SSL *ssl, const struct tls_handshake *handshake,
+                           int ssl_error)
 {
-    enum tls_outcome outcome = TLS_OUTCOME_ABORTED;
+    *out = (struct tls_refusal){.outcome = TLS_OUTCOME_ABORTED, .remedy = TLS_REMEDY_LEFT};
     if (ssl_error == SSL_ERROR_SSL && ERR_peek_error() != 0)
-        outcome = write_library_reason(out, out_len, ssl, handshake);
+        explain_library(out, ssl, handshake);
     else if (BIO_number_read(SSL_get_rbio(ssl)) == 0)
-        outcome = TLS_OUTCOME_UNUSED;
+        out->outcome = TLS_OUTCOME_UNUSED;
     else
-        snprintf(out, out_len, "client closed the connection during the handshake");
+        snprintf(out->reason, sizeof out->reason, "client closed the connection during the handshake");
     ERR_clear_error();
-    return outcome;
 }
 
 enum handshake_failure tls_refusal_kind(const struct tls_handshake *handshake)

@@ -13,13 +13,19 @@ enum tls_outcome {
     TLS_OUTCOME_UNUSED,  /* it left without having sent a byte: a probe */
 };
 
+struct tls_refusal {
+    enum tls_outcome outcome;
+    char reason[2 * LIMIT_TEXT];
+    const char *remedy; /* what to do about it; static */
+};
+
 /* tls_refusal_certificate writes why store's chain was not accepted. */
 void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store);
 
-/* tls_refusal_handshake writes why SSL_do_handshake on ssl has failed with ssl_error (SSL_get_error), from the error
+/* tls_refusal_handshake says why SSL_do_handshake on ssl has failed with ssl_error (SSL_get_error), from the error
  * queue and what handshake has kept, and empties the queue. */
-enum tls_outcome tls_refusal_handshake(char *out, size_t out_len, const SSL *ssl, const struct tls_handshake *handshake,
-                                       int ssl_error);
+void tls_refusal_handshake(struct tls_refusal *out, const SSL *ssl, const struct tls_handshake *handshake,
+                           int ssl_error);
 
 /* tls_refusal_kind says which kind of failure that is, for the counters. Call it before tls_refusal_handshake, which empties the
  * queue; where that says that the client left, it is HANDSHAKE_ABORTED whatever is said here. */
