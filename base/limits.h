@@ -150,6 +150,7 @@
 #define DEADLINE_PROXY_WRITE_MS 30000u  /* for an application that does not take what it is sent */
 #define DEADLINE_PROXY_ANSWER_MS 60000u /* from a request to its answer's head */
 #define DEADLINE_PROXY_BODY_MS 60000u   /* without a byte of the answer's body */
+#define DEADLINE_PROXY_TUNNEL_MS 120000u /* a WebSocket, without a byte either way */
 #define DEADLINE_PROXY_IDLE_MS 15000u   /* a connection that waits for a request */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u

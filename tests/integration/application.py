@@ -1,5 +1,6 @@
 """An application behind the server, that behaves as a test tells it to: by the path of each request."""
 
+import base64
 import hashlib
 import json
 import os
@@ -206,6 +207,27 @@ class Application:
         connection.send("d\r\ndata: first\n\n\r\n")
         self.released.wait(60)
         connection.send("e\r\ndata: second\n\n\r\n0\r\n\r\n")
+
+    def do_socket(self, connection, method, target, fields):
+        """A WebSocket, as far as the server can tell: what is behind the answer is echoed, and a farewell follows the end."""
+        named = {name.lower(): value for name, value in fields}
+        if (named.get("upgrade"), named.get("connection")) != ("websocket", "upgrade"):
+            connection.answer(b"no upgrade", "426 Upgrade Required")
+            return True
+        accept = base64.b64encode(hashlib.sha1(
+            (named["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                        f"Sec-WebSocket-Accept: {accept}\r\n\r\nhello")
+        try:
+            while True:
+                if not connection.buffer:
+                    connection.fill()
+                connection.send(connection.take(len(connection.buffer)))
+        except Gone:
+            self.seen.append("the client has said all")
+            self.released.wait(60)
+            connection.send("farewell")
+        return False
 
     def do_fleeting(self, connection, method, target, fields):
         """Promises to keep the connection and closes it."""

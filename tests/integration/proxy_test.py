@@ -146,6 +146,43 @@ class Pass(ProxyCase):
                 self.assertEqual(curl.stdout.read(), b"\ndata: second\n\n")
                 self.assertEqual(curl.wait(), 0)
 
+    UPGRADE = (b"GET /app/socket HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+               b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+    def test_a_websocket_passes_both_ways(self):
+        with wire.connect(self.system.port, self.ca, self.client) as tunnel:
+            tunnel.sendall(self.UPGRADE + b"early")
+            received = b""
+            while not received.endswith(b"helloearly"):
+                received += tunnel.recv(65536)
+            head = received.partition(b"\r\n\r\n")[0].lower()
+            for line in (b"http/1.1 101 ", b"connection: upgrade", b"upgrade: websocket",
+                         b"sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="):
+                self.assertIn(line, head)
+            self.assertNotIn(b"content-length", head)
+            self.assertNotIn(b"transfer-encoding", head)
+            sent = application.BLOCK * 64
+            writer = threading.Thread(target=tunnel.sendall, args=(sent,))
+            echoed = b""
+            writer.start()
+            while len(echoed) < len(sent):
+                echoed += tunnel.recv(65536)
+            writer.join()
+            self.assertEqual(hashlib.sha256(echoed).digest(), hashlib.sha256(sent).digest())
+            self.unix.released.clear()
+            wire.close_half(tunnel)
+            while "the client has said all" not in self.unix.seen:
+                time.sleep(0.01)
+            self.unix.released.set()
+            self.assertEqual(wire.read_to_end(tunnel), b"farewell")
+
+    def test_no_other_upgrade_passes(self):
+        for other in (b"h2c", b"websocket, h2c", b"TLS/1.0"):
+            received = wire.exchange(self.system.port, self.ca, self.client,
+                                     self.UPGRADE.replace(b"Upgrade: websocket", b"Upgrade: " + other).replace(
+                                         b"keep-alive", b"close"))
+            self.assertEqual(wire.split(received)[0], 426, other)
+
     def test_hop_by_hop_fields_and_our_own(self):
         headers = self.curl("/app/hops", "--dump-header", "-", "--output", "/dev/null").stdout.decode().lower()
         for there in ("x-public: 1", "set-cookie: a=1", "set-cookie: b=2", "content-security-policy: default-src *",

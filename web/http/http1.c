@@ -21,6 +21,7 @@ enum http1_state {
     HTTP1_BODY,     /* inside a body */
     HTTP1_COMMIT,   /* the message is complete; the answer waits for the disk */
     HTTP1_RESPONSE, /* the answer is being given */
+    HTTP1_TUNNEL,   /* after 101: bytes go both ways */
     HTTP1_CLOSED,   /* what is in the output is the last */
 };
 
@@ -65,6 +66,7 @@ static void set_state(struct http1 *http1, enum http1_state state)
     case HTTP1_BODY: http1->deadline = now + DEADLINE_BODY_MS; break;
     case HTTP1_COMMIT:
     case HTTP1_RESPONSE:
+    case HTTP1_TUNNEL:
     case HTTP1_CLOSED: http1->deadline = 0; break;
     }
 }
@@ -77,6 +79,15 @@ static void close_session(struct http1 *http1)
     set_state(http1, HTTP1_CLOSED);
 }
 
+/* What the client has said meanwhile is meant for the application. */
+static void begin_tunnel(struct http1 *http1)
+{
+    struct bytes early = buffer_left(&http1->input);
+    if (early.len > 0) exchange_body(&http1->exchange, early);
+    buffer_free(&http1->input);
+    if (http1->ended) exchange_end(&http1->exchange);
+}
+
 /* The exchange has a response: writes its head, and lets produce give the body. */
 static void respond(struct http1 *http1)
 {
@@ -86,8 +97,12 @@ static void respond(struct http1 *http1)
         http1->after = AFTER_CLOSE; /* its end is the connection's */
     if (!http1->message.complete || !http1_message_keeps_alive(&http1->message)) http1->after = AFTER_CLOSE;
     if (http1->draining) http1->after = AFTER_CLOSE;
-    set_state(http1, HTTP1_RESPONSE);
-    if (http1_write_head(&http1->output, &http1->exchange, http1->after) != ERR_OK) close_session(http1);
+    bool tunnel = http1->exchange.response.status == HTTP_STATUS_SWITCHING_PROTOCOLS;
+    set_state(http1, tunnel ? HTTP1_TUNNEL : HTTP1_RESPONSE);
+    if (http1_write_head(&http1->output, &http1->exchange, http1->after) != ERR_OK)
+        close_session(http1);
+    else if (tunnel)
+        begin_tunnel(http1);
 }
 
 static void refuse(struct http1 *http1, struct fault fault)
@@ -223,7 +238,8 @@ static size_t receive_body(struct http1 *http1, struct bytes data)
 
 static bool takes_input(const struct http1 *http1)
 {
-    return http1->state == HTTP1_IDLE || http1->state == HTTP1_HEAD || http1->state == HTTP1_BODY;
+    return http1->state == HTTP1_IDLE || http1->state == HTTP1_HEAD || http1->state == HTTP1_BODY ||
+           http1->state == HTTP1_TUNNEL;
 }
 
 /* Works through data as long as requests are being read, and says how much that was. */
@@ -232,6 +248,10 @@ static size_t consume(struct http1 *http1, struct bytes data)
     size_t at = 0;
     while (at < data.len && takes_input(http1)) {
         struct bytes rest = {data.data + at, data.len - at};
+        if (http1->state == HTTP1_TUNNEL) {
+            exchange_body(&http1->exchange, rest);
+            return data.len;
+        }
         if (http1->state == HTTP1_IDLE) start_request(http1);
         at += http1->state == HTTP1_HEAD ? receive_head(http1, rest) : receive_body(http1, rest);
     }
@@ -251,6 +271,8 @@ static void end_input(struct http1 *http1)
 {
     if (http1->state == HTTP1_IDLE)
         close_session(http1);
+    else if (http1->state == HTTP1_TUNNEL)
+        exchange_end(&http1->exchange);
     else
         refuse(http1, (struct fault){HTTP_STATUS_BAD_REQUEST, "the connection ended inside the request"});
 }
@@ -302,11 +324,16 @@ static enum err next_bytes(struct http1 *http1, uint8_t *out, size_t *out_len, s
     return ERR_OK;
 }
 
+static bool gives_response(const struct http1 *http1)
+{
+    return http1->state == HTTP1_RESPONSE || http1->state == HTTP1_TUNNEL;
+}
+
 static size_t http1_produce(struct session *session, uint8_t *out, size_t cap)
 {
     struct http1 *http1 = http1_of(session);
     size_t len = buffer_take(&http1->output, out, cap);
-    while (http1->state == HTTP1_RESPONSE && len < cap) {
+    while (gives_response(http1) && len < cap) {
         size_t more = 0;
         enum err err = next_bytes(http1, out + len, &more, cap - len);
         len += more;
@@ -332,8 +359,9 @@ static unsigned http1_wants(const struct session *session)
 {
     const struct http1 *http1 = http1_of_const(session);
     unsigned wants = 0;
-    if (buffer_left(&http1->output).len > 0 || http1->state == HTTP1_RESPONSE) wants |= SESSION_WRITE;
-    bool full = http1->state == HTTP1_BODY && !exchange_wants_body(&http1->exchange);
+    if (buffer_left(&http1->output).len > 0 || gives_response(http1)) wants |= SESSION_WRITE;
+    bool carries = http1->state == HTTP1_BODY || http1->state == HTTP1_TUNNEL;
+    bool full = carries && !exchange_wants_body(&http1->exchange);
     if ((takes_input(http1) && !full) || listens(http1)) wants |= SESSION_READ;
     if (http1->state == HTTP1_CLOSED) wants |= SESSION_CLOSE;
     return wants;
@@ -344,6 +372,7 @@ static bool waits_for_application(const struct http1 *http1)
 {
     switch (http1->state) {
     case HTTP1_BODY: return !exchange_wants_body(&http1->exchange);
+    case HTTP1_TUNNEL: return true;
     case HTTP1_COMMIT:
     case HTTP1_RESPONSE: return http1->exchange.relay != NULL;
     case HTTP1_IDLE:
@@ -372,6 +401,7 @@ static void http1_expire(struct session *session)
     case HTTP1_BODY: refuse(http1, (struct fault){HTTP_STATUS_REQUEST_TIMEOUT, "the body did not come in time"}); break;
     case HTTP1_COMMIT:
     case HTTP1_RESPONSE:
+    case HTTP1_TUNNEL:
     case HTTP1_CLOSED: break;
     }
 }

@@ -32,6 +32,11 @@ enum err http1_write_head(struct buffer *out, const struct exchange *exchange, e
         err = write_field(out, field.name, field.value);
     }
     if (err == ERR_OK && http1_write_is_chunked(exchange)) err = write_field(out, "Transfer-Encoding", "chunked");
+    if (response->status == HTTP_STATUS_SWITCHING_PROTOCOLS) {
+        if (err == ERR_OK) err = write_field(out, "Connection", "upgrade");
+        if (err == ERR_OK) err = write_field(out, "Upgrade", "websocket");
+        return err == ERR_OK ? write_text(out, "\r\n") : err;
+    }
     if (err == ERR_OK && after == AFTER_CLOSE) err = write_field(out, "Connection", "close");
     if (err == ERR_OK && after == AFTER_KEEP && exchange->request.version == VERSION_HTTP10)
         err = write_field(out, "Connection", "keep-alive");
@@ -43,7 +48,7 @@ bool http1_write_is_chunked(const struct exchange *exchange)
 {
     const struct response *response = &exchange->response;
     return response->framing == RESPONSE_OPEN && response_has_body(response) &&
-           exchange->request.version == VERSION_HTTP11;
+           response->status != HTTP_STATUS_SWITCHING_PROTOCOLS && exchange->request.version == VERSION_HTTP11;
 }
 
 enum err http1_write_chunk(struct buffer *out, struct bytes data)

@@ -23,6 +23,7 @@ struct proxy_deadlines proxy_deadlines_default(void)
         .write_ms = DEADLINE_PROXY_WRITE_MS,
         .answer_ms = DEADLINE_PROXY_ANSWER_MS,
         .body_ms = DEADLINE_PROXY_BODY_MS,
+        .tunnel_ms = DEADLINE_PROXY_TUNNEL_MS,
         .idle_ms = DEADLINE_PROXY_IDLE_MS,
     };
 }

@@ -18,6 +18,7 @@ struct proxy_deadlines {
     unsigned write_ms;  /* for an application that takes nothing */
     unsigned answer_ms; /* to its answer's head */
     unsigned body_ms;   /* between bytes of its answer */
+    unsigned tunnel_ms; /* without a byte either way, after an upgrade */
     unsigned idle_ms;   /* of a connection that waits for a request */
 };
 

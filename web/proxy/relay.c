@@ -41,6 +41,7 @@ static unsigned patience_ms(const struct relay *relay)
     const struct proxy_deadlines *deadlines = &relay->proxy->config.deadlines;
     if (relay->broken || relay->answer.complete) return 0;
     if (relay->upstream == NULL) return deadlines->connect_ms;
+    if (relay->tunnel) return deadlines->tunnel_ms;
     if (relay->answer.head_complete) return wants_answer_bytes(relay) ? deadlines->body_ms : 0;
     if (relay_unsent(relay) > 0) return deadlines->write_ms;
     return relay->ended || relay->unsendable ? deadlines->answer_ms : 0;
@@ -198,6 +199,8 @@ static void send_request(struct relay *relay)
             break;
         }
     }
+    bool said_all = relay->tunnel && relay->ended && relay_unsent(relay) == 0;
+    if (said_all && relay->upstream != NULL) shutdown(relay->upstream->fd, SHUT_WR);
     watch(relay);
 }
 
@@ -274,6 +277,10 @@ static bool read_some(struct relay *relay)
         fail(relay, err == ERR_MEMORY ? no_memory : (struct fault){HTTP_STATUS_BAD_GATEWAY, relay->answer.fault});
         return false;
     }
+    if (relay->answer.head_complete && relay->answer.status == HTTP_STATUS_SWITCHING_PROTOCOLS && !relay->tunnel) {
+        relay->tunnel = true;
+        relay->ended = false; /* now the client begins to speak */
+    }
     if (!relay->answer.complete) return (size_t)got == want;
     finish(relay, used < (size_t)got);
     return false;
@@ -349,6 +356,12 @@ static bool is_idempotent(int method)
            method == HTTP_DELETE || method == HTTP_PROPFIND;
 }
 
+static enum answer_to answer_to(const struct request *request)
+{
+    if (request->method == HTTP_HEAD) return ANSWER_TO_HEAD;
+    return request_head_is_upgrade(request) ? ANSWER_TO_UPGRADE : ANSWER_TO_ANY;
+}
+
 static enum err start(struct relay *relay)
 {
     struct upstream *upstream = proxy_take_idle(relay->proxy, relay->route);
@@ -372,7 +385,7 @@ enum err relay_begin(struct relay **out, struct proxy *proxy, uint32_t route, co
     enum request_head_body body = request_head_body(request->request);
     relay->chunked = body == REQUEST_HEAD_CHUNKED;
     relay->may_retry = body == REQUEST_HEAD_NO_BODY && is_idempotent(request->request->method);
-    answer_init(&relay->answer, request->request->method == HTTP_HEAD ? ANSWER_TO_HEAD : ANSWER_TO_ANY);
+    answer_init(&relay->answer, answer_to(request->request));
     enum err err = request_head_write(&relay->head, request->request, request->peer, request->request_id);
     if (err == ERR_OK) err = start(relay);
     if (err != ERR_OK) {

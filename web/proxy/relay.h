@@ -42,6 +42,9 @@ void relay_body(struct relay *relay, struct bytes data);
 /* relay_body_end: the request is complete. */
 void relay_body_end(struct relay *relay);
 
+/* After an answer 101 (WebSocket) relay_body and relay_body_end carry what the client says from then on, relay_read what
+ * the application does. */
+
 /* relay_answer returns the answer once its head is complete, until then NULL. It lives as long as the relay. */
 const struct answer *relay_answer(const struct relay *relay);
 

@@ -18,6 +18,7 @@ struct relay {
     bool retried;
     bool chunked;
     bool ended;      /* the client has said all */
+    bool tunnel;     /* the answer was 101: bytes go both ways, and are nobody's business here */
     bool unsendable; /* the application takes no more; it may still answer */
     struct buffer head;
     size_t head_sent;

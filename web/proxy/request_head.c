@@ -84,6 +84,21 @@ static enum err nominate(struct fields_nominated *nominated, const struct reques
     return ERR_OK;
 }
 
+bool request_head_is_upgrade(const struct request *request)
+{
+    struct fields_nominated nominated = {{0}, 0};
+    struct request_kept field = {NULL, NULL};
+    size_t num_upgrades = 0, num_websockets = 0;
+    if (request->version != VERSION_HTTP11 || request->method != HTTP_GET || request->has_body) return false;
+    if (nominate(&nominated, request) != ERR_OK || !fields_is_nominated(&nominated, "upgrade")) return false;
+    while (request_next_field(request, &field)) {
+        if (strcasecmp(field.name, "upgrade") != 0) continue;
+        num_upgrades++;
+        if (strcasecmp(field.value, "websocket") == 0) num_websockets++;
+    }
+    return num_upgrades == 1 && num_websockets == 1;
+}
+
 /* HTTP/2 may split the Cookie field; HTTP/1.1 has one (RFC 9113, 8.2.3). */
 static void put_cookies(struct writer *writer, const struct request *request)
 {
@@ -178,6 +193,10 @@ enum err request_head_write(struct buffer *out, const struct request *request, c
     put_field(&writer, "Host", request->host[0] != '\0' ? request->host : "localhost");
     put_clients_fields(&writer, request, &nominated);
     put_framing(&writer, request);
+    if (request_head_is_upgrade(request)) {
+        put_field(&writer, "Connection", "upgrade");
+        put_field(&writer, "Upgrade", "websocket");
+    }
     put_forwarded(&writer, request, peer);
     put_field(&writer, "X-Request-Id", request_id);
     put_identity(&writer, peer);

@@ -2,6 +2,8 @@
 #ifndef KEYWARD_WEB_PROXY_REQUEST_HEAD_H
 #define KEYWARD_WEB_PROXY_REQUEST_HEAD_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "web/http/buffer.h"
 #include "web/http/request.h"
@@ -11,6 +13,10 @@
 enum request_head_body { REQUEST_HEAD_NO_BODY, REQUEST_HEAD_LENGTH, REQUEST_HEAD_CHUNKED };
 
 enum request_head_body request_head_body(const struct request *request);
+
+/* request_head_is_upgrade says whether the request asks for the connection to become a WebSocket (RFC 6455, 4.1). No other
+ * protocol is passed on: what it would be, nobody here could judge. */
+bool request_head_is_upgrade(const struct request *request);
 
 /* request_head_write appends request line and header section: what of the client's fields passes (web/proxy/fields.h), and
  * who the client is. ERR_INPUT: a field that cannot be understood. ERR_MEMORY. */
