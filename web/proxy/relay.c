@@ -176,15 +176,19 @@ static void note_sent(struct relay *relay, size_t len)
     note_progress(relay);
 }
 
+static void add_piece(struct msghdr *message, struct buffer *from, size_t skip)
+{
+    size_t len = buffer_left(from).len - skip;
+    if (len == 0) return;
+    message->msg_iov[message->msg_iovlen++] = (struct iovec){from->data + from->start + skip, len};
+}
+
 static ssize_t send_some(struct relay *relay)
 {
-    struct bytes head = buffer_left(&relay->head), body = buffer_left(&relay->body);
-    struct iovec pieces[2] = {
-        {.iov_base = relay->head.data + relay->head.start + relay->head_sent, .iov_len = head.len - relay->head_sent},
-        {.iov_base = relay->body.data + relay->body.start, .iov_len = body.len},
-    };
-    size_t skip = pieces[0].iov_len == 0 ? 1 : 0;
-    struct msghdr message = {.msg_iov = pieces + skip, .msg_iovlen = 2 - skip};
+    struct iovec pieces[2];
+    struct msghdr message = {.msg_iov = pieces};
+    add_piece(&message, &relay->head, relay->head_sent);
+    add_piece(&message, &relay->body, 0);
     return sendmsg(relay->upstream->fd, &message, MSG_NOSIGNAL);
 }
 
