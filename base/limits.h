@@ -71,6 +71,7 @@
 #define LIMIT_WORKERS 64u
 #define LIMIT_LISTENERS 8u
 #define LIMIT_CONNECTIONS 16384u    /* for each worker */
+#define LIMIT_ADDRESSES 16384u      /* clients' addresses that a worker keeps count of */
 #define LIMIT_HANDSHAKES 2048u      /* of them, those whose client is not known yet; beyond: the oldest is cut */
 #define LIMIT_SIGN_PENDING 4096u    /* signatures a worker waits for */
 #define LIMIT_EXPECT_PENDING 64u    /* handshakes whose messages wait because the channel to keyd is full */

@@ -221,6 +221,29 @@ static enum err set_access_log(struct config *config, const char *value, struct 
     return diag_set(diag, ERR_INPUT, "'%s' is no format of an access log; want text, json, combined or none", value);
 }
 
+static enum err set_limit(uint32_t *out, const char *value, struct diag *diag)
+{
+    uint64_t number = 0;
+    enum err err = strcmp(value, "none") == 0 ? ERR_OK : value_number(&number, value, 1, LIMIT_CONNECTIONS, diag);
+    if (err == ERR_OK) *out = (uint32_t)number;
+    return err;
+}
+
+static enum err set_connections(struct config *config, const char *value, struct diag *diag)
+{
+    return set_limit(&config->limits.connections, value, diag);
+}
+
+static enum err set_address_connections(struct config *config, const char *value, struct diag *diag)
+{
+    return set_limit(&config->limits.address_connections, value, diag);
+}
+
+static enum err set_address_handshakes(struct config *config, const char *value, struct diag *diag)
+{
+    return set_limit(&config->limits.address_handshakes, value, diag);
+}
+
 static enum err set_metrics(struct config *config, const char *value, struct diag *diag)
 {
     static const char unix_prefix[] = "unix:";
@@ -366,6 +389,9 @@ static const struct {
     {"tls", "min_version", "--tls-min-version", NULL, set_min_version, "VERSION", "1.2 (the default) or 1.3"},
     {"tls", "groups", NULL, NULL, set_groups, NULL, NULL},
     {"tls", "suites", NULL, NULL, set_suites, NULL, NULL},
+    {"limits", "connections", NULL, NULL, set_connections, NULL, NULL},
+    {"limits", "address_connections", NULL, NULL, set_address_connections, NULL, NULL},
+    {"limits", "address_handshakes", NULL, NULL, set_address_handshakes, NULL, NULL},
     {"metrics", "listen", "--metrics", NULL, set_metrics, "WHERE",
      "/metrics and /healthz: unix:PATH, 127.0.0.1:PORT or none (the socket metrics in the runtime directory)"},
     {"echo", "address", "--echo", NULL, set_echo, "ADDR:PORT", "echo lines over mutual TLS at this address"},

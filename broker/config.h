@@ -72,6 +72,8 @@ struct config {
     struct upstream_place proxies[LIMIT_PROXIES];
     size_t num_proxies;
 
+    struct web_limits limits;
+
     enum config_metrics metrics;
     char metrics_path[LIMIT_PATH + 1];
     struct address metrics_address; /* on loopback */

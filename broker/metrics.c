@@ -33,12 +33,20 @@ static void write_web(FILE *out, const struct web_status *web)
         [HANDSHAKE_PROTOCOL] = "protocol",
         [HANDSHAKE_ABORTED] = "aborted",
     };
+    static const char *const limits[CONNECTION_LIMITS] = {
+        [CONNECTION_LIMIT_ALL] = "connections",
+        [CONNECTION_LIMIT_ADDRESS] = "address_connections",
+        [CONNECTION_LIMIT_RATE] = "address_handshakes",
+    };
     static const char *const classes[RESPONSE_CLASSES] = {"2xx", "3xx", "4xx", "5xx"};
     single(out, "tls_handshakes_total", "counter", "TLS handshakes that were completed.", web->handshakes);
     head(out, "tls_handshake_failures_total", "counter", "TLS handshakes that ended without a connection.");
     for (unsigned i = 0; i < HANDSHAKE_FAILURES; i++)
         labelled(out, "tls_handshake_failures_total", "reason", failures[i], web->failures[i]);
     single(out, "connections", "gauge", "Connections that are open.", web->connections);
+    head(out, "connections_refused_total", "counter", "Connections that were refused as they came, by which limit.");
+    for (unsigned i = 0; i < CONNECTION_LIMITS; i++)
+        labelled(out, "connections_refused_total", "limit", limits[i], web->limited[i]);
     single(out, "http_requests_total", "counter", "HTTP requests, those that were refused included.", web->requests);
     single(out, "http_requests_refused_total", "counter", "HTTP requests that broke a rule or a limit.",
            web->requests_refused);

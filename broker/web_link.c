@@ -33,6 +33,7 @@ void web_begin(struct broker *broker, struct process *web)
                 .tls_suites = broker->config->tls.suites,
                 .upload_quota = resources->quota >= 0 ? broker->config->upload_quota : 0,
                 .access_log = broker->config->access_log,
+                .limits = broker->config->limits,
                 .spa = broker->config->spa,
                 .immutable = broker->config->immutable,
             },
@@ -273,6 +274,7 @@ static void add_counters(struct web_status *sum, const struct web_status *counte
     sum->requests_refused += counters->requests_refused;
     sum->echo_lines += counters->echo_lines;
     for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) sum->failures[i] += counters->failures[i];
+    for (size_t i = 0; i < CONNECTION_LIMITS; i++) sum->limited[i] += counters->limited[i];
     for (size_t i = 0; i < RESPONSE_CLASSES; i++) sum->responses[i] += counters->responses[i];
 }
 

@@ -20,8 +20,11 @@ bool codec_check_web_setup(const struct msg *msg)
         if (!field_text(proxy->prefix, 1, LIMIT_PROXY_PREFIX) || !field_text(proxy->upstream, 1, LIMIT_PROXY_UPSTREAM))
             return false;
     }
-    return setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
-           setup->tls_groups <= TLS_GROUPS_ALL && setup->tls_suites <= TLS_SUITES_ALL;
+    const struct web_limits *limits = &setup->limits;
+    return limits->connections <= LIMIT_CONNECTIONS && limits->address_connections <= LIMIT_CONNECTIONS &&
+           limits->address_handshakes <= LIMIT_CONNECTIONS && setup->worker < LIMIT_WORKERS &&
+           (unsigned)setup->access_log < ACCESS_LOG_NUM && setup->tls_groups <= TLS_GROUPS_ALL &&
+           setup->tls_suites <= TLS_SUITES_ALL;
 }
 
 enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -44,6 +47,7 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .tls_groups = from->tls_groups,
         .tls_suites = from->tls_suites,
         .num_proxies = from->n_proxies,
+        .limits = {from->connections, from->address_connections, from->address_handshakes},
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     for (size_t i = 0; i < from->n_proxies; i++)
@@ -79,6 +83,9 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.headers = headers;
     to.n_headers = from->num_headers;
     to.access_log = (uint32_t)from->access_log;
+    to.connections = from->limits.connections;
+    to.address_connections = from->limits.address_connections;
+    to.address_handshakes = from->limits.address_handshakes;
     to.tls_groups = from->tls_groups;
     to.tls_suites = from->tls_suites;
     return codec_pack(packer, &to.base);
@@ -206,6 +213,7 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
         .failures = {from->failed_no_certificate, from->failed_certificate, from->failed_signature, from->failed_alert,
                      from->failed_protocol, from->aborted},
         .responses = {from->responses_2xx, from->responses_3xx, from->responses_4xx, from->responses_5xx},
+        .limited = {from->limited_connections, from->limited_address_connections, from->limited_address_handshakes},
     };
     return ERR_OK;
 }
@@ -231,6 +239,9 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     to.responses_3xx = from->responses[1];
     to.responses_4xx = from->responses[2];
     to.responses_5xx = from->responses[3];
+    to.limited_connections = from->limited[CONNECTION_LIMIT_ALL];
+    to.limited_address_connections = from->limited[CONNECTION_LIMIT_ADDRESS];
+    to.limited_address_handshakes = from->limited[CONNECTION_LIMIT_RATE];
     return codec_pack(packer, &to.base);
 }
 

@@ -295,6 +295,13 @@ struct web_proxy {
     const char *upstream; /* 1 to LIMIT_PROXY_UPSTREAM bytes */
 };
 
+/* An operator's limits of one worker. 0: none. */
+struct web_limits {
+    uint32_t connections;         /* at most LIMIT_CONNECTIONS */
+    uint32_t address_connections; /* of one client address; the same */
+    uint32_t address_handshakes;  /* a second, of one client address; the same */
+};
+
 struct web_setup {
     uint32_t worker; /* below LIMIT_WORKERS */
     bool has_root;
@@ -312,6 +319,7 @@ struct web_setup {
     uint32_t tls_suites;
     struct web_proxy proxies[LIMIT_PROXIES];
     size_t num_proxies;
+    struct web_limits limits;
 };
 
 struct web_connected {
@@ -352,6 +360,9 @@ enum handshake_failure {
     HANDSHAKE_FAILURES,
 };
 
+/* Why a connection is refused as soon as it comes. */
+enum connection_limit { CONNECTION_LIMIT_ALL, CONNECTION_LIMIT_ADDRESS, CONNECTION_LIMIT_RATE, CONNECTION_LIMITS };
+
 /* Classes of HTTP status codes: 2xx to 5xx. */
 #define RESPONSE_CLASSES 4
 
@@ -364,6 +375,7 @@ struct web_status {
     uint64_t echo_lines;
     uint64_t failures[HANDSHAKE_FAILURES]; /* of them HANDSHAKE_ABORTED are not among handshakes_failed */
     uint64_t responses[RESPONSE_CLASSES];
+    uint64_t limited[CONNECTION_LIMITS];
 };
 
 struct metrics {

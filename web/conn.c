@@ -31,6 +31,7 @@ void conn_free(struct conn *conn)
     ev_io_stop(shared->loop, &conn->io);
     ev_timer_stop(shared->loop, &conn->timer);
     conn_table_remove(&shared->conns, conn);
+    address_table_leave(shared->addresses, conn->address);
     if (conn->session != NULL) conn->session->ops->free(conn->session);
     conn_handshake_end(conn);
     SSL_free(conn->ssl);
@@ -271,6 +272,8 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, enu
         return ERR_MEMORY;
     }
     conn_table_add(&shared->conns, conn);
+    conn->address = address_key_of(peer);
+    address_table_enter(shared->addresses, conn->address);
     ev_init(&conn->io, on_io);
     ev_init(&conn->timer, on_timer);
     conn->io.data = conn->timer.data = conn;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "proto/message.h"
+#include "web/address_table.h"
 #include "web/conn_table.h"
 #include "web/handshake_log.h"
 #include "web/http/site.h"
@@ -43,6 +44,8 @@ struct conn_shared {
     bool keeps_leaf;               /* applications are told each client's certificate */
     void (*closed)(void *context); /* a connection is gone */
     void *context;
+
+    struct address_table *addresses; /* NULL: clients' addresses are not counted */
 
     bool draining;
     struct conn_table conns;

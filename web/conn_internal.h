@@ -46,6 +46,7 @@ struct conn {
     uint64_t alarm;    /* when the timer goes off, which may be earlier */
     ev_io io;
     ev_timer timer;
+    struct address_key address; /* the peer's */
     struct session_peer peer;
     uint8_t anchor[SHA256_DIGEST_LENGTH]; /* the CA that its client's certificate leads to; if there is one */
 };

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "web/peer_address.h"
 
 enum { ACCEPTS_PER_WAKE = 16, PAUSE_MS = 100 };
 
@@ -31,13 +32,37 @@ static void pause_accepting(struct listener *listener, int error)
     ev_timer_start(all->shared->loop, &all->pause);
 }
 
-static void turn_away(struct listener *listener, int fd)
+static void turn_away(struct listener *listener, int fd, const struct sockaddr_storage *peer,
+                      enum connection_limit limit)
 {
+    static const char *const reasons[CONNECTION_LIMITS] = {
+        [CONNECTION_LIMIT_ALL] = "there are as many connections as a worker may have",
+        [CONNECTION_LIMIT_ADDRESS] = "the client's address has as many connections as it may have",
+        [CONNECTION_LIMIT_RATE] = "the client's address begins connections faster than it may",
+    };
+    char address[64];
     uint64_t withheld;
     close(fd);
+    listener->all->limited[limit]++;
     if (!log_rate_admit(&listener->all->refused_log, &withheld, clock_monotonic_ms(), 1)) return;
-    log_line("connection refused listener=%s reason='%u connections are the limit of a worker' withheld=%llu",
-             log_quote(listener->address), LIMIT_CONNECTIONS, (unsigned long long)withheld);
+    peer_address_format(address, sizeof address, peer);
+    log_line("connection refused listener=%s peer=%s reason=%s withheld=%llu", log_quote(listener->address),
+             log_quote(address), log_quote(reasons[limit]), (unsigned long long)withheld);
+}
+
+/* CONNECTION_LIMITS: none stands in its way. */
+static enum connection_limit limit_of(const struct listeners *listeners, const struct sockaddr_storage *peer)
+{
+    const struct conn_shared *shared = listeners->shared;
+    const uint32_t most = listeners->limits.connections > 0 ? listeners->limits.connections : LIMIT_CONNECTIONS;
+    if (shared->conns.num >= most) return CONNECTION_LIMIT_ALL;
+    if (shared->addresses == NULL) return CONNECTION_LIMITS;
+    switch (address_table_admit(shared->addresses, address_key_of(peer), clock_monotonic_ms())) {
+    case ADDRESS_TOO_MANY: return CONNECTION_LIMIT_ADDRESS;
+    case ADDRESS_TOO_FAST: return CONNECTION_LIMIT_RATE;
+    case ADDRESS_ADMITTED: break;
+    }
+    return CONNECTION_LIMITS;
 }
 
 /* Other workers accept from the same sockets, so finding nothing there is common. */
@@ -48,8 +73,9 @@ static int accept_one(struct listener *listener)
     socklen_t peer_len = sizeof peer;
     int fd = accept4(listener->fd, (struct sockaddr *)&peer, &peer_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return errno;
-    if (shared->conns.num >= LIMIT_CONNECTIONS)
-        turn_away(listener, fd);
+    const enum connection_limit limit = limit_of(listener->all, &peer);
+    if (limit != CONNECTION_LIMITS)
+        turn_away(listener, fd, &peer, limit);
     else if (conn_open(shared, fd, listener->service, listener->mode, &peer) != ERR_OK)
         return ENOMEM;
     return 0;

@@ -23,6 +23,8 @@ struct listeners {
     struct conn_shared *shared;
     ev_timer pause; /* active: no descriptors are left, accept again later */
     struct log_rate refused_log;
+    struct web_limits limits;
+    uint64_t limited[CONNECTION_LIMITS]; /* connections that were refused */
 };
 
 /* listeners_init prepares empty slots. */

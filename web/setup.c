@@ -61,6 +61,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
         .tls = {.tls12 = message->tls12, .groups = message->tls_groups, .suites = message->tls_suites},
         .deadlines = conn_deadlines_default(),
         .sign_ms = DEADLINE_SIGN_MS,
+        .limits = message->limits,
     };
     take_proxies(&out->worker.proxy, message);
     if (message->has_root) add_dir(out, out->site.root_fd, SANDBOX_READ);

@@ -78,6 +78,7 @@ static void answer_status(struct worker *worker, uint64_t id)
         .connections = shared->conns.num,
         .echo_lines = shared->echo_lines,
     };
+    memcpy(msg.web_status.limited, worker->listeners.limited, sizeof msg.web_status.limited);
     memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);
     memcpy(msg.web_status.responses, http.responses, sizeof http.responses);
     answer(worker, &msg);
@@ -273,8 +274,17 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         http_site_set_proxy(shared->site, worker->proxy);
         shared->keeps_leaf = true;
     }
+    const struct web_limits *limits = &config->limits;
+    if (limits->address_connections > 0 || limits->address_handshakes > 0) {
+        shared->addresses = address_table_new(limits);
+        if (shared->addresses == NULL) {
+            worker_free(worker);
+            return diag_set(diag, ERR_MEMORY, "worker: no memory");
+        }
+    }
     signer_on_bound(shared->signer, on_bound, worker);
     listeners_init(&worker->listeners, shared);
+    worker->listeners.limits = config->limits;
     init_watchers(worker);
     *out = worker;
     return ERR_OK;
@@ -293,6 +303,7 @@ void worker_free(struct worker *worker)
     if (worker->listeners.shared != NULL) listeners_close(&worker->listeners);
     monitor_free(worker->monitor);
     conn_free_all(shared);
+    address_table_free(shared->addresses);
     proxy_free(worker->proxy);
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);

@@ -16,6 +16,7 @@ struct worker_config {
     struct tls_terms tls;
     struct http_site *site; /* stays the caller's */
     struct conn_deadlines deadlines;
+    struct web_limits limits;
     unsigned sign_ms; /* how long a signature may take */
     struct proxy_config proxy;
 };

@@ -39,6 +39,9 @@ Test(metrics, tell_every_number)
         "keyward_tls_handshake_failures_total{reason=\"protocol\"} 15",
         "keyward_tls_handshake_failures_total{reason=\"aborted\"} 16",
         "keyward_connections 5",
+        "keyward_connections_refused_total{limit=\"connections\"} 25",
+        "keyward_connections_refused_total{limit=\"address_connections\"} 26",
+        "keyward_connections_refused_total{limit=\"address_handshakes\"} 27",
         "keyward_http_requests_total 3",
         "keyward_http_requests_refused_total 4",
         "keyward_http_responses_total{class=\"2xx\"} 21",
@@ -60,7 +63,7 @@ Test(metrics, tell_every_number)
         "keyward_certificate_expiry_timestamp_seconds{role=\"ca\"} 51",
         "keyward_secret_memory 1",
     };
-    const struct web_status web = {1, 2, 3, 4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}};
+    const struct web_status web = {1, 2, 3, 4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}, {25, 26, 27}};
     processes[0] = (struct process_status){.name = "keyd", .pid = 9, .resident_bytes = 41};
     processes[1] = (struct process_status){.name = "web[0]", .restarts = 42};
     certificates[0] = (struct certificate_info){.role = "ca", .not_after = 51};

@@ -91,7 +91,8 @@ struct msg sample_of(enum msg_kind kind)
                                          5,
                                          40,
                                          {{"/api/", "unix:/run/app.sock"}, {"/", "http://127.0.0.1:8080"}},
-                                         2}},
+                                         2,
+                                         {41, 42, 43}}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
@@ -100,7 +101,8 @@ struct msg sample_of(enum msg_kind kind)
                                                .has_client_ca_file = true,
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
-        [MSG_WEB_STATUS] = {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}}},
+        [MSG_WEB_STATUS] =
+            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
@@ -319,6 +321,9 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_setup.immutable);
         SAME(web_setup.upload_quota);
         SAME(web_setup.access_log);
+        SAME(web_setup.limits.connections);
+        SAME(web_setup.limits.address_connections);
+        SAME(web_setup.limits.address_handshakes);
         SAME(web_setup.tls_groups);
         SAME(web_setup.tls_suites);
         SAME(web_setup.num_headers);
@@ -349,6 +354,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_status.echo_lines);
         for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) SAME(web_status.failures[i]);
         for (size_t i = 0; i < RESPONSE_CLASSES; i++) SAME(web_status.responses[i]);
+        for (size_t i = 0; i < CONNECTION_LIMITS; i++) SAME(web_status.limited[i]);
     } else if (want->kind == MSG_WEB_REVOKE) {
         SAME(web_revoke.num_handles);
         SAME(web_revoke.num_serials);
