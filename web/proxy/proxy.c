@@ -226,7 +226,8 @@ void proxy_give_back(struct upstream *upstream)
     struct proxy *proxy = upstream->proxy;
     struct proxy_list *list = &proxy->lists[upstream->route];
     upstream->relay = NULL;
-    if (upstream->used && is_spoilt(upstream)) {
+    /* One that nobody waits for is looked at when it is taken. */
+    if (list->first != NULL && upstream->used && is_spoilt(upstream)) {
         upstream_close(upstream);
         ask_for_all(proxy);
         return;
