@@ -70,13 +70,17 @@
 /* web. */
 #define LIMIT_WORKERS 64u
 #define LIMIT_LISTENERS 8u
-#define LIMIT_CONNECTIONS 16384u    /* for each worker */
-#define LIMIT_ADDRESSES 16384u      /* clients' addresses that a worker keeps count of */
-#define LIMIT_HANDSHAKES 2048u      /* of them, those whose client is not known yet; beyond: the oldest is cut */
-#define LIMIT_SIGN_PENDING 4096u    /* signatures a worker waits for */
-#define LIMIT_EXPECT_PENDING 64u    /* handshakes whose messages wait because the channel to keyd is full */
-#define LIMIT_CLIENT_CHAIN 10u      /* certificates a client may send */
-#define LIMIT_VERIFIED_CHAINS 1024u /* clients' chains that a worker remembers to have verified */
+#define LIMIT_CONNECTIONS 16384u      /* for each worker */
+#define LIMIT_ADDRESSES 16384u        /* clients' addresses that a worker keeps count of */
+#define LIMIT_HANDSHAKES 2048u        /* of them, those whose client is not known yet; beyond: the oldest is cut */
+#define LIMIT_SIGN_PENDING 4096u      /* signatures a worker waits for */
+#define LIMIT_EXPECT_PENDING 64u      /* handshakes whose messages wait because the channel to keyd is full */
+#define LIMIT_CLIENT_CHAIN 10u        /* certificates a client may send */
+#define LIMIT_VERIFIED_CHAINS 1024u   /* clients' chains that a worker remembers to have verified */
+#define LIMIT_TICKET_KEY 48u          /* bytes of a key for session tickets, with its name */
+#define LIMIT_TICKET_KEYS 2u          /* the one that is used, and the one before */
+#define LIMIT_TICKET_KEY_S 1800u      /* how long one is used; it is known for as long again */
+#define LIMIT_TICKET_LIFETIME_S 3600u /* from a client's proof of its key to the last resumption */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
 #define LIMIT_METRICS 49152u /* bytes of what /metrics shows */
 #define LIMIT_MONITORS 16u   /* connections to a worker for /metrics and /healthz; beyond: the oldest is cut */
@@ -145,14 +149,14 @@
 #define DEADLINE_WRITE_MS 30000u
 #define DEADLINE_IDLE_MS 60000u
 #define DEADLINE_SIGN_MS 5000u
-#define DEADLINE_SIGNED_MS 5000u        /* from keyd's signature for a server to the expectation that refers to it */
-#define DEADLINE_EXPECTATION_MS 5000u   /* from an expectation to the browser's request that it stands for */
-#define DEADLINE_PROXY_CONNECT_MS 5000u /* a connection to an application, waiting for a place included */
-#define DEADLINE_PROXY_WRITE_MS 30000u  /* for an application that does not take what it is sent */
-#define DEADLINE_PROXY_ANSWER_MS 60000u /* from a request to its answer's head */
-#define DEADLINE_PROXY_BODY_MS 60000u   /* without a byte of the answer's body */
+#define DEADLINE_SIGNED_MS 5000u         /* from keyd's signature for a server to the expectation that refers to it */
+#define DEADLINE_EXPECTATION_MS 5000u    /* from an expectation to the browser's request that it stands for */
+#define DEADLINE_PROXY_CONNECT_MS 5000u  /* a connection to an application, waiting for a place included */
+#define DEADLINE_PROXY_WRITE_MS 30000u   /* for an application that does not take what it is sent */
+#define DEADLINE_PROXY_ANSWER_MS 60000u  /* from a request to its answer's head */
+#define DEADLINE_PROXY_BODY_MS 60000u    /* without a byte of the answer's body */
 #define DEADLINE_PROXY_TUNNEL_MS 120000u /* a WebSocket, without a byte either way */
-#define DEADLINE_PROXY_IDLE_MS 15000u   /* a connection that waits for a request */
+#define DEADLINE_PROXY_IDLE_MS 15000u    /* a connection that waits for a request */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */

@@ -16,6 +16,7 @@
 #include "broker/revocation.h"
 #include "broker/runtime_dir.h"
 #include "broker/spawner.h"
+#include "broker/tickets.h"
 #include "broker/topology.h"
 #include "proto/link.h"
 
@@ -78,6 +79,7 @@ struct broker {
     struct identity identity;
     struct revocations revocations;
     struct reload reload;
+    struct tickets tickets;
     bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
     bool expecting;        /* as the workers were told last */
     uint64_t renew_at;     /* when keyd is to make new keys; 0: never */

@@ -135,6 +135,11 @@ static enum err read_choice(uint32_t *out, enum tls_choice choice, const char *w
     return *out != 0 ? ERR_OK : diag_set(diag, ERR_INPUT, "the value is empty; choose of %s", all);
 }
 
+static enum err set_resumption(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->resumption, value, diag);
+}
+
 static enum err set_groups(struct config *config, const char *value, struct diag *diag)
 {
     return read_choice(&config->tls.groups, TLS_CHOICE_GROUPS, "group", value, diag);
@@ -387,6 +392,7 @@ static const struct {
     {"tls", "mode", "--tls-mode", NULL, set_tls_mode, "MODE",
      "of the page on this host: mutual (the default), optional, server, or off (loopback only)"},
     {"tls", "min_version", "--tls-min-version", NULL, set_min_version, "VERSION", "1.2 (the default) or 1.3"},
+    {"tls", "resumption", NULL, NULL, set_resumption, NULL, NULL},
     {"tls", "groups", NULL, NULL, set_groups, NULL, NULL},
     {"tls", "suites", NULL, NULL, set_suites, NULL, NULL},
     {"limits", "connections", NULL, NULL, set_connections, NULL, NULL},
@@ -425,6 +431,7 @@ void config_defaults(struct config *out)
 {
     *out = (struct config){
         .tls.tls12 = true,
+        .resumption = true,
         .max_upload_bytes = UINT64_C(64) << 20,
         .idle_timeout_ms = DEADLINE_IDLE_MS,
         .immutable = true,

@@ -61,6 +61,7 @@ struct config {
     enum tls_mode tls_mode; /* of the host's listener */
     uint32_t workers;       /* 0: one for each CPU */
     struct tls_terms tls;
+    bool resumption;
     uint64_t max_upload_bytes;
     uint32_t idle_timeout_ms;
     bool spa;

@@ -35,6 +35,7 @@ static void tell_worker(struct broker *broker, struct revocation *row, struct pr
         process_send(broker, web, &msg, NULL, 0);
         at += num;
     } while (at < row->num_handles);
+    tickets_tell(broker, web); /* it has dropped its keys */
 }
 
 static void tell_workers(struct broker *broker, struct revocation *row, struct bytes *serial)
@@ -72,6 +73,7 @@ static struct revocation *begin(struct broker *broker, struct control_ticket tic
         control_fail(broker, ticket, ERR_AGAIN, "too many revocations are under way; ask again");
         return NULL;
     }
+    tickets_replace(&broker->tickets); /* nothing that was resumable before is */
     *row = (struct revocation){
         .id = ++broker->last_id, .handles = handles, .begun = clock_monotonic_ms(), .ticket = ticket};
     return row;

@@ -132,7 +132,8 @@ static enum err prepare(const struct config *config, const struct resources *res
     if (listener_cookie(&broker.host_cookie, runtime_dir->control) != ERR_OK) {
         return diag_set(diag, ERR_SYSTEM, "SO_NETNS_COOKIE: %s; run Linux 5.14 or newer", strerror(errno));
     }
-    enum err err = spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
+    enum err err = config->resumption ? tickets_begin(&broker.tickets, diag) : ERR_OK;
+    if (err == ERR_OK) err = spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
     broker.max_handles = max_handles(); /* now, so that the browser's limit stays as it was */
     return err;
 }

@@ -25,7 +25,7 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW_IF(fcntl, "makes the shim's listener non-blocking", SANDBOX_IS_INT(1, F_SETFL)),
     SANDBOX_ROW_IF(fcntl, "reads a descriptor's flags", SANDBOX_IS_INT(1, F_GETFL)),
     SANDBOX_ROW_IF(fcntl, "seals the copy of the client CAs", SANDBOX_IS_INT(1, F_ADD_SEALS)),
-    SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own"),
+    SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own; the keys of session tickets"),
     SANDBOX_ROW(writev, "appends to the audit log"),
     SANDBOX_ROW(pwrite64, "writes that copy"),
     /* A file that is replaced is another file, so Landlock has to leave its directory and not the file alone. The broker is

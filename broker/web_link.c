@@ -173,6 +173,7 @@ void web_identify(struct broker *broker, struct process *web)
     if (web->introduced) return;
     web->introduced = true;
     revocation_introduce(broker, web);
+    tickets_tell(broker, web);
     if (broker->expecting) tell_expect(broker, web);
     offer(broker, web, SLOT_HOST);
     offer(broker, web, SLOT_BROWSER);

@@ -34,6 +34,7 @@
     ROW(WEB_EXPECT, web_expect)                   \
     ROW(WEB_CONNECT, web_connect)                 \
     ROW(WEB_CONNECTED, web_connected)             \
+    EMPTY(WEB_TICKETS)                            \
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \
     ROW(SHIM_LAUNCH, shim_launch)                 \

@@ -20,8 +20,8 @@ static const struct {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
                                     KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
-                                    KIND(WEB_EXPECT) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) | KIND(METRICS) |
-                                    KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) |
+                                    KIND(METRICS) | KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -85,6 +85,7 @@ size_t rules_max_fds(enum link_role role)
 static const uint8_t always_fds[MSG_NUM_KINDS] = {
     [MSG_KEYD_GRANT] = 1,    /* keyd's end of the channel */
     [MSG_WEB_LISTEN] = 1,    /* the listener */
+    [MSG_WEB_TICKETS] = 1,   /* the keys */
     [MSG_WEB_IDENTITY] = 1,  /* the channel to keyd */
     [MSG_WEB_TRUST] = 1,     /* the client CAs */
     [MSG_SHIM_SETUP] = 1,    /* the PKCS#11 module */

@@ -20,6 +20,7 @@ struct clients {
     STACK_OF(CRYPTO_BUFFER) * names;
     struct verified_chains *verified;
     uint64_t num_verified;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
     char own[sizeof((struct certificate_text *)NULL)->fingerprint]; /* empty: keyd has none */
 };
 
@@ -49,9 +50,13 @@ enum err clients_new(struct clients **out, const struct web_identity *identity, 
     if (clients->store == NULL || clients->names == NULL || clients->verified == NULL)
         return diag_set(diag, ERR_MEMORY, "no memory");
     if (identity->own_client != NULL) snprintf(clients->own, sizeof clients->own, "%s", identity->own_client);
-    enum err err =
-        trust_load(clients->store, clients->names, identity->client_cas, identity->num_client_cas, client_ca_fd, diag);
+    SHA256_CTX digest;
+    SHA256_Init(&digest);
+    SHA256_Update(&digest, clients->own, sizeof clients->own);
+    enum err err = trust_load(clients->store, clients->names, &digest, identity->client_cas, identity->num_client_cas,
+                              client_ca_fd, diag);
     if (err != ERR_OK) return err;
+    SHA256_Final(clients->digest, &digest);
     *out = clients;
     clients = NULL;
     return ERR_OK;
@@ -69,6 +74,11 @@ void clients_free(struct clients *clients)
 const STACK_OF(CRYPTO_BUFFER) * clients_names(const struct clients *clients)
 {
     return clients->names;
+}
+
+void clients_digest(uint8_t out[SHA256_DIGEST_LENGTH], const struct clients *clients)
+{
+    memcpy(out, clients->digest, sizeof clients->digest);
 }
 
 uint64_t clients_num_verified(const struct clients *clients)

@@ -43,6 +43,9 @@ bool clients_trust(const struct clients *clients, const uint8_t anchor[SHA256_DI
 /* clients_is_own says whether the certificate is keyd's: then only a handle's holder can have signed with its key. */
 bool clients_is_own(const struct clients *clients, const struct certificate_text *certificate);
 
+/* clients_digest writes what stands for the CAs and keyd's own client. */
+void clients_digest(uint8_t out[SHA256_DIGEST_LENGTH], const struct clients *clients);
+
 /* clients_num_verified counts the chains that were verified rather than known. */
 uint64_t clients_num_verified(const struct clients *clients);
 

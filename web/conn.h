@@ -52,7 +52,8 @@ struct conn_shared {
     uint64_t handshakes, handshakes_failed, echo_lines;
     uint64_t failures[HANDSHAKE_FAILURES];
     struct revoked revoked;
-    bool expects; /* somebody holds a handle (WEB_EXPECT) */
+    struct tickets *tickets; /* NULL: nothing is resumed */
+    bool expects;            /* somebody holds a handle (WEB_EXPECT) */
     struct handshake_log log;
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };

@@ -2,6 +2,7 @@
 #include <openssl/err.h>
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "web/service.h"
 #include "web/tls_refusal.h"
 #include "web/tls_remedy.h"
+#include "web/tls_resume.h"
 
 void conn_handshake_end(struct conn *conn)
 {
@@ -56,19 +58,34 @@ static bool is_accounted_for(struct conn *conn)
     return conn->client.handle != 0;
 }
 
+/* The handshake is done as far as TLS goes. */
+static enum conn_wait refuse(struct conn *conn, const struct tls_refusal *refusal)
+{
+    conn->shared->handshakes_failed++;
+    conn->shared->failures[HANDSHAKE_CERTIFICATE]++;
+    handshake_log_write(&conn->shared->log, &conn->peer, refusal);
+    memset(&conn->peer.certificate, 0, sizeof conn->peer.certificate);
+    conn_handshake_end(conn);
+    ERR_clear_error();
+    if (SSL_send_fatal_alert(conn->ssl, SSL_AD_ACCESS_DENIED) != 1) ERR_clear_error();
+    return conn_enter(conn, CONN_LINGERING);
+}
+
+static enum conn_wait refuse_resumed(struct conn *conn)
+{
+    struct tls_refusal refusal = {.outcome = TLS_OUTCOME_REFUSED,
+                                  .remedy = tls_remedy_certificate(conn->handshake->refused_error)};
+    snprintf(refusal.reason, sizeof refusal.reason, "%s", conn->handshake->refused);
+    return refuse(conn, &refusal);
+}
+
 static enum conn_wait refuse_without_handle(struct conn *conn)
 {
     static const struct tls_refusal refusal = {
         .outcome = TLS_OUTCOME_REFUSED,
         .reason = "the client has keyd's certificate, but keyd knows of no handle that it used",
         .remedy = TLS_REMEDY_NO_HANDLE};
-    conn->shared->handshakes_failed++;
-    conn->shared->failures[HANDSHAKE_CERTIFICATE]++;
-    handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
-    conn_handshake_end(conn);
-    ERR_clear_error();
-    if (SSL_send_fatal_alert(conn->ssl, SSL_AD_ACCESS_DENIED) != 1) ERR_clear_error();
-    return conn_enter(conn, CONN_LINGERING);
+    return refuse(conn, &refusal);
 }
 
 enum conn_wait conn_begin_session(struct conn *conn)
@@ -82,6 +99,7 @@ enum conn_wait conn_begin_session(struct conn *conn)
 
 static enum conn_wait handshake_done(struct conn *conn)
 {
+    if (!tls_resume_judge(conn->ssl, conn->handshake)) return refuse_resumed(conn);
     if (!is_accounted_for(conn)) return refuse_without_handle(conn);
     conn->shared->handshakes++;
     conn_handshake_end(conn);
@@ -126,6 +144,7 @@ enum err conn_handshake_begin(struct conn *conn, enum tls_mode mode)
     struct tls_handshake *handshake = calloc(1, sizeof *handshake);
     if (handshake == NULL) return ERR_MEMORY;
     handshake->mode = mode;
+    handshake->tickets = shared->tickets;
     handshake->service = conn->service;
     handshake->revoked = &shared->revoked;
     handshake->expected = &shared->expects;

@@ -20,6 +20,7 @@ struct session_peer {
     const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
     const char *group;    /* "X25519" */
     const char *alpn;     /* "h2", "http/1.1" or "" */
+    bool resumed;         /* the client proved that it has its key in an earlier connection */
 };
 
 /* session_peer_is_known says whether the peer has shown a certificate that was verified. Only some listeners let others in. */

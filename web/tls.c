@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/check.h"
+#include "web/tls_resume.h"
 
 #if defined(SSL_GROUP_X25519_MLKEM768)
 #define GROUPS TLS_GROUPS_ALL
@@ -66,15 +67,23 @@ static int clients_index(void)
     return index;
 }
 
-const struct clients *tls_clients(const SSL_CTX *context)
+struct clients *tls_clients(const SSL_CTX *context)
 {
     return SSL_CTX_get_ex_data(context, clients_index());
+}
+
+void tls_keep_leaf(struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain)
+{
+    if (handshake->leaf == NULL) return;
+    CRYPTO_BUFFER_free(*handshake->leaf);
+    *handshake->leaf = sk_CRYPTO_BUFFER_value(chain, 0);
+    CRYPTO_BUFFER_up_ref(*handshake->leaf);
 }
 
 static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
 {
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
-    struct clients *clients = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), clients_index());
+    struct clients *clients = tls_clients(SSL_get_SSL_CTX(ssl));
     const int error = clients_verify(handshake->certificate, handshake->anchor, handshake->refused, clients,
                                      SSL_get0_peer_certificates(ssl), handshake->revoked, (uint64_t)time(NULL));
     if (error != X509_V_OK) {
@@ -82,12 +91,10 @@ static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
         *out_alert = (uint8_t)SSL_alert_from_verify_result(error);
         return ssl_verify_invalid;
     }
-    if (handshake->leaf != NULL) {
-        CRYPTO_BUFFER_free(*handshake->leaf);
-        *handshake->leaf = sk_CRYPTO_BUFFER_value(SSL_get0_peer_certificates(ssl), 0);
-        CRYPTO_BUFFER_up_ref(*handshake->leaf);
-    }
+    tls_keep_leaf(handshake, SSL_get0_peer_certificates(ssl));
     handshake->own_client = clients_is_own(clients, handshake->certificate);
+    if (handshake->own_client) tls_resume_forbid(ssl); /* so that revoking its handle is the end of it */
+    tls_resume_limit(ssl);
     return ssl_verify_ok;
 }
 
@@ -135,8 +142,6 @@ static enum err require_client_certificate(SSL_CTX *context, const struct web_id
     if (tls_context_trust(context, clients) != ERR_OK) return diag_set(diag, ERR_MEMORY, "no memory");
     SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_client);
     SSL_CTX_set_max_cert_list(context, LIMIT_CLIENT_CHAIN * LIMIT_CERTIFICATE);
-    /* The session needs the text that verify_client keeps, nobody needs the certificates. */
-    SSL_CTX_set_retain_only_sha256_of_client_certs(context, 1);
     return ERR_OK;
 }
 
@@ -225,9 +230,9 @@ static enum err set_protocol(SSL_CTX *context, const struct tls_terms *terms, st
         !SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) ||
         !SSL_CTX_set_verify_algorithm_prefs(context, client_schemes, sizeof client_schemes / sizeof *client_schemes))
         return complain(diag, "TLS parameters");
-    /* No resumption, by ticket or by cache: a resumed handshake asks neither keyd nor the client's key for anything,
-     * so a revoked handle would go on being served. */
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    /* Resumption is by tickets alone, for which a worker keeps nothing (tls_resume.h). */
+    tls_resume_context(context);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
@@ -314,6 +319,11 @@ SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *s
     if (handshake->mode == TLS_MODE_OPTIONAL) SSL_set_custom_verify(ssl, SSL_VERIFY_PEER, verify_client);
     if (handshake->mode == TLS_MODE_SERVER) SSL_set_custom_verify(ssl, SSL_VERIFY_NONE, verify_client);
     SSL_set_app_data(ssl, handshake);
+    if (tls_resume_begin(ssl, handshake) != ERR_OK) {
+        ERR_clear_error();
+        SSL_free(ssl);
+        return NULL;
+    }
     SSL_set_accept_state(ssl);
     SSL_set_shed_handshake_config(ssl, 1); /* an idle connection carries no configuration */
     handshake->refused[0] = '\0';
@@ -338,5 +348,6 @@ void tls_describe(struct session_peer *out, const SSL *ssl)
     out->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
     out->group = group != NULL ? group : "";
     /* The selection is one of two; a name of our own needs no NUL from BoringSSL. */
+    out->resumed = SSL_session_reused(ssl);
     out->alpn = alpn_len == 2 ? "h2" : alpn_len > 0 ? "http/1.1" : "";
 }

@@ -14,6 +14,7 @@
 #include "web/revoked.h"
 #include "web/session.h"
 #include "web/signer.h"
+#include "web/tickets.h"
 
 /* What a connection needs until its handshake is over. */
 struct tls_handshake {
@@ -21,6 +22,7 @@ struct tls_handshake {
     const bool *expected;                 /* whether a handle's holder may be the client; NULL: always */
     const struct revoked *revoked;        /* certificates that are not taken; NULL: any */
     enum tls_mode mode;                   /* not TLS_MODE_OFF */
+    const struct tickets *tickets;        /* NULL: nothing is resumed */
     bool asked;                           /* a CertificateRequest of TLS 1.3 has gone out */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been judged, well or not */
@@ -42,7 +44,10 @@ MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *id
 MUST_CHECK enum err tls_context_trust(SSL_CTX *context, struct clients *clients);
 
 /* tls_clients returns whose clients the context lets in. They stay the context's. */
-const struct clients *tls_clients(const SSL_CTX *context);
+struct clients *tls_clients(const SSL_CTX *context);
+
+/* tls_keep_leaf gives the first certificate of a verified chain to whoever wants it. */
+void tls_keep_leaf(struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain);
 
 /* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, anchor, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */

@@ -24,6 +24,7 @@ enum { MAX_NAMES_BYTES = 15 * 1024 };
 struct trust {
     X509_STORE *store;
     STACK_OF(CRYPTO_BUFFER) * names;
+    SHA256_CTX *digest;
     struct diag *diag;
     const char *source; /* "the broker's client CA", "client CA file" */
     size_t number;      /* from 1, within the source */
@@ -91,6 +92,9 @@ static enum err add(struct trust *trust, X509 *certificate)
     trust->names_bytes += (size_t)name_len + 2;
     if (trust->names_bytes > MAX_NAMES_BYTES)
         return complain(trust, ERR_INPUT, "the CAs' names are too long together for a CertificateRequest; give fewer");
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    if (!X509_digest(certificate, EVP_sha256(), digest, NULL)) return complain_crypto(trust, "cannot be hashed");
+    SHA256_Update(trust->digest, digest, sizeof digest);
     if (!X509_STORE_add_cert(trust->store, certificate) || !add_name(trust, name, (size_t)name_len))
         return complain_crypto(trust, "cannot be added");
     return ERR_OK;
@@ -152,10 +156,11 @@ static enum err load_file(struct trust *trust, int fd)
     return err;
 }
 
-enum err trust_load(X509_STORE *store, STACK_OF(CRYPTO_BUFFER) * names, const struct bytes *cas, size_t num_cas,
-                    int pem_fd, struct diag *diag)
+enum err trust_load(X509_STORE *store, STACK_OF(CRYPTO_BUFFER) * names, SHA256_CTX *digest, const struct bytes *cas,
+                    size_t num_cas, int pem_fd, struct diag *diag)
 {
-    struct trust trust = {.store = store, .names = names, .diag = diag, .source = "the broker's client CAs"};
+    struct trust trust = {
+        .store = store, .names = names, .digest = digest, .diag = diag, .source = "the broker's client CAs"};
     ERR_clear_error();
     X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     for (size_t i = 0; i < num_cas; i++) {

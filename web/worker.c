@@ -10,6 +10,7 @@
 #include "web/listener.h"
 #include "web/monitor.h"
 #include "web/signer.h"
+#include "web/tickets.h"
 #include "web/tls.h"
 
 struct worker {
@@ -109,6 +110,7 @@ static void on_conn_closed(void *context)
 static void take_revocation(struct worker *worker, const struct msg *msg)
 {
     size_t ended;
+    tickets_drop(worker->shared.tickets); /* the broker sends new keys right behind */
     enum err err = conn_revoke(&worker->shared, &ended, &msg->web_revoke);
     if (err != ERR_OK) {
         log_line("revocation not kept reason=%s effect='this worker stops'", err_name(err));
@@ -136,6 +138,13 @@ static void take_trust(struct worker *worker, const struct msg *msg, int client_
                &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = conn_distrust(&worker->shared)});
     else
         answer_failed(worker, msg->id, err, &diag);
+}
+
+/* Without keys there is no resumption, and all goes on. */
+static void take_tickets(struct worker *worker, int fd)
+{
+    enum err err = tickets_take(worker->shared.tickets, fd);
+    if (err != ERR_OK) log_line("ticket keys not taken reason=%s effect='no session is resumed'", err_name(err));
 }
 
 /* signer_on_bound */
@@ -188,6 +197,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         begin_stop(worker);
     else if (msg->kind == MSG_WEB_EXPECT)
         worker->shared.expects = msg->web_expect;
+    else if (msg->kind == MSG_WEB_TICKETS)
+        take_tickets(worker, extra->fds[0]);
     else if (msg->kind == MSG_WEB_REVOKE)
         take_revocation(worker, msg);
     else if (msg->kind == MSG_WEB_CONNECTED)
@@ -257,8 +268,13 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
     shared->deadlines = config->deadlines;
     shared->closed = on_conn_closed;
     shared->context = worker;
+    shared->tickets = tickets_new();
     shared->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (shared->loop != NULL) shared->signer = signer_new(shared->loop, config->sign_ms);
+    if (shared->tickets == NULL) {
+        worker_free(worker);
+        return diag_set(diag, ERR_SYSTEM, "worker: no memory can be locked for ticket keys; raise RLIMIT_MEMLOCK");
+    }
     if (shared->loop != NULL) worker->monitor = monitor_new(shared->loop, ask_metrics, worker);
     if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL || worker->monitor == NULL) {
         worker_free(worker);
@@ -308,6 +324,7 @@ void worker_free(struct worker *worker)
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);
     if (shared->loop != NULL) ev_loop_destroy(shared->loop);
+    tickets_free(shared->tickets);
     codec_arena_free(worker->arena);
     free(worker);
 }

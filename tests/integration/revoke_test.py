@@ -262,19 +262,25 @@ class Certificates(SharedRevokeCase):
         self.assertIn("alert certificate revoked", str(error).lower().replace("_", " "))
         self.system.wait_line(f"reason='client certificate revoked serial={serial.lower()}'", since=mark)
 
-    def test_nobody_resumes(self):
-        """A session that was kept from before would need neither the certificate nor its key (ADR 5)."""
+    def test_a_session_from_before_is_worth_nothing(self):
+        """Until then it needs no proof of the key (ADR 20)."""
+        files, serial = self.leaf("resumed")
         context = ssl.create_default_context(cafile=self.ca)
-        context.load_cert_chain(*self.foreign)
-        session = None
-        for _ in range(2):
+        context.load_cert_chain(*files)
+
+        def come(session):
             plain = socket.create_connection(("127.0.0.1", self.echo_port), wire.TIMEOUT_S)
             with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
                 connection.sendall(b"hello\n")
                 self.assertIn(b"hello", connection.recv(1000))
-                self.assertFalse(connection.session_reused)
-                session = connection.session
-                self.assertFalse(session is not None and session.has_ticket)
+                return connection.session_reused, connection.session
+
+        resumed, session = come(None)
+        self.assertFalse(resumed)
+        self.assertTrue(come(session)[0])
+        self.system.broker("certificate", "revoke", serial)  # the server may not have seen the end of the last one yet
+        with self.assertRaisesRegex(ssl.SSLError, "(?i)certificate.revoked"):
+            come(session)
 
     def test_a_new_worker_knows_it(self):
         files, serial = self.leaf("remembered")

@@ -47,6 +47,7 @@ Test(config, has_defaults)
     cr_assert(config.immutable);
     cr_assert_eq(config.upload_quota, 0);
     cr_assert_eq(config.tls_mode, TLS_MODE_MUTUAL);
+    cr_assert(config.resumption);
     cr_assert_eq(config.num_names, 3);
     cr_assert_str_eq(config.names[0].dns, "localhost");
     cr_assert_eq(config.names[1].ip_len, 4);
@@ -99,7 +100,7 @@ Test(config, takes_every_option_from_the_file)
                                   "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
                                   "workers = 3\nmax_upload = 2G\nidle_timeout = 2m\n"
                                   "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
-                                  "[tls]\nmode = optional\nmin_version = 1.3\ngroups = P-384, X25519\n"
+                                  "[tls]\nmode = optional\nresumption = no\nmin_version = 1.3\ngroups = P-384, X25519\n"
                                   "[echo]\naddress = 127.0.0.1:7\n"
                                   "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
                                   "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
@@ -143,6 +144,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_eq(config.tls_mode, TLS_MODE_OPTIONAL);
     cr_assert_eq(config.tls.groups, TLS_GROUP_P384 | TLS_GROUP_X25519);
     cr_assert_eq(config.tls.suites, 0);
+    cr_assert_not(config.resumption);
     cr_assert_str_eq(config.audit_file, "/var/log/audit.jsonl");
     cr_assert(config.audit_continue);
     cr_assert_eq(config.audit_interval_s, 900);

@@ -458,3 +458,48 @@ Test(revocation, workers_know_whether_a_handle_is_out)
     keyd_ended(&broker);
     cr_assert_not(next_expect(0));
 }
+
+/* The key that the worker is to seal tickets with, and how many there are, from what it is told next. */
+static size_t hear_tickets(uint8_t out[LIMIT_TICKET_KEY], const struct link *link)
+{
+    uint8_t keys[4 * LIMIT_TICKET_KEY];
+    struct msg msg;
+    struct packet_extra extra;
+    cr_assert_eq(link_recv(link, &msg, &extra, arena), ERR_OK);
+    cr_assert_eq(msg.kind, MSG_WEB_TICKETS);
+    ssize_t got = pread(extra.fds[0], keys, sizeof keys, 0);
+    cr_assert_geq(got, (ssize_t)LIMIT_TICKET_KEY);
+    memcpy(out, keys, LIMIT_TICKET_KEY);
+    packet_extra_close(&extra);
+    return (size_t)got / LIMIT_TICKET_KEY;
+}
+
+/* A worker that is told of a revocation drops its keys; new ones lie right behind it, the same for all. */
+Test(revocation, brings_new_ticket_keys)
+{
+    struct diag diag;
+    uint8_t first[LIMIT_TICKET_KEY], key[LIMIT_TICKET_KEY], other[LIMIT_TICKET_KEY];
+    cr_assert_eq(tickets_begin(&broker.tickets, &diag), ERR_OK, "%s", diag.text);
+    tickets_tell(&broker, &broker.processes[1]);
+    cr_assert_eq(hear_tickets(first, &web[0]), 1);
+    tickets_rotate(&broker, broker.tickets.rotate_at);
+    cr_assert_eq(hear_tickets(key, &web[0]), 2);
+    cr_assert_eq(hear_tickets(other, &web[1]), 2);
+    cr_assert_eq(memcmp(key, other, sizeof key), 0);
+
+    uint64_t id = lend(0);
+    say((struct msg){.kind = MSG_HANDLE_REVOKE, .handle_revoke = id});
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        answer_web(i, id, 0);
+        cr_assert_eq(hear_tickets(i == 0 ? key : other, &web[i]), 1, "none of those before");
+    }
+    cr_assert_eq(memcmp(key, other, sizeof key), 0);
+    cr_assert_neq(memcmp(key, first, sizeof key), 0);
+    close_handle(id);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        answer_web(i, id, 0);
+        cr_assert_eq(hear_tickets(other, &web[i]), 1, "it has dropped them once more");
+        cr_assert_eq(memcmp(key, other, sizeof key), 0);
+    }
+    expect_done(0);
+}

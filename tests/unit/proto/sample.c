@@ -161,6 +161,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_READY] = {.kind = MSG_READY},
         [MSG_STATUS_QUERY] = {.kind = MSG_STATUS_QUERY},
         [MSG_STOP] = {.kind = MSG_STOP},
+        [MSG_WEB_TICKETS] = {.kind = MSG_WEB_TICKETS},
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
