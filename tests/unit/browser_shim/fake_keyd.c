@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "proto/link.h"
+#include "tests/unit/keep.h"
 
 #define HANDLE_FD 3
 
@@ -73,7 +74,7 @@ static struct bytes name_bytes(X509_NAME *name)
     uint8_t *out = NULL;
     int len = i2d_X509_NAME(name, &out);
     CHECK(len > 0);
-    return (struct bytes){out, (size_t)len};
+    return (struct bytes){keep(out), (size_t)len};
 }
 
 static void take_der(uint8_t **out, size_t *out_len, X509 *certificate)
@@ -82,13 +83,14 @@ static void take_der(uint8_t **out, size_t *out_len, X509 *certificate)
     int len = i2d_X509(certificate, out);
     CHECK(len > 0);
     *out_len = (size_t)len;
+    keep(*out);
 }
 
 static void make_identity(struct fake_identity *out, enum fake_key kind)
 {
     EVP_PKEY *ca_key = make_key(FAKE_P256);
     out->kind = kind;
-    out->key = make_key(kind);
+    out->key = keep(make_key(kind));
     X509 *ca = make_certificate("Fake CA", ca_key, "Fake CA", ca_key, 7);
     /* A serial number whose highest bit needs a zero octet before it. */
     X509 *leaf = make_certificate("kiosk", out->key, "Fake CA", ca_key, 0x80f1);
@@ -101,7 +103,7 @@ static void make_identity(struct fake_identity *out, enum fake_key kind)
     uint8_t *serial = NULL;
     int serial_len = i2d_ASN1_INTEGER(X509_get_serialNumber(leaf), &serial);
     CHECK(serial_len > 0);
-    out->serial = (struct bytes){serial, (size_t)serial_len};
+    out->serial = (struct bytes){keep(serial), (size_t)serial_len};
     X509_free(ca);
     X509_free(leaf);
     EVP_PKEY_free(ca_key);
