@@ -30,8 +30,8 @@ static json_t *describe_client(const struct session_peer *peer)
 static json_t *describe_tls(const struct session_peer *peer)
 {
     if (!session_peer_is_private(peer)) return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:b}", "protocol", text(peer->protocol), "cipher", text(peer->cipher), "group",
-                     text(peer->group), "alpn", text(peer->alpn), "resumed", (int)peer->resumed);
+    return json_pack("{s:o, s:o, s:o, s:o, s:b}", "protocol", text(peer->protocol), "cipher", text(peer->cipher),
+                     "group", text(peer->group), "alpn", text(peer->alpn), "resumed", (int)peer->resumed);
 }
 
 struct fault api_answer(struct exchange *exchange)
