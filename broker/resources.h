@@ -31,7 +31,7 @@ struct resources {
     int screenshot;
     uint8_t *client_ca; /* PEM */
     size_t client_ca_len;
-    int client_ca_dir; /* the directory that the file is in, for reading it again; -1: none */
+    int client_ca_dir;     /* the directory that the file is in, for reading it again; -1: none */
     struct brought server; /* keys and certificates */
     struct brought client;
     enum tls_mode mode; /* of the host's listener */
