@@ -1,5 +1,6 @@
 /* Grants that are derived from others: never stronger, and never worth more than what they come from. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "keyd/grant.h"
 
@@ -212,4 +213,24 @@ Test(derive, children_come_and_go_in_any_order)
         }
         cr_assert_null(parent.first_child);
     }
+}
+
+Test(derive, the_ca_is_the_parents)
+{
+    static const uint8_t der[] = {1, 2, 3};
+    uint8_t copied[sizeof(der)];
+    memcpy(copied, der, sizeof(der));
+    cr_assert(grant_pin_ca(&parent, (struct bytes){copied, sizeof(copied)}));
+    memset(copied, 0, sizeof(copied));
+    cr_assert_eq(grant_derive(&child, &parent, &part, 2000), REFUSAL_NONE);
+    cr_assert(bytes_equal(child.ca, (struct bytes){der, sizeof(der)}));
+    grant_leave(&child);
+    cr_assert_eq(child.ca.len, 0);
+    cr_assert(bytes_equal(parent.ca, (struct bytes){der, sizeof(der)}), "it is still the parent's");
+
+    struct keyd_grant terms = part;
+    terms.ca = (struct bytes){der, sizeof(der)};
+    cr_assert_eq(grant_derive(&child, &parent, &terms, 2000), REFUSAL_PARAMETERS, "not even the same");
+    grant_leave(&parent);
+    cr_assert_eq(parent.ca.len, 0);
 }
