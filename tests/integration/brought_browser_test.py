@@ -2,14 +2,14 @@
 
 import brought
 
-from keyward import ORDINARY
+from keyward import users
 
 FETCHED = r"^web\[\d+\]: request .*path='/api/get' status=200 .*subject='[^']*CN=client %s"
 BROWSER_S = 30
 
 
 class Page(brought.BroughtCase):
-    uid = ORDINARY
+    uid = users()[-1]
 
     def expect_page(self, server, client):
         system = self.start("--listen", "127.0.0.1:0", "--browser", "chromium", "--headless", *self.server(server),

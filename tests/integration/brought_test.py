@@ -6,7 +6,7 @@ import subprocess
 
 import brought
 import processes
-from keyward import COMMAND_S, ORDINARY, System, for_each_user, runfile
+from keyward import COMMAND_S, System, for_each_user, runfile, users
 
 KINDS = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096")
 HELLO = "Hello World"
@@ -65,7 +65,7 @@ class EachKind(Case):
 
 
 class Mixed(Case):
-    uid = ORDINARY
+    uid = users()[-1]
 
     def test_a_server_alone(self):
         """The client stays keyd's, and with it the CA whose clients are let in."""
@@ -116,7 +116,7 @@ class Mixed(Case):
 
 
 class Refused(Case):
-    uid = ORDINARY
+    uid = users()[-1]
 
     def expect_refused(self, flags, why):
         system = System(self.base, uid=self.uid)

@@ -1,5 +1,6 @@
 """/metrics and /healthz: who reaches them, what they say, and when they say that all is not well."""
 
+import errno
 import http.client
 import os
 import re
@@ -28,6 +29,11 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
+
+
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) != errno.ECONNREFUSED
 
 
 def ask(connection, path, method="GET"):
@@ -187,8 +193,10 @@ class Health(SystemCase):
         system = self.start("--listen", "127.0.0.1:0", "--no-browser", "--workers", "2", uid=self.uid)
         seen = set()
         for _ in range(3):  # the second and third time it is not started at once
-            os.kill(system.pid_of("web[1]"), signal.SIGKILL)
-            processes.wait_until(lambda: seen.add(self.health(system)) or system.pid_of("web[1]"), 10, lambda: str(seen))
+            old = system.pid_of("web[1]")
+            processes.kill(old)
+            processes.wait_until(lambda old=old: seen.add(self.health(system)) or system.pid_of("web[1]") not in (0, old),
+                                 10, lambda: str(seen))
         processes.wait_until(lambda: self.health(system) == (200, "ok\n"), 10, lambda: str(self.health(system)))
         self.assertIn((503, "web[1] is not running\n"), seen)
         _, text = ask(UnixConnection(os.path.join(system.runtime, "metrics")), "/metrics")
@@ -218,6 +226,7 @@ class Where(SystemCase):
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
             system.kill_all()
             self.assertTrue(os.path.exists(path))
+            processes.wait_until(lambda: not listens(path), 10, lambda: "a worker survives")
 
     def test_not_where_somebody_else_listens(self):
         path = os.path.join(self.own_directory(), "socket")

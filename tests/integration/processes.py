@@ -116,6 +116,7 @@ def tcp_listeners():
 
 
 def kill(pid, number=signal.SIGKILL):
+    assert pid > 0, "0 is everybody in the test's own group, and a status says 0 of who is not there"
     os.kill(pid, number)
 
 

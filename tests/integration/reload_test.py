@@ -114,7 +114,7 @@ class Reload(SystemCase):
         system.process.send_signal(signal.SIGHUP)
         system.wait_line(r"^broker: reload failed reason='--client-ca .*No such file.*' effect='all is as it was'$", since=mark)
         self.ask(connection)
-        os.kill(system.pid_of("web[0]"), signal.SIGKILL)  # and whoever starts now has the old one too
+        processes.kill(system.pid_of("web[0]"))  # and whoever starts now has the old one too
         processes.wait_until(lambda: all(p["pid"] for p in system.processes("web")), 10, lambda: "not restarted")
         self.assertTrue(all(self.gets_in(system, 0) for _ in range(8)))
 

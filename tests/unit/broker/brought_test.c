@@ -28,7 +28,8 @@ static const char *at(const char *name)
 
 static void make_file(const char *name, const char *content, mode_t mode)
 {
-    int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, mode);
+    unlink(at(name)); /* it may be one that not even its owner may write */
+    int fd = open(at(name), O_WRONLY | O_CREAT | O_EXCL, mode);
     cr_assert_geq(fd, 0);
     cr_assert_eq(fchmod(fd, mode), 0);
     cr_assert_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
