@@ -12,9 +12,9 @@
 #include "proto/message.h"
 
 /* A set of kinds. */
-typedef uint64_t msg_kinds;
-#define MSG_BIT(kind) (UINT64_C(1) << (kind))
-_Static_assert(MSG_NUM_KINDS <= 64, "msg_kinds has a bit for every kind");
+__extension__ typedef unsigned __int128 msg_kinds;
+#define MSG_BIT(kind) ((msg_kinds)1 << (kind))
+_Static_assert(MSG_NUM_KINDS <= 128, "msg_kinds has a bit for every kind");
 
 /* Where a decoded message's spans, strings and arrays live, until the next decoding into the same arena. */
 struct codec_arena;
