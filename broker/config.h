@@ -1,5 +1,5 @@
-/* What the broker is told to do: defaults, then an INI file, then flags. One table in config.c has a row for every
- * option; the file and the command line go through the same rows, so both take the same values and say the same. */
+/* What the broker is told to do: defaults, then an INI file, then flags. Tables (broker/config_table.h) have a row for
+ * every option; the file and the command line go through the same rows, so both take the same values and say the same. */
 #ifndef KEYWARD_BROKER_CONFIG_H
 #define KEYWARD_BROKER_CONFIG_H
 
@@ -91,13 +91,14 @@ struct config {
 
 void config_defaults(struct config *out);
 
-/* config_set sets one option of the file. A section may have a name behind it, as in [proxy "/api/"]. ERR_NOT_FOUND: there is no such section or key. ERR_INPUT: a bad value. */
+/* config_set sets one option of the file. A section may have a name behind it, as in [proxy "/api/"]. ERR_NOT_FOUND: there
+ * is no such section or key. ERR_INPUT: a bad value. */
 MUST_CHECK enum err config_set(struct config *config, const char *section, const char *key, const char *value,
                                struct diag *diag);
 
 /* config_row_of gives a number for the option, the same for all its spellings, below CONFIG_MAX_ROWS; -1 if there is
  * none. For telling that a file sets something twice. */
-#define CONFIG_MAX_ROWS 64
+#define CONFIG_MAX_ROWS 128
 int config_row_of(const char *section, const char *key);
 bool config_has_section(const char *section);
 

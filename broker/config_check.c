@@ -1,0 +1,63 @@
+/* Options that contradict each other, and those that follow from others. */
+#include <string.h>
+
+#include "broker/config.h"
+
+/* A server on an address of its own is to be reachable under that address. */
+static enum err name_address(struct config *config, const struct address *address, struct diag *diag)
+{
+    size_t len;
+    const uint8_t *host = address_host_bytes(address, &len);
+    if (address_is_any(address)) return ERR_OK;
+    for (size_t i = 0; i < config->num_names; i++) {
+        if (config->names[i].ip_len == len && memcmp(config->names[i].ip, host, len) == 0) return ERR_OK;
+    }
+    if (config->num_names == LIMIT_NAMES) {
+        return diag_set(diag, ERR_INPUT, "[keyd] names leaves no room for the addresses listened on; take one out");
+    }
+    struct config_name *name = &config->names[config->num_names++];
+    *name = (struct config_name){.ip_len = len};
+    memcpy(name->ip, host, len);
+    return ERR_OK;
+}
+
+enum err config_check(struct config *config, struct diag *diag)
+{
+    if (config->num_names == 0) return diag_set(diag, ERR_MEMORY, "no memory");
+    if (config->leaf_lifetime_s > config->ca_lifetime_s) {
+        return diag_set(diag, ERR_INPUT,
+                        "[keyd] leaf_lifetime is longer than ca_lifetime; a CA outlives what it signs");
+    }
+    if (config->spa && !config->root[0]) {
+        return diag_set(diag, ERR_INPUT, "--spa is about the files of a directory; add --root DIR");
+    }
+    if (config->upload_quota > 0 && !config->uploads[0]) {
+        return diag_set(diag, ERR_INPUT, "[content] upload_quota is about a directory; add --uploads DIR");
+    }
+    if (config->screenshot[0] && !config->headless) {
+        return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
+    }
+    if (config->headless && config->browser == CONFIG_BROWSER_NONE) {
+        return diag_set(diag, ERR_INPUT,
+                        "--headless goes with a browser, and --no-browser says there is none; drop one");
+    }
+    if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
+        return diag_set(diag, ERR_INPUT,
+                        "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT");
+    }
+    if (!config->tls.tls12 && config->tls.suites != 0) {
+        return diag_set(diag, ERR_INPUT, "[tls] suites are those of TLS 1.2, which min_version leaves out; drop one");
+    }
+    if (config->tls_mode == TLS_MODE_OFF && config->listens && !address_is_loopback(&config->listen)) {
+        char text[ADDRESS_TEXT];
+        address_format(text, &config->listen);
+        return diag_set(diag, ERR_INPUT,
+                        "--tls-mode off serves without encryption and knows nobody, so only on loopback, which %s is "
+                        "not; listen on 127.0.0.1 or [::1], or take another mode",
+                        text);
+    }
+    enum err err = ERR_OK;
+    if (config->listens) err = name_address(config, &config->listen, diag);
+    if (err == ERR_OK && config->echoes) err = name_address(config, &config->echo, diag);
+    return err;
+}
