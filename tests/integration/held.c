@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "browser-shim/client_connect.h"
 #include "browser-shim/client_tls.h"
 
@@ -37,26 +38,38 @@ static int relay(struct client_tls *tls, int fd)
     }
 }
 
+struct held {
+    struct client_handle handle;
+    struct client_tls *tls;
+    int fd;
+};
+
+/* All of it, as a sanitizer's report of what is left would keep the test from seeing the end. */
+static void held_cleanup(struct held *held)
+{
+    client_tls_free(held->tls);
+    client_handle_cleanup(&held->handle);
+    auto_close(&held->fd);
+}
+
 /* held RUNTIME_DIR ADDRESS http|lines keep|drop [HANDLE]: what becomes of the handle once it was used, and the one that it is
  * derived from. */
 int main(int argc, char **argv)
 {
+    AUTO(held_cleanup) struct held held = {.handle = {.fd = -1}, .fd = -1};
     struct client_address address;
-    struct client_handle handle;
-    struct client_tls *tls;
     struct diag diag = {0};
-    int fd;
     if (argc != 5 && argc != 6) return 100;
     signal(SIGPIPE, SIG_IGN);
     if (client_address_parse(&address, argv[2], &diag) != ERR_OK) return fail("address", &diag);
-    if (client_connect(&fd, &address, &diag) != ERR_OK) return fail("connect", &diag);
+    if (client_connect(&held.fd, &address, &diag) != ERR_OK) return fail("connect", &diag);
     const struct client_handle_wish wish = {
         .from = argc == 6 ? strtoull(argv[5], NULL, 10) : 0, .label = "held", .server = address.host};
-    if (client_handle_ask(&handle, argv[1], &wish, &diag) != ERR_OK) return fail("handle", &diag);
-    fprintf(stderr, "handle %llu\n", (unsigned long long)handle.id);
+    if (client_handle_ask(&held.handle, argv[1], &wish, &diag) != ERR_OK) return fail("handle", &diag);
+    fprintf(stderr, "handle %llu\n", (unsigned long long)held.handle.id);
     const enum client_tls_service service = strcmp(argv[3], "lines") == 0 ? CLIENT_TLS_LINES : CLIENT_TLS_HTTP;
-    if (client_tls_new(&tls, fd, &handle, &address, service, &diag) != ERR_OK) return fail("TLS", &diag);
-    if (client_tls_handshake(tls, &diag) != ERR_OK) return fail("handshake", &diag);
-    if (strcmp(argv[4], "drop") == 0) close(handle.fd);
-    return relay(tls, fd);
+    if (client_tls_new(&held.tls, held.fd, &held.handle, &address, service, &diag) != ERR_OK) return fail("TLS", &diag);
+    if (client_tls_handshake(held.tls, &diag) != ERR_OK) return fail("handshake", &diag);
+    if (strcmp(argv[4], "drop") == 0) close(auto_keep_fd(&held.handle.fd));
+    return relay(held.tls, held.fd);
 }

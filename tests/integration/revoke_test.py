@@ -12,7 +12,7 @@ import time
 import certificates
 import processes
 import wire
-from keyward import SharedSystemCase, SystemCase, for_each_user, runfile
+from keyward import COMMAND_S, SharedSystemCase, SystemCase, for_each_user, runfile
 
 REVOKE_S = 2.0  # DEADLINE_REVOKE_MS
 GET = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -60,8 +60,9 @@ class Held:
 
     def wait_end(self):
         """Waits for the server's end of the connection and returns what still came."""
-        rest = self.process.stdout.read()
-        self.process.wait()
+        rest, says = self.process.communicate(timeout=COMMAND_S)
+        if says or self.process.returncode != 0:
+            raise AssertionError(f"held exited with {self.process.returncode}: {says.decode()}")
         return rest
 
     def close(self):
