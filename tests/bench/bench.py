@@ -10,14 +10,20 @@ import sys
 import traceback
 
 import handshake
+import idle
 import keyward
 import life
 import report
 import signing
+import throughput
 
 SUBJECTS = {
     "handshake": handshake.run,
+    "resumed": handshake.resumed,
     "keys": handshake.keys,
+    "files": throughput.files,
+    "proxy": throughput.proxy,
+    "idle": idle.run,
     "round-trip": signing.round_trip,
     "handles": signing.handles,
     "flood": signing.flood,
@@ -37,9 +43,11 @@ def parse():
     parser.add_argument("--connections", type=int, default=500, help="in a round of handshakes, for each server")
     parser.add_argument("--parallel", type=int, default=4, help="handshakes at a time")
     parser.add_argument("--handles", type=int, default=10000)
+    parser.add_argument("--idle", type=int, default=10000, help="connections that are kept")
+    parser.add_argument("--seconds", type=int, default=1, help="that a round of requests takes, for each server")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.connections = 3, 200
+        options.rounds, options.connections, options.idle = 3, 200, 2000
     names = options.only.split(",") if options.only else list(SUBJECTS)
     unknown = [name for name in names if name not in SUBJECTS]
     if unknown or options.rounds < 2:

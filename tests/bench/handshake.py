@@ -1,4 +1,4 @@
-"""Server CPU for a full TLS 1.3 handshake with a client certificate and one GET.
+"""Server CPU for a TLS 1.3 handshake with a client certificate and one GET.
 
 Rounds take turns, the servers on one core and the load on the others."""
 
@@ -6,6 +6,7 @@ import os
 import statistics
 
 import life
+import nginx
 import report
 import servers
 
@@ -27,7 +28,7 @@ def measure(subjects, client, options):
 
 
 def compare(subjects, client, options, references):
-    """Measures, prints a table with ratios to the references, and returns the median ratios to the first of them."""
+    """Measures, prints a table with ratios to the references, and returns {reference: {name: median ratio}}."""
     try:
         found = measure(subjects, client, options)
     finally:
@@ -38,7 +39,8 @@ def compare(subjects, client, options, references):
         to = ["-" if other == name else report.spread(report.ratios(rounds, found[other]), 3) for other in references]
         rows.append([name, report.spread(rounds), *to])
     report.table(["", "us a handshake", *(f"to {other}" for other in references)], rows)
-    return {name: statistics.median(report.ratios(rounds, found[references[0]])) for name, rounds in found.items()}
+    return {other: {name: statistics.median(report.ratios(rounds, found[other])) for name, rounds in found.items()}
+            for other in references}
 
 
 def run(base, options):
@@ -50,15 +52,32 @@ def run(base, options):
         servers.Keyward("handle out", base, client, keyd=servers.KNOWN_KEYD),
         servers.Keyward("the same client again", base, client, keyd=servers.KNOWN_KEYD),
         servers.Keyward("in-process", base, client, keyd=servers.KNOWN_KEYD, web=servers.IN_PROCESS_WEB),
-        servers.Nginx(base, client),
+        servers.Bare("bare", client),
+        nginx.Nginx("nginx", base, client),
     ]
     report.note("In all rows but one, each connection is made by a client that the server has not seen before.")
-    subjects[2].returning = True
+    report.note("bare: nothing but BoringSSL, one connection after the other.")
+    subjects[2].clients = "same"
     with life.Lent(subjects[1].system):
-        found = compare(subjects, client, options, ["in-process", "nginx"])
-    report.bar("web and keyd, to the key in-process", found["keyward"], 1.10)
-    report.bar("the same for a client that comes again", found["the same client again"], 1.0)
-    report.bar("the same while a handle is lent, so that every handshake is foretold", found["handle out"], 1.10)
+        found = compare(subjects, client, options, ["in-process", "bare", "nginx"])
+    report.bar("web and keyd, to the key in-process", found["in-process"]["keyward"], 1.10)
+    report.bar("the same while a handle is lent, so that every handshake is foretold", found["in-process"]["handle out"],
+               1.10)
+    report.bar("web and keyd, to a bare server", found["bare"]["keyward"], 1.10)
+    report.bar("the same for a client that comes again", found["bare"]["the same client again"], 1.0)
+    report.bar("web and keyd, to nginx", found["nginx"]["keyward"], 0.42)
+
+
+def resumed(base, options):
+    report.heading(f"Resumed handshakes (tickets): server CPU, {options.rounds} rounds of {options.connections} "
+                   f"connections, {options.parallel} at a time")
+    client = servers.Client(base)
+    subjects = [servers.Keyward("keyward", base, client), servers.Bare("bare", client),
+                nginx.Nginx("nginx", base, client)]
+    for subject in subjects:
+        subject.clients = "resumed"
+    found = compare(subjects, client, options, ["bare", "nginx"])
+    report.bar("resumptions in a CPU second, to nginx", 1 / found["nginx"]["keyward"], 1.0, least=True)
 
 
 def keys(base, options):

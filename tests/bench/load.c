@@ -1,11 +1,10 @@
-/* A client that makes full TLS 1.3 handshakes with a client certificate, one GET on each, and nothing that would spare
- * the server work: no resumption, no keep-alive.
+/* A client that makes TLS 1.3 handshakes with a client certificate and one GET on each; no connection is used twice.
  *
- * load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL [CA_KEY]: PARALLEL processes share CONNECTIONS among them. With
- * the key of the CA that signed CERTIFICATE, every connection is made by a client with a certificate of its own, made here. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+ * load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL CLIENTS: PARALLEL processes share CONNECTIONS among them. CLIENTS:
+ *   same      one client, a full handshake each time
+ *   resumed   the same, and all connections but one first resume its session
+ *   FILE      the key of the CA that signed CERTIFICATE: every connection is made by a client with a certificate of its own,
+ *             made here, in a full handshake */
 #include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,41 +16,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "tests/bench/tls_client.h"
 
 enum { MAX_CONNECTIONS = 1000000, MAX_PARALLEL = 64 };
 
 struct load {
     SSL_CTX *tls;
     EVP_PKEY *ca_key; /* NULL: one client for all connections */
+    bool resumes;
+    SSL_SESSION *session; /* to be resumed, once there is one */
     struct sockaddr_in address;
     char request[512];
     int request_len;
 };
 
-static void ssl_free(SSL **ssl)
-{
-    SSL_free(*ssl);
-}
-
 static void x509_free(X509 **certificate)
 {
     X509_free(*certificate);
-}
-
-static int connect_to(const struct load *load)
-{
-    AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    /* Finished and the request are two writes: the second must not wait for the first one's delayed acknowledgement. */
-    const int on = 1;
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) return -1;
-    if (connect(fd, (const struct sockaddr *)&load->address, sizeof load->address) != 0) return -1;
-    return auto_keep_fd(&fd);
 }
 
 /* Reads to the end of the stream. True if a response with status 200 came. */
@@ -81,20 +66,40 @@ static bool become_another(SSL *ssl, const struct load *load)
 
 static bool fetch(const struct load *load)
 {
-    AUTO_FD fd = connect_to(load);
-    if (fd < 0) {
-        perror("load: connect");
-        return false;
-    }
-    AUTO(ssl_free) SSL *ssl = SSL_new(load->tls);
-    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, "localhost") != 1) return false;
+    const bool resumes = load->session != NULL;
+    AUTO(tls_client_close) struct tls_client_conn conn = {.ssl = NULL};
+    if (!tls_client_connect(&conn, load->tls, &load->address)) return false;
+    SSL *ssl = conn.ssl;
     if (load->ca_key != NULL && !become_another(ssl, load)) return false;
+    if (resumes && SSL_set_session(ssl, load->session) != 1) return false;
     if (SSL_connect(ssl) != 1 || SSL_write(ssl, load->request, load->request_len) != load->request_len ||
         !read_response(ssl)) {
         ERR_print_errors_fp(stderr);
         return false;
     }
-    return SSL_session_reused(ssl) == 0;
+    if ((SSL_session_reused(ssl) == 1) == resumes) return true;
+    fprintf(stderr, "load: a session was %s\n", resumes ? "not resumed" : "resumed");
+    return false;
+}
+
+/* A ticket has come. The first is good for all connections. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct load *load = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (load->session != NULL) return 0;
+    load->session = session;
+    return 1;
+}
+
+/* Makes the connection whose session all others resume. */
+static bool begin_session(struct load *load)
+{
+    SSL_CTX_set_app_data(load->tls, load);
+    SSL_CTX_set_session_cache_mode(load->tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(load->tls, keep_session);
+    if (!fetch(load)) return false;
+    if (load->session == NULL) fprintf(stderr, "load: the server sent no ticket\n");
+    return load->session != NULL;
 }
 
 static bool read_key(EVP_PKEY **out, const char *path)
@@ -106,24 +111,18 @@ static bool read_key(EVP_PKEY **out, const char *path)
     return *out != NULL;
 }
 
-static bool load_prepare(struct load *load, int argc, char **argv)
+static bool load_prepare(struct load *load, char **argv)
 {
-    *load = (struct load){.address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
-    load->address.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
+    *load = (struct load){.address = tls_client_address(argv[1])};
     int len = snprintf(load->request, sizeof load->request,
                        "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", argv[2]);
     if (len < 0 || (size_t)len >= sizeof load->request) return false;
     load->request_len = len;
 
-    if (argc > 8 && !read_key(&load->ca_key, argv[8])) return false;
-    SSL_CTX *tls = SSL_CTX_new(TLS_method());
-    if (tls == NULL) return false;
-    load->tls = tls;
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    return SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) == 1 &&
-           SSL_CTX_load_verify_locations(tls, argv[3], NULL) == 1 &&
-           SSL_CTX_use_certificate_chain_file(tls, argv[4]) == 1 &&
-           SSL_CTX_use_PrivateKey_file(tls, argv[5], SSL_FILETYPE_PEM) == 1;
+    load->resumes = strcmp(argv[8], "resumed") == 0;
+    if (!load->resumes && strcmp(argv[8], "same") != 0 && !read_key(&load->ca_key, argv[8])) return false;
+    load->tls = tls_client_new(argv[3], argv[4], argv[5]);
+    return load->tls != NULL;
 }
 
 static int run_share(const struct load *load, unsigned long connections)
@@ -153,8 +152,8 @@ static unsigned long run_all(const struct load *load, unsigned long connections,
 
 int main(int argc, char **argv)
 {
-    if (argc != 8 && argc != 9) {
-        fprintf(stderr, "usage: load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL [CA_KEY]\n");
+    if (argc != 9) {
+        fprintf(stderr, "usage: load PORT TARGET CA CERTIFICATE KEY CONNECTIONS PARALLEL same|resumed|CA_KEY\n");
         return 100;
     }
     unsigned long connections = strtoul(argv[6], NULL, 10), parallel = strtoul(argv[7], NULL, 10);
@@ -163,12 +162,14 @@ int main(int argc, char **argv)
         return 100;
     }
     struct load load;
-    if (!load_prepare(&load, argc, argv)) {
-        ERR_print_errors_fp(stderr);
+    if (!load_prepare(&load, argv)) {
+        fprintf(stderr, "load: the files are no good\n");
         return 100;
     }
+    if (load.resumes && !begin_session(&load)) return 111;
     unsigned long failed = run_all(&load, connections, parallel);
     if (failed > 0) fprintf(stderr, "load: %lu of %lu clients failed\n", failed, parallel);
+    SSL_SESSION_free(load.session);
     SSL_CTX_free(load.tls);
     EVP_PKEY_free(load.ca_key);
     return failed > 0 ? 111 : 0;

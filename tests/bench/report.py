@@ -2,19 +2,20 @@
 
 import statistics
 
-over = []  # the bars that were missed in this run
+missed = []  # the bars that were not reached in this run
 
 
 def heading(text):
     print(f"\n{text}\n", flush=True)
 
 
-def bar(what, value, limit, unit=""):
-    """One line that says whether value keeps below limit."""
-    verdict = "PASS" if value <= limit else "OVER THE BAR"
-    if value > limit:
-        over.append(what)
-    print(f"  {verdict:12}  {what}: {value:.3g}{unit}, bar {limit:g}{unit}", flush=True)
+def bar(what, value, limit, unit="", least=False):
+    """One line that says whether value is at most limit; or at least."""
+    good = value >= limit if least else value <= limit
+    if not good:
+        missed.append(what)
+    edge = "least" if least else "most"
+    print(f"  {'PASS' if good else 'MISSED':6}  {what}: {value:.3g}{unit}, bar at {edge} {limit:g}{unit}", flush=True)
 
 
 def note(text):
@@ -41,4 +42,4 @@ def table(columns, rows):
 
 
 def summary():
-    print("\nAll bars passed." if not over else f"\nOver the bar: {', '.join(over)}.", flush=True)
+    print("\nAll bars passed." if not missed else f"\nBars missed: {'; '.join(missed)}.", flush=True)

@@ -1,44 +1,15 @@
 """The servers that are compared, who loads them, and what they cost."""
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 
 import certificates
 import keyward
-import processes
 
 LOAD = "tests/bench/load"
 IN_PROCESS_WEB = "tests/bench/web_in_process"
 KNOWN_KEYD = "tests/keyd_known_key/keyd"
-
-NGINX = """
-daemon off;
-worker_processes 1;
-error_log stderr error;
-pid {directory}/nginx.pid;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_protocols TLSv1.3;
-        ssl_certificate {certificate};
-        ssl_certificate_key {key};
-        ssl_client_certificate {ca};
-        ssl_verify_client on;
-        location /hello {{ default_type text/plain; return 200 "Hello World"; }}
-    }}
-}}
-"""
 
 
 def server_cpu():
@@ -66,25 +37,31 @@ def cpu_ns(pids):
     return total
 
 
+def run_load(*command):
+    """Runs a program that loads a server, away from the servers' core, and returns what it wrote."""
+    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: os.sched_setaffinity(0, load_cpus())).stdout
+
+
 class Client:
     """What every server is asked by: a certificate from a CA that all of them trust."""
 
     def __init__(self, base):
         self.authority = certificates.Authority(os.path.join(base, "ca"), "Benchmark CA")
         self.certificate, self.key = self.authority.leaf("client")
+        self.server_certificate, self.server_key = self.authority.leaf("server", profile="server")
 
     def load(self, server, connections, parallel):
-        """Every connection by another client, unless the server is there to be asked by a returning one."""
-        others = [] if server.returning else [os.path.join(self.authority.directory, "ca.key")]
-        subprocess.run([keyward.runfile(LOAD), str(server.port), "/hello", server.ca, self.certificate, self.key,
-                        str(connections), str(parallel), *others], check=True,
-                       preexec_fn=lambda: os.sched_setaffinity(0, load_cpus()))
+        """server.clients says who connects: "new", each time another client; the "same"; or the same "resumed"."""
+        clients = os.path.join(self.authority.directory, "ca.key") if server.clients == "new" else server.clients
+        run_load(keyward.runfile(LOAD), server.port, "/hello", server.ca, self.certificate, self.key, connections, parallel,
+                 clients)
 
 
 class Keyward:
     """The whole system with one worker. flags: for the broker, besides."""
 
-    returning = False
+    clients = "new"
 
     def __init__(self, name, base, client, *flags, measured=("web", "keyd"), **replaced):
         self.name = name
@@ -99,32 +76,22 @@ class Keyward:
         self.system.stop()
 
 
-class Nginx:
-    returning = False
+class Bare:
+    """A server of the TLS library alone, its key inside."""
 
-    def __init__(self, base, client):
-        self.name = "nginx"
-        directory = os.path.join(base, "nginx")
-        os.makedirs(directory)
-        certificate, key = client.authority.leaf("server", profile="server")
+    clients = "new"
+
+    def __init__(self, name, client):
+        self.name = name
         self.ca = client.authority.certificate
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        config = os.path.join(directory, "nginx.conf")
-        with open(config, "w", encoding="utf-8") as out:
-            out.write(NGINX.format(directory=directory, port=self.port, certificate=certificate, key=key, ca=self.ca))
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin") or sys.exit(
-            "bench: nginx is missing; run tools/bootstrap --all")
-        self.process = subprocess.Popen([program, "-p", directory, "-c", config], stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [keyward.runfile("tests/bench/bare_server"), client.server_certificate, client.server_key, self.ca],
+            stdout=subprocess.PIPE, text=True)
         keyward.bystanders.add(self.process.pid)
-        processes.wait_until(self._answers, 10, "nginx does not listen")
-        self.pids = processes.descendants(self.process.pid)
-
-    def _answers(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        self.port = int(self.process.stdout.readline())
+        self.pids = [self.process.pid]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
+        self.process.stdout.close()

@@ -14,7 +14,11 @@ def run_program(name, *arguments):
     """Returns {name: [numbers]}."""
     done = subprocess.run([keyward.runfile(f"tests/bench/{name}"), *map(str, arguments)], check=True,
                           stdout=subprocess.PIPE, text=True)
-    return {words[0]: [float(word) for word in words[1:]] for words in map(str.split, done.stdout.splitlines())}
+    return read_times(done.stdout)
+
+
+def read_times(said):
+    return {words[0]: [float(word) for word in words[1:]] for words in map(str.split, said.splitlines())}
 
 
 def print_times(found, names=None):
