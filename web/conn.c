@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -113,6 +114,15 @@ static enum conn_wait read_piece(struct conn *conn)
     return conn_enter(conn, CONN_CLOSED);
 }
 
+/* TLS tells an end from a cut by its close_notify, which is left out. Without TLS the kernel is to tell it by a reset. */
+static enum conn_wait conn_cut(struct conn *conn)
+{
+    static const struct linger none = {.l_onoff = 1};
+    if (conn->ssl != NULL) return conn_enter(conn, CONN_LINGERING);
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    return conn_enter(conn, CONN_CLOSED);
+}
+
 /* All that the session has to say goes out before anything more is read: a peer that does not take answers gets no
  * more of them. */
 static enum conn_wait step_open(struct conn *conn)
@@ -122,6 +132,7 @@ static enum conn_wait step_open(struct conn *conn)
     size_t len = ops->produce(conn->session, conn->shared->scratch, sizeof conn->shared->scratch);
     if (len > 0) return write_piece(conn, conn->shared->scratch, len);
     unsigned wants = ops->wants(conn->session);
+    if ((wants & SESSION_CUT) != 0) return conn_cut(conn);
     if ((wants & SESSION_CLOSE) != 0 || conn->session_over) return conn_enter(conn, CONN_CLOSING);
     if ((wants & SESSION_READ) != 0 && !conn->peer_ended) return read_piece(conn);
     return wait_for_session(conn, WAIT_CALL);

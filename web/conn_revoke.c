@@ -3,7 +3,8 @@
 
 #include "web/conn_internal.h"
 
-/* A last word and a close_notify, if they can be written without waiting; and not behind half a record or half a frame. */
+/* A last word and a close_notify, if they can be written without waiting; and not behind half a record, half a frame or half
+ * an answer, whose end it would seem to be. */
 static void say_farewell(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
@@ -11,6 +12,7 @@ static void say_farewell(struct conn *conn)
     if (conn->unsent != NULL) return;
     size_t len = ops->farewell != NULL ? ops->farewell(conn->session, word) : 0;
     size_t taken;
+    if (len == 0 && (ops->wants(conn->session) & SESSION_WRITE) != 0) return;
     if (len == 0 || conn_send(conn, &taken, word, len) == TRANSFER_DONE) (void)conn_send_end(conn);
 }
 

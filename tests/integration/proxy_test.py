@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -125,6 +126,28 @@ class Pass(ProxyCase):
         received = self.raw("/app/cutchunk")
         self.assertFalse(received.endswith(b"0\r\n\r\n"), received[-40:])
 
+    def end_of(self, target):
+        """How the server ends an answer whose end is the connection's: "end" or "cut"."""
+        with wire.connect(self.system.port, self.ca, self.client, ragged=True) as connection:
+            connection.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            received = b""
+            try:
+                while piece := connection.recv(65536):
+                    received += piece
+                how = "end"
+            except ssl.SSLError as error:
+                self.assertEqual(error.reason, "UNEXPECTED_EOF_WHILE_READING")
+                how = "cut"
+        head, _, body = received.partition(b"\r\n\r\n")
+        self.assertNotIn(b"Content-Length", head)
+        self.assertEqual(body, application.BLOCK)
+        return how
+
+    def test_to_http_1_0_a_cut_answer_is_a_cut_connection(self):
+        self.assertEqual(self.end_of("/app/chunked?1"), "end")
+        self.assertEqual(self.end_of("/app/toend"), "end")
+        self.assertEqual(self.end_of("/app/cutchunk"), "cut")
+
     def test_an_answer_before_the_body_is_over(self):
         name = os.path.join(self.base, "large")
         with open(name, "wb") as file:
@@ -221,6 +244,25 @@ class Pass(ProxyCase):
     def resident(self, pid):
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class WithoutTls(ProxyCase):
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        flags = cls.flags
+        at = flags.index("--client-ca")
+        cls.flags = (*flags[:at], *flags[at + 2:], "--tls-mode", "off")
+
+    def body_of(self, target):
+        with socket.create_connection(("127.0.0.1", self.system.port), wire.TIMEOUT_S) as plain:
+            plain.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            return b"".join(iter(lambda: plain.recv(65536), b"")).partition(b"\r\n\r\n")[2]
+
+    def test_to_http_1_0_a_cut_answer_is_a_reset(self):
+        self.assertEqual(self.body_of("/app/chunked?1"), application.BLOCK)
+        with self.assertRaises(ConnectionResetError):
+            self.body_of("/app/cutchunk")
 
 
 @for_each_user

@@ -11,17 +11,22 @@ import threading
 TIMEOUT_S = 20
 
 
-def connect(port, ca, client, alpn="http/1.1", version=None):
-    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key)."""
+def connect(port, ca, client, alpn="http/1.1", version=None, ragged=False):
+    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key).
+
+    ragged: an end without close_notify is an ssl.SSLError when it is read.
+    """
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(*client)
     if alpn:
         context.set_alpn_protocols([alpn])
     if version:
         context.minimum_version = context.maximum_version = version
+    if ragged:
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
     plain.settimeout(TIMEOUT_S)
-    return context.wrap_socket(plain, server_hostname="localhost")
+    return context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=not ragged)
 
 
 def read_to_end(connection):

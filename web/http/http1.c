@@ -34,6 +34,7 @@ struct http1 {
     bool draining;
     bool ended;      /* the peer sends no more */
     bool last_chunk; /* of a chunked response, is in the output */
+    bool cut;        /* the response broke off; HTTP/1.0 may know its end by the connection's alone */
     enum exchange_after after;
     uint64_t deadline;
     struct buffer input;
@@ -339,6 +340,7 @@ static size_t http1_produce(struct session *session, uint8_t *out, size_t cap)
         len += more;
         if (err == ERR_AGAIN) break;
         if (err != ERR_OK) {
+            http1->cut = true;
             close_session(http1); /* in the middle of a body there is nothing else to say */
         } else if (more == 0) {
             end_response(http1);
@@ -363,7 +365,7 @@ static unsigned http1_wants(const struct session *session)
     bool carries = http1->state == HTTP1_BODY || http1->state == HTTP1_TUNNEL;
     bool full = carries && !exchange_wants_body(&http1->exchange);
     if ((takes_input(http1) && !full) || listens(http1)) wants |= SESSION_READ;
-    if (http1->state == HTTP1_CLOSED) wants |= SESSION_CLOSE;
+    if (http1->state == HTTP1_CLOSED) wants |= http1->cut ? SESSION_CLOSE | SESSION_CUT : SESSION_CLOSE;
     return wants;
 }
 
