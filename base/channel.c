@@ -115,9 +115,16 @@ enum err channel_recv(int fd, uint8_t *buf, size_t *out_len, struct packet_extra
     union channel_control control;
     struct msghdr header = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    /* Of an end that closes with packets unread the kernel tells once, and before what that end had sent: its last word
+     * can still be read. */
+    bool told = false;
     ssize_t received;
     do {
         received = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (received < 0 && errno == ECONNRESET && !told) {
+            told = true;
+            errno = EINTR;
+        }
     } while (received < 0 && errno == EINTR);
     if (received < 0) return channel_errno();
 

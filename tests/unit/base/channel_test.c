@@ -185,6 +185,18 @@ Test(channel, an_end_closed_with_unread_packets_is_closed)
     cr_expect_eq(channel_recv(ends[1], in_data, &len, &extra, sizeof(in_data), 0), ERR_CLOSED);
 }
 
+Test(channel, the_last_word_of_an_end_closed_with_unread_packets_is_heard)
+{
+    size_t len;
+    struct packet_extra extra;
+    cr_assert_eq(channel_send(ends[0], out_data, 3, NULL, 0), ERR_OK);
+    cr_assert_eq(channel_send(ends[1], out_data, 5, NULL, 0), ERR_OK);
+    close(ends[1]);
+    cr_assert_eq(channel_recv(ends[0], in_data, &len, &extra, sizeof(in_data), 0), ERR_OK);
+    cr_expect_eq(len, 5);
+    cr_expect_eq(channel_recv(ends[0], in_data, &len, &extra, sizeof(in_data), 0), ERR_CLOSED);
+}
+
 Test(channel, a_full_queue_says_again)
 {
     enum err err = ERR_OK;
