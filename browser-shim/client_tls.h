@@ -14,8 +14,8 @@ struct client_tls;
 enum client_tls_service { CLIENT_TLS_HTTP, CLIENT_TLS_LINES };
 
 /* client_tls_new prepares a connection over fd, to the server that has address's name, signed by the handle's CA and
- * nobody else. fd and handle stay the caller's and have to live as long. */
-MUST_CHECK enum err client_tls_new(struct client_tls **out, int fd, const struct client_handle *handle,
+ * nobody else. It takes the handle's descriptor; fd stays the caller's and has to live as long. */
+MUST_CHECK enum err client_tls_new(struct client_tls **out, int fd, struct client_handle *handle,
                                    const struct client_address *address, enum client_tls_service service,
                                    struct diag *diag);
 void client_tls_free(struct client_tls *tls);

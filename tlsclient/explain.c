@@ -1,4 +1,4 @@
-#include "browser-shim/client_tls_error.h"
+#include "tlsclient/explain.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -6,15 +6,8 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#include "browser-shim/client_refusal.h"
-
-const char *client_tls_reason(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-    return reason != NULL ? reason : "unknown reason";
-}
-
-static enum err explain_handle(const struct client_tls_story *story, struct diag *diag)
+static enum err explain_handle(const struct tlsclient_story *story, const struct tlsclient_words *words,
+                               struct diag *diag)
 {
     if (story->refusal == REFUSAL_SERVER && story->foreign) {
         return diag_set(diag, ERR_DENIED,
@@ -24,7 +17,7 @@ static enum err explain_handle(const struct client_tls_story *story, struct diag
     }
     if (story->refusal != REFUSAL_NONE) {
         return diag_set(diag, ERR_DENIED, "keyd did not sign: %s; %s", refusal_text(story->refusal),
-                        client_refusal_remedy(story->refusal));
+                        words->remedy(story->refusal));
     }
     if (story->handle_error == ERR_TOO_LARGE) {
         return diag_set(
@@ -45,7 +38,8 @@ static enum err explain_handle(const struct client_tls_story *story, struct diag
     return diag_set(diag, story->handle_error, "the handle does not work: %s", err_name(story->handle_error));
 }
 
-static enum err explain_server_certificate(const struct client_tls_story *story, struct diag *diag)
+static enum err explain_server_certificate(const struct tlsclient_story *story, const struct tlsclient_words *words,
+                                           struct diag *diag)
 {
     const char *host = story->host;
     const char *why = X509_verify_cert_error_string(story->verify_result);
@@ -66,9 +60,9 @@ static enum err explain_server_certificate(const struct client_tls_story *story,
     default:
         if (story->foreign) {
             return diag_set(diag, ERR_DENIED,
-                            "%s: certificate verify failed: %s; --cacert has to name the CA that signed the server's "
+                            "%s: certificate verify failed: %s; %s has to name the CA that signed the server's "
                             "certificate",
-                            host, why);
+                            host, why, words->ca_option);
         }
         return diag_set(diag, ERR_DENIED,
                         "%s: certificate verify failed: %s; the server is not the one that the running broker started",
@@ -77,7 +71,7 @@ static enum err explain_server_certificate(const struct client_tls_story *story,
 }
 
 /* An alert from the other side: BoringSSL's reason is SSL_AD_REASON_OFFSET and the alert's number (RFC 8446, 6). */
-static enum err explain_alert(const struct client_tls_story *story, int alert, struct diag *diag)
+static enum err explain_alert(const struct tlsclient_story *story, int alert, struct diag *diag)
 {
     const char *name = SSL_alert_desc_string_long(alert);
     switch (alert) {
@@ -108,34 +102,38 @@ static bool is_alert(uint32_t error)
     return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
 }
 
-static enum err explain_library(const struct client_tls_story *story, struct diag *diag)
+static enum err explain_library(const struct tlsclient_story *story, const struct tlsclient_words *words,
+                                struct diag *diag)
 {
-    uint32_t error = ERR_peek_error();
-    int reason = ERR_GET_REASON(error);
+    const uint32_t error = story->library_error;
+    const char *text = ERR_reason_error_string(error);
+    const int reason = ERR_GET_REASON(error);
     if (is_alert(error)) {
         return explain_alert(story, reason - SSL_AD_REASON_OFFSET, diag);
     }
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        return explain_server_certificate(story, diag);
+        return explain_server_certificate(story, words, diag);
     }
     if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
         (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_UNSUPPORTED_PROTOCOL)) {
         return diag_set(diag, ERR_CRYPTO, "%s does not speak %s there; check the port", story->host, story->versions);
     }
-    return diag_set(diag, ERR_CRYPTO, "%s: TLS failed: %s", story->host, client_tls_reason());
+    return diag_set(diag, ERR_CRYPTO, "%s: TLS failed: %s", story->host, text != NULL ? text : "unknown reason");
 }
 
-static enum err explain_end(const struct client_tls_story *story, struct diag *diag)
+static enum err explain_end(const struct tlsclient_story *story, struct diag *diag)
 {
     const char *when = story->connected ? "before its answer was complete" : "during the handshake";
-    if (errno == ECONNRESET || errno == EPIPE) {
+    if (story->system_error == ECONNRESET || story->system_error == EPIPE) {
         return diag_set(diag, ERR_CLOSED, "%s broke the connection %s; see the server's log", story->host, when);
     }
-    if (errno != 0) return diag_set(diag, ERR_SYSTEM, "%s: connection lost: %s", story->host, strerror(errno));
+    if (story->system_error != 0) {
+        return diag_set(diag, ERR_SYSTEM, "%s: connection lost: %s", story->host, strerror(story->system_error));
+    }
     return diag_set(diag, ERR_CLOSED, "%s closed the connection %s; see the server's log", story->host, when);
 }
 
-static enum err explain_withheld(const struct client_tls_story *story, struct diag *diag)
+static enum err explain_withheld(const struct tlsclient_story *story, struct diag *diag)
 {
     return diag_set(diag, ERR_DENIED,
                     "%s speaks TLS 1.2 and refused a client without a certificate; the handle signs TLS 1.3 alone, so "
@@ -143,11 +141,18 @@ static enum err explain_withheld(const struct client_tls_story *story, struct di
                     story->host);
 }
 
-enum err client_tls_explain(const struct client_tls_story *story, int ssl_error, struct diag *diag)
+static enum err explain_not_asked(const struct tlsclient_story *story, struct diag *diag)
 {
-    if (story->refusal != REFUSAL_NONE || story->handle_error != ERR_OK) return explain_handle(story, diag);
-    const uint32_t error = ERR_peek_error();
+    return diag_set(diag, ERR_DENIED, "%s did not ask for a client certificate: this is not %s, or it lets anyone in",
+                    story->host, story->foreign ? "the server that wants one" : "Keyward's page");
+}
+
+enum err tlsclient_explain(const struct tlsclient_story *story, const struct tlsclient_words *words, struct diag *diag)
+{
+    const uint32_t error = story->library_error;
+    if (story->refusal != REFUSAL_NONE || story->handle_error != ERR_OK) return explain_handle(story, words, diag);
+    if (story->not_asked) return explain_not_asked(story, diag);
     if (story->certificate_withheld && (error == 0 || is_alert(error))) return explain_withheld(story, diag);
-    if (ssl_error == SSL_ERROR_SYSCALL && error == 0) return explain_end(story, diag);
-    return explain_library(story, diag);
+    if (story->ssl_error == SSL_ERROR_SYSCALL && error == 0) return explain_end(story, diag);
+    return explain_library(story, words, diag);
 }
