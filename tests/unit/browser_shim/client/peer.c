@@ -103,6 +103,8 @@ static SSL *new_server(const struct peer_server *server, int fd)
     cr_assert(SSL_CTX_use_PrivateKey(ctx, key));
     cr_assert(
         SSL_CTX_set_max_proto_version(ctx, server->max_version != 0 ? (uint16_t)server->max_version : TLS1_3_VERSION));
+    /* Neither is left to BoringSSL, whose defaults move on. */
+    cr_assert(SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) && SSL_CTX_set1_curves_list(ctx, "X25519"));
     cr_assert(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority_of(server->client_ca)->certificate));
     if (server->asking == PEER_ASKS) {
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
