@@ -160,6 +160,7 @@
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
+#define DEADLINE_SUPPLY_MS 1000u  /* a new handle, from the broker to where the browser finds it */
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
 #define DEADLINE_AUDIT_MS 500u    /* keyd's signature of the closing head */
 #define DEADLINE_REVOKE_MS 2000u  /* a process that was told of a revocation; beyond, it is replaced */

@@ -22,6 +22,7 @@ static struct msg question_of(const struct command *command)
     struct msg msg = {.kind = MSG_SYSTEM_STATUS_QUERY, .id = 1};
     if (command->what == COMMAND_CA) msg.kind = MSG_CA_QUERY;
     if (command->what == COMMAND_RELOAD) msg.kind = MSG_RELOAD;
+    if (command->what == COMMAND_BROWSER_RENEW) msg.kind = MSG_BROWSER_RENEW;
     if (command->what == COMMAND_HANDLE_LIST) msg.kind = MSG_HANDLE_LIST_QUERY;
     if (command->what == COMMAND_HANDLE_REVOKE) {
         msg.kind = MSG_HANDLE_REVOKE;
@@ -43,6 +44,10 @@ static enum err flush(struct diag *diag)
 static void print_done(const struct command *command, uint64_t connections)
 {
     char serial[2 * LIMIT_SERIAL + 1];
+    if (command->what == COMMAND_BROWSER_RENEW) {
+        puts("the browser has a new handle");
+        return;
+    }
     bytes_hex(serial, (struct bytes){command->serial, command->serial_len});
     if (command->what == COMMAND_RELOAD)
         printf("reloaded; ");

@@ -55,7 +55,10 @@ struct identity {
 struct browser {
     struct life life;
     uint64_t handle;
-    bool pictured; /* the screenshot is complete: it need not come back */
+    uint64_t former;      /* the one before, until it is given back; 0: none */
+    uint32_t pid;         /* that the first one was pinned to; 0: not yet */
+    uint64_t supplied_by; /* the workers get keyd's new keys when the browser has its own, or then; 0: now */
+    bool pictured;        /* the screenshot is complete: it need not come back */
 };
 
 struct broker {
@@ -162,6 +165,7 @@ void web_ended(struct broker *broker, struct process *web);
 
 /* web_identify gives the worker the certificates and a channel to keyd; the first time the listeners too. */
 void web_identify(struct broker *broker, struct process *web);
+void web_identify_all(struct broker *broker);
 
 /* web_expect has the workers tell keyd of their handshakes as long as somebody holds a handle. Called whenever a handle comes
  * or goes; and before a new one's descriptor is given away. */
@@ -188,6 +192,17 @@ void shim_ended(struct broker *broker);
 
 /* shim_launch starts the browser, or starts it afresh, with a new handle; does nothing unless all it needs is there. */
 void shim_launch(struct broker *broker);
+
+/* shim_renew gives the browser that runs a new handle, and it goes on with that. ERR_NOT_FOUND: none is running. ERR_AGAIN,
+ * ERR_DENIED, ERR_TOO_LARGE as keyd_grant. */
+MUST_CHECK enum err shim_renew(struct broker *broker);
+
+/* shim_supply is for when keyd has new keys: shim_renew, or shim_launch where nothing runs. Before a worker shows a
+ * certificate of the new CA, the browser has to be able to know that CA: web_identify waits meanwhile. */
+void shim_supply(struct broker *broker);
+
+/* shim_supplied ends that wait. */
+void shim_supplied(struct broker *broker);
 
 /* ---- the whole: broker/supervise.c ---- */
 

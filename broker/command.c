@@ -30,6 +30,11 @@ static const struct {
      NULL,
      false,
      "read the file of client CAs again, and end connections of those left out"},
+    {{"browser", "renew"},
+     COMMAND_BROWSER_RENEW,
+     NULL,
+     false,
+     "give the browser a new handle; it goes on with that, and its page stays open"},
 };
 
 #define NUM_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)

@@ -132,6 +132,20 @@ static struct control_ticket ticket_of(const struct broker *broker, const struct
         .place = (size_t)(client - broker->control.clients), .client = client->number, .id = id};
 }
 
+static void renew_browser(struct broker *broker, struct control_ticket ticket)
+{
+    enum err err = shim_renew(broker);
+    const char *text = "keyd is not there now; it is being started, ask again";
+    if (err == ERR_NOT_FOUND) text = "no browser is running; broker status shows what is";
+    if (err == ERR_DENIED)
+        text = "the client certificate is revoked, and there is no other; bring one and start afresh";
+    if (err == ERR_TOO_LARGE) text = "there are as many handles as keyd has room for; revoke some";
+    if (err == ERR_OK)
+        control_done(broker, ticket, 0);
+    else
+        control_fail(broker, ticket, err, text);
+}
+
 /* NULL: it is gone. */
 static struct control_client *client_of(struct broker *broker, struct control_ticket ticket)
 {
@@ -168,6 +182,7 @@ static void answer(struct broker *broker, struct control_client *client)
     if (msg.kind == MSG_HANDLE_REVOKE) revocation_handle(broker, ticket_of(broker, client, msg.id), msg.handle_revoke);
     const struct control_ticket ticket = ticket_of(broker, client, msg.id);
     if (msg.kind == MSG_RELOAD) reload_begin(broker, &ticket);
+    if (msg.kind == MSG_BROWSER_RENEW) renew_browser(broker, ticket);
     if (msg.kind == MSG_CERTIFICATE_REVOKE)
         revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);

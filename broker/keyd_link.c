@@ -82,17 +82,15 @@ static void take_identity(struct broker *broker, struct process *keyd, const str
     const bool is_all_brought = broker->resources->server.num > 0 && broker->resources->client.num > 0;
     broker->renew_at =
         is_all_brought ? 0 : clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
-    for (size_t i = 0; i < broker->num_processes; i++) {
-        if (broker->processes[i].row->program == PROGRAM_WEB) web_identify(broker, &broker->processes[i]);
-    }
     process_ready(broker, keyd);
-    shim_launch(broker);
+    shim_supply(broker);
+    web_identify_all(broker);
 }
 
 /* Which of our processes has the channel; NULL: none, a client of the control socket has it. */
 static struct process *holder_of(struct broker *broker, const struct handle *handle)
 {
-    if (handle->id == broker->browser.handle) return broker_shim(broker);
+    if (handle->id == broker->browser.handle || handle->id == broker->browser.former) return broker_shim(broker);
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (broker->processes[i].grant == handle->id) return &broker->processes[i];
     }
@@ -105,6 +103,7 @@ static void forget_grant(struct broker *broker, uint64_t id)
         if (broker->processes[i].grant == id) broker->processes[i].grant = 0;
     }
     if (broker->browser.handle == id) broker->browser.handle = 0;
+    if (broker->browser.former == id) broker->browser.former = 0;
     handles_remove(&broker->handles, id);
     web_expect(broker);
 }
@@ -147,6 +146,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
     switch (event->what) {
     case GRANT_EVENT_PINNED:
         handle->pinned_pid = event->pid;
+        if (handle->id == broker->browser.handle) broker->browser.pid = event->pid;
         log_event(broker, "pinned", handle, event, NULL);
         break;
     case GRANT_EVENT_SIGNED:
@@ -210,7 +210,7 @@ void keyd_ended(struct broker *broker)
     broker->retired_refusals += broker->keyd_counters.refusals;
     broker->retired_events_lost += broker->keyd_counters.events_lost;
     broker->keyd_counters = (struct keyd_status){0};
-    broker->browser.handle = 0;
+    broker->browser.handle = broker->browser.former = broker->browser.supplied_by = 0;
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
     control_none_opened(broker);
     handles_clear(&broker->handles);

@@ -123,7 +123,7 @@ void revocation_handle(struct broker *broker, struct control_ticket ticket, uint
         log_line("handle revoked id=%llu label=%s derived=%zu%s", (unsigned long long)wanted, log_quote(handle->label),
                  row->num_handles - 1,
                  wanted == broker->browser.handle
-                     ? " effect='the browser goes on without one; it has another when it is started again'"
+                     ? " effect='the browser goes on without one until broker browser renew gives it another'"
                      : "");
         process_send(broker, broker_keyd(broker), &msg, NULL, 0);
     }

@@ -51,11 +51,19 @@ static void take_listener(struct broker *broker, struct process *shim, struct pa
     web_offer(broker, SLOT_BROWSER);
 }
 
-static void take_handle_back(struct broker *broker, const char *why)
+static void take_back(struct broker *broker, uint64_t handle, const char *why)
 {
-    if (broker->browser.handle == 0) return;
-    audit_handle(broker, AUDIT_REVOKED, broker->browser.handle, why);
-    keyd_revoke(broker, broker->browser.handle);
+    if (handle == 0) return;
+    audit_handle(broker, AUDIT_REVOKED, handle, why);
+    keyd_revoke(broker, handle);
+}
+
+static void take_handles_back(struct broker *broker, const char *why)
+{
+    struct browser *browser = &broker->browser;
+    take_back(broker, browser->handle, why);
+    take_back(broker, browser->former, why);
+    browser->pid = 0;
 }
 
 void shim_launch(struct broker *broker)
@@ -65,7 +73,7 @@ void shim_launch(struct broker *broker)
     struct process *shim = broker_shim(broker);
     if (!shim || shim->life.state != LIFE_RUNNING || broker->page_listener < 0) return;
     if (!broker->identity.present || broker->stopping || browser->pictured) return;
-    take_handle_back(broker, "its browser is started afresh");
+    take_handles_back(broker, "its browser is started afresh");
     const struct keyd_grant terms = {.purpose = shim->row->grant, .label = "browser"};
     enum err err = keyd_grant(broker, &browser->handle, &handle, &terms);
     if (err != ERR_OK) {
@@ -79,11 +87,54 @@ void shim_launch(struct broker *broker)
     process_send(broker, shim, &msg, &handle, 1);
 }
 
+/* The browser closes the old handle when it has found the new one, which it looks for when it next needs its key. Whoever
+ * renews twice meanwhile takes the oldest away. */
+enum err shim_renew(struct broker *broker)
+{
+    AUTO_FD end = -1;
+    uint64_t handle = 0;
+    struct browser *browser = &broker->browser;
+    struct process *shim = broker_shim(broker);
+    if (!shim || shim->life.state != LIFE_RUNNING || browser->life.state != LIFE_RUNNING || browser->pictured ||
+        browser->pid == 0)
+        return ERR_NOT_FOUND;
+    const struct keyd_grant terms = {.purpose = shim->row->grant, .label = "browser", .pid = browser->pid};
+    enum err err = keyd_grant(broker, &handle, &end, &terms);
+    if (err != ERR_OK) return err;
+    take_back(broker, browser->former, "its browser has been given two others since");
+    browser->former = browser->handle;
+    browser->handle = handle;
+    handles_find(&broker->handles, handle)->pinned_pid = browser->pid;
+    audit_granted(broker, handle, &terms, -1);
+    log_line("browser has a new handle id=%llu pid=%u", (unsigned long long)handle, (unsigned)browser->pid);
+    const struct msg msg = {.kind = MSG_SHIM_RENEW, .id = ++broker->last_id, .shim_renew = handle};
+    process_send(broker, shim, &msg, &end, 1);
+    return ERR_OK;
+}
+
+void shim_supply(struct broker *broker)
+{
+    enum err err = shim_renew(broker);
+    if (err == ERR_OK) {
+        broker->browser.supplied_by = clock_monotonic_ms() + DEADLINE_SUPPLY_MS;
+        return;
+    }
+    if (err != ERR_NOT_FOUND) log_line("browser is started afresh: no new handle for it error=%s", err_name(err));
+    shim_launch(broker);
+}
+
+void shim_supplied(struct broker *broker)
+{
+    if (broker->browser.supplied_by == 0) return;
+    broker->browser.supplied_by = 0;
+    web_identify_all(broker);
+}
+
 /* Of a browser that a SHIM_LAUNCH replaced, no end is told. */
 static void take_end(struct broker *broker, uint32_t status)
 {
     struct browser *browser = &broker->browser;
-    take_handle_back(broker, "its browser has ended");
+    take_handles_back(broker, "its browser has ended");
     audit_ended(broker, "browser", 0, WIFSIGNALED((int)status) ? "killed" : "ended");
     if (browser->pictured) {
         life_reset(&browser->life);
@@ -112,7 +163,11 @@ static void take_browser(struct broker *broker, const struct shim_browser *news)
         broker->browser.pictured = true;
         log_line("screenshot complete file=%s", log_quote(broker->config->screenshot));
         break;
-    case BROWSER_ENDED: take_end(broker, news->status); break;
+    case BROWSER_SUPPLIED: shim_supplied(broker); break;
+    case BROWSER_ENDED:
+        take_end(broker, news->status);
+        shim_supplied(broker);
+        break;
     case BROWSER_NONE:
     case BROWSER_NUM: break;
     }
@@ -141,8 +196,9 @@ void shim_answer(struct broker *broker, struct process *shim, const struct msg *
 void shim_ended(struct broker *broker)
 {
     struct browser *browser = &broker->browser;
-    take_handle_back(broker, "its browser's keeper has ended");
+    take_handles_back(broker, "its browser's keeper has ended");
     life_reset(&browser->life);
+    shim_supplied(broker);
     if (broker->page_listener >= 0) close(broker->page_listener);
     broker->page_listener = -1;
 }

@@ -125,6 +125,7 @@ static void act_on_deadlines(struct broker *broker)
     struct handle *expired;
     for (size_t i = 0; i < broker->num_processes; i++) act_on_process(broker, &broker->processes[i], now);
     act_on_browser(broker, now);
+    if (broker->browser.supplied_by != 0 && now >= broker->browser.supplied_by) shim_supplied(broker);
     while ((expired = handles_expired(&broker->handles, now))) {
         audit_handle(broker, AUDIT_EXPIRED, expired->id, "");
         keyd_revoke(broker, expired->id);
@@ -154,6 +155,7 @@ static int wait_ms(const struct broker *broker)
     uint64_t next = 0, now = clock_monotonic_ms();
     for (size_t i = 0; i < broker->num_processes; i++) earlier(&next, broker->processes[i].life.deadline);
     earlier(&next, broker->browser.life.deadline);
+    earlier(&next, broker->browser.supplied_by);
     earlier(&next, handles_next_expiry(&broker->handles));
     earlier(&next, control_deadline(&broker->control));
     earlier(&next, broker->renew_at);

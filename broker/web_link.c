@@ -156,6 +156,7 @@ void web_identify(struct broker *broker, struct process *web)
     AUTO_FD channel = -1;
     AUTO_FD client_ca = -1;
     if (!process_is_up(web) || !broker->identity.present || broker->stopping) return;
+    if (broker->browser.supplied_by != 0) return;
     const struct bytes text = reload_client_ca(broker);
     if (text.len > 0) client_ca = copy_client_ca(text);
     if (text.len > 0 && client_ca < 0) {
@@ -179,6 +180,13 @@ void web_identify(struct broker *broker, struct process *web)
     offer(broker, web, SLOT_BROWSER);
     offer(broker, web, SLOT_ECHO);
     offer(broker, web, SLOT_METRICS);
+}
+
+void web_identify_all(struct broker *broker)
+{
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].row->program == PROGRAM_WEB) web_identify(broker, &broker->processes[i]);
+    }
 }
 
 void web_expect(struct broker *broker)

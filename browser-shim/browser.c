@@ -97,20 +97,22 @@ void browser_command_init(struct browser_command *out, const struct shim_setup *
     add_environment(out, setup);
 }
 
-/* Leaves the handle, the report and /dev/null, at 3, 4 and 0 to 2. What was inherited may be at any of these numbers, so
+/* Leaves the handle, the supply, the report and /dev/null, at 3, 4, 5 and 0 to 2. What was inherited may be at any of these numbers, so
  * everything first moves out of the way. report_fd is where the report is, whatever happens. */
-static bool keep_descriptors(int handle_fd, int *report_fd)
+static bool keep_descriptors(int handle_fd, int supply_fd, int *report_fd)
 {
-    enum { REPORT_FD = BROWSER_HANDLE_FD + 1, ABOVE = 16 };
+    enum { REPORT_FD = BROWSER_SUPPLY_FD + 1, ABOVE = 16 };
     int report = fcntl(*report_fd, F_DUPFD_CLOEXEC, ABOVE);
     int handle = fcntl(handle_fd, F_DUPFD_CLOEXEC, ABOVE);
+    int supply = fcntl(supply_fd, F_DUPFD_CLOEXEC, ABOVE);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (report < 0 || handle < 0 || null < 0) return false;
+    if (report < 0 || handle < 0 || supply < 0 || null < 0) return false;
     *report_fd = report;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (null != fd && dup2(null, fd) < 0) return false;
     }
-    if (dup2(handle, BROWSER_HANDLE_FD) < 0 || dup3(report, REPORT_FD, O_CLOEXEC) < 0) return false;
+    if (dup2(handle, BROWSER_HANDLE_FD) < 0 || dup2(supply, BROWSER_SUPPLY_FD) < 0) return false;
+    if (dup3(report, REPORT_FD, O_CLOEXEC) < 0) return false;
     *report_fd = REPORT_FD;
     return close_range(REPORT_FD + 1, ~0u, 0) == 0;
 }
@@ -155,14 +157,15 @@ static void reset_signals(void)
     signal(SIGPIPE, SIG_DFL);
 }
 
-_Noreturn void browser_become(const struct browser_command *command, int handle_fd, const struct link *report)
+_Noreturn void browser_become(const struct browser_command *command, int handle_fd, int supply_fd,
+                              const struct link *report)
 {
     struct diag diag = {0};
     struct link moved = *report;
     enum err err = ERR_SYSTEM;
     reset_signals();
     (void)setsid();
-    if (keep_descriptors(handle_fd, &moved.fd)) {
+    if (keep_descriptors(handle_fd, supply_fd, &moved.fd)) {
         err = pin_handle(&diag);
     } else {
         err = diag_set(&diag, ERR_SYSTEM, "browser: cannot arrange its descriptors: %s", strerror(errno));

@@ -5,8 +5,10 @@
 #include "base/err.h"
 #include "proto/link.h"
 
-/* The descriptor that is the handle in the browser's process; the module looks for it there. */
+/* The descriptors that the browser's process has, where the module looks for them: its handle, and the channel on which it
+ * gets another. */
 #define BROWSER_HANDLE_FD 3
+#define BROWSER_SUPPLY_FD 4
 
 #define BROWSER_MAX_ARGUMENTS 32
 #define BROWSER_MAX_ENVIRONMENT 12
@@ -27,9 +29,10 @@ MUST_CHECK enum err browser_check(const char *name, struct diag *diag);
 /* browser_command_init writes down how the browser is started for this setup. The setup outlives the command. */
 void browser_command_init(struct browser_command *out, const struct shim_setup *setup);
 
-/* browser_become turns the calling process, a fresh child, into the browser: it keeps the handle as BROWSER_HANDLE_FD
- * and nothing else, pins it to itself and executes. Returns only if that failed. report is closed by a successful
- * execution; why there was none is sent on it. */
-_Noreturn void browser_become(const struct browser_command *command, int handle_fd, const struct link *report);
+/* browser_become turns the calling process, a fresh child, into the browser: it keeps the handle as BROWSER_HANDLE_FD, the
+ * supply as BROWSER_SUPPLY_FD and nothing else, pins the handle to itself and executes. Returns only if that failed. report
+ * is closed by a successful execution; why there was none is sent on it. */
+_Noreturn void browser_become(const struct browser_command *command, int handle_fd, int supply_fd,
+                              const struct link *report);
 
 #endif

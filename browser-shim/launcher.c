@@ -37,6 +37,7 @@ struct process_one {
     pid_t browser;
     uint32_t browser_status; /* as wait(2) gives it; valid once it has ended */
     struct link report;      /* from the child, until it has become the browser; fd -1: none */
+    struct link supply;      /* to the module in the browser; fd -1: none */
     int next_handle;         /* for the browser that is to follow; -1: none */
 };
 
@@ -95,6 +96,16 @@ static void close_report(struct process_one *self)
     self->report.fd = -1;
 }
 
+/* Returns the browser's end, the caller's to close; -1: there is none. */
+static int make_supply(struct process_one *self)
+{
+    int ends[2];
+    if (channel_pair(ends) != ERR_OK) return -1;
+    auto_close(&self->supply.fd);
+    self->supply.fd = ends[0];
+    return ends[1];
+}
+
 static enum err fork_browser(struct process_one *self, int handle_fd, struct diag *diag)
 {
     int ends[2];
@@ -102,11 +113,12 @@ static enum err fork_browser(struct process_one *self, int handle_fd, struct dia
     browser_command_init(&command, self->setup);
     enum err err = profile_make(LAYOUT_HOME, self->origin, LAYOUT_MODULE, diag);
     if (err != ERR_OK) return err;
-    if (channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "browser: %s", strerror(errno));
+    AUTO_FD supply = make_supply(self);
+    if (supply < 0 || channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "browser: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0) {
         struct link report = {.fd = ends[1], .role = LINK_BROKER_SHIM, .end = LINK_LOWER};
-        browser_become(&command, handle_fd, &report);
+        browser_become(&command, handle_fd, supply, &report);
     }
     close(ends[1]);
     self->report = (struct link){.fd = ends[0], .role = LINK_BROKER_SHIM, .end = LINK_UPPER};
@@ -225,6 +237,17 @@ static void launch(struct process_one *self, int handle_fd)
     if (self->state == LAUNCHER_RUNNING) kill_all(self);
 }
 
+/* Of a browser that is about to be replaced, or has just ended, nobody takes it. */
+static void renew(struct process_one *self, const struct msg *msg, const struct packet_extra *extra)
+{
+    if (self->state != LAUNCHER_RUNNING || self->supply.fd < 0) return;
+    enum err err = link_send(&self->supply, msg, extra->fds, extra->num_fds);
+    if (err == ERR_OK)
+        tell_browser(self, BROWSER_SUPPLIED);
+    else
+        log_line("browser gets no new handle error=%s", err_name(err));
+}
+
 /* The end of process 1 is the end of all. */
 static void hear_shim(struct process_one *self)
 {
@@ -234,6 +257,7 @@ static void hear_shim(struct process_one *self)
     if (err == ERR_AGAIN) return;
     if (err != ERR_OK || msg.kind == MSG_STOP) _exit(0);
     if (msg.kind == MSG_SHIM_LAUNCH) launch(self, packet_extra_take(&extra, 0));
+    if (msg.kind == MSG_SHIM_RENEW) renew(self, &msg, &extra);
     packet_extra_close(&extra);
 }
 
@@ -292,6 +316,7 @@ enum err launcher_start(struct launcher *out, const struct launcher_task *task, 
             .screenshot_fd = task->screenshot_fd,
             .signal_fd = -1,
             .report = {.fd = -1},
+            .supply = {.fd = -1, .role = LINK_BROKER_SHIM, .end = LINK_UPPER},
             .next_handle = -1,
         };
         close(ends[0]);

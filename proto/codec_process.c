@@ -68,6 +68,27 @@ enum err codec_encode_shim_launch(const struct packer *packer, const struct msg 
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_shim_renew(const struct msg *msg)
+{
+    return msg->shim_renew != 0;
+}
+
+enum err codec_decode_shim_renew(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__ShimRenew *from = (const Keyward__Wire__ShimRenew *)wire;
+    out->shim_renew = from->handle;
+    return ERR_OK;
+}
+
+enum err codec_encode_shim_renew(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__ShimRenew to;
+    keyward__wire__shim_renew__init(&to);
+    to.handle = msg->shim_renew;
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_shim_browser(const struct msg *msg)
 {
     unsigned state = (unsigned)msg->shim_browser.state;

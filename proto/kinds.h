@@ -38,6 +38,7 @@
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \
     ROW(SHIM_LAUNCH, shim_launch)                 \
+    ROW(SHIM_RENEW, shim_renew)                   \
     ROW(SHIM_BROWSER, shim_browser)               \
     EMPTY(READY)                                  \
     ROW(FAILED, failed)                           \
@@ -63,6 +64,7 @@
     ROW(AUDIT_STATE, audit_state)                 \
     ROW(WEB_TRUST, web_trust)                     \
     EMPTY(RELOAD)                                 \
+    EMPTY(BROWSER_RENEW)                          \
     EMPTY(METRICS_QUERY)                          \
     ROW(METRICS, metrics)
 

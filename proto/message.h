@@ -61,6 +61,7 @@ enum msg_kind {
     MSG_SHIM_SETUP,
     MSG_SHIM_LISTENER,
     MSG_SHIM_LAUNCH,
+    MSG_SHIM_RENEW,
     MSG_SHIM_BROWSER,
 
     MSG_READY,
@@ -91,6 +92,7 @@ enum msg_kind {
 
     MSG_WEB_TRUST,
     MSG_RELOAD,
+    MSG_BROWSER_RENEW,
     MSG_METRICS_QUERY,
     MSG_METRICS,
 
@@ -133,6 +135,7 @@ struct msg {
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */
+        uint64_t shim_renew;  /* the handle */
         struct shim_browser shim_browser;
 
         struct failed failed;

@@ -11,6 +11,7 @@ enum browser_state {
     BROWSER_STARTED,
     BROWSER_ENDED,
     BROWSER_SCREENSHOT, /* the screenshot's file is complete */
+    BROWSER_SUPPLIED,   /* a new handle is where the browser finds it before it does anything with its key */
     BROWSER_NUM
 };
 

@@ -26,7 +26,7 @@ static const struct {
     [LINK_BROKER_SHIM] =
         {
             .accepted[LINK_UPPER] = KIND(SHIM_LISTENER) | KIND(SHIM_BROWSER) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(SHIM_SETUP) | KIND(SHIM_LAUNCH) | KIND(STOP),
+            .accepted[LINK_LOWER] = KIND(SHIM_SETUP) | KIND(SHIM_LAUNCH) | KIND(SHIM_RENEW) | KIND(STOP),
         },
     [LINK_BROKER_SPAWNER] =
         {
@@ -37,7 +37,7 @@ static const struct {
         {
             .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
                                     KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY) |
-                                    KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY) | KIND(RELOAD),
+                                    KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY) | KIND(RELOAD) | KIND(BROWSER_RENEW),
             .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) |
                                     KIND(DONE) | KIND(AUDIT_STATE) | KIND(FAILED),
         },
@@ -91,6 +91,7 @@ static const uint8_t always_fds[MSG_NUM_KINDS] = {
     [MSG_SHIM_SETUP] = 1,    /* the PKCS#11 module */
     [MSG_SHIM_LISTENER] = 1, /* the listener */
     [MSG_SHIM_LAUNCH] = 1,   /* the handle */
+    [MSG_SHIM_RENEW] = 1,    /* the handle */
     [MSG_HANDLE_MINTED] = 1, /* the handle */
     [MSG_SPAWN] = 1,         /* the new process's channel */
     [MSG_SPAWNED] = 1,       /* its pidfd */

@@ -13,9 +13,11 @@
 
 /* The only slot's contents, valid between module_enter and module_leave. */
 struct module {
-    struct token *token; /* NULL: there was no handle when it was initialised */
+    struct token *token; /* NULL: there is no handle */
     struct objects objects;
     struct sessions sessions;
+    bool was_present; /* as C_WaitForSlotEvent told it last */
+    bool exchanged;   /* the token is another one since */
 };
 
 /* module_start and module_stop are C_Initialize and C_Finalize once the arguments are checked. */
@@ -32,6 +34,10 @@ ck_rv_t module_leave(ck_rv_t rv);
 
 /* module_enter_session is module_enter and the session's look-up. If out_rv is not CKR_OK there is no lock. */
 struct module *module_enter_session(ck_rv_t *out_rv, struct session **out_session, ck_session_handle_t handle);
+
+/* module_renewed says whether a handle for the same key has taken this one's place: then it is there instead, held, and
+ * the other one dropped. */
+bool module_renewed(struct token **token, ck_object_handle_t key);
 
 /* module_has_token says whether the handle is there and alive. */
 bool module_has_token(struct module *module);

@@ -77,7 +77,7 @@ static void add_certificate(struct objects *objects, const char *label, const ui
 static void add_private_key(struct objects *objects, const char *label)
 {
     struct object *object = add_object(objects);
-    objects->private_key = objects->num_items;
+    objects->private_key = objects->first + objects->num_items - 1;
     add_common(object, &class_private_key, label);
     add_flag(object, CKA_PRIVATE, &yes);
     add_number(object, CKA_KEY_TYPE, objects->key.kind == DER_KEY_RSA ? &type_rsa : &type_ec);
@@ -119,9 +119,9 @@ static void add_trust(struct objects *objects)
     add_flag(object, CKA_NSS_TRUST_STEP_UP_APPROVED, &no);
 }
 
-enum err objects_init(struct objects *out, const struct token_description *description)
+enum err objects_init(struct objects *out, const struct token_description *description, ck_object_handle_t first)
 {
-    *out = (struct objects){0};
+    *out = (struct objects){.first = first};
     if (der_read_certificate(&out->leaf, description->leaf) != ERR_OK ||
         der_read_certificate(&out->issuer, description->issuer) != ERR_OK ||
         der_read_certificate(&out->server_ca, description->server_ca) != ERR_OK ||
@@ -147,13 +147,13 @@ enum err objects_init(struct objects *out, const struct token_description *descr
 
 bool objects_exist(const struct objects *objects, ck_object_handle_t handle)
 {
-    return handle >= 1 && handle <= objects->num_items;
+    return handle >= objects->first && handle - objects->first < objects->num_items;
 }
 
 static const struct object_attribute *find(const struct objects *objects, ck_object_handle_t handle,
                                            ck_attribute_type_t type)
 {
-    const struct object *object = &objects->items[handle - 1];
+    const struct object *object = &objects->items[handle - objects->first];
     for (size_t i = 0; i < object->num_attributes; i++) {
         if (object->attributes[i].type == type) return &object->attributes[i];
     }

@@ -27,8 +27,9 @@ struct object {
     size_t num_attributes;
 };
 
-/* Zero state: no objects. Object i has the handle i + 1. */
+/* Zero state: no objects. Object i has the handle first + i. */
 struct objects {
+    ck_object_handle_t first;
     struct object items[OBJECTS_MAX];
     size_t num_items;
     ck_object_handle_t private_key; /* 0: none */
@@ -42,9 +43,10 @@ struct objects {
 };
 
 /* objects_init makes the objects of a handle; they point into out and into the description, which stay where they
- * are. ERR_MALFORMED: a certificate is none, or the leaf's key is of no kind that keyd holds; then there are no
- * objects. */
-MUST_CHECK enum err objects_init(struct objects *out, const struct token_description *description);
+ * are. first is at least 1. ERR_MALFORMED: a certificate is none, or the leaf's key is of no kind that keyd holds; then
+ * there are no objects. */
+MUST_CHECK enum err objects_init(struct objects *out, const struct token_description *description,
+                                 ck_object_handle_t first);
 
 /* objects_match says whether the object has every attribute of the template with the same value. */
 bool objects_match(const struct objects *objects, ck_object_handle_t handle, const struct ck_attribute *attributes,

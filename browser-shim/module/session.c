@@ -32,13 +32,22 @@ void session_close_all(struct sessions *sessions)
     }
 }
 
+void session_outlive_all(struct sessions *sessions)
+{
+    for (unsigned long i = 0; i < SESSIONS_MAX; i++) {
+        struct session *session = &sessions->items[i];
+        if (session->handle != 0)
+            *session = (struct session){.handle = session->handle, .flags = session->flags, .outlived = true};
+    }
+}
+
 void session_start_search(struct session *session, const struct objects *objects, const struct ck_attribute *attributes,
                           unsigned long num_attributes)
 {
     session->finding = true;
     session->num_found = 0;
     session->next_found = 0;
-    for (ck_object_handle_t handle = 1; handle <= objects->num_items; handle++) {
+    for (ck_object_handle_t handle = objects->first; objects_exist(objects, handle); handle++) {
         if (!objects_match(objects, handle, attributes, num_attributes)) continue;
         session->found[session->num_found++] = handle;
     }

@@ -13,6 +13,7 @@
 struct session {
     ck_session_handle_t handle; /* 0: free */
     ck_flags_t flags;
+    bool outlived; /* its token: another has taken that one's place */
 
     bool finding;
     ck_object_handle_t found[OBJECTS_MAX];
@@ -37,6 +38,9 @@ struct session *session_find(struct sessions *sessions, ck_session_handle_t hand
 
 void session_close(struct sessions *sessions, struct session *session);
 void session_close_all(struct sessions *sessions);
+
+/* session_outlive_all has every session go on with another token: what it was in the middle of has ended. */
+void session_outlive_all(struct sessions *sessions);
 
 /* session_start_search notes the objects that match the template. */
 void session_start_search(struct session *session, const struct objects *objects, const struct ck_attribute *attributes,

@@ -137,9 +137,17 @@ ck_rv_t C_GetMechanismInfo(ck_slot_id_t slot_id, ck_mechanism_type_t type, struc
     return module_leave(CKR_OK);
 }
 
+/* Looked at, not waited for: a browser that wants to wait gets no thread of ours to do it in. */
 ck_rv_t C_WaitForSlotEvent(ck_flags_t flags, ck_slot_id_t *slot, void *reserved)
 {
-    if (module_enter() == NULL) return CKR_CRYPTOKI_NOT_INITIALIZED;
+    struct module *module = module_enter();
+    if (module == NULL) return CKR_CRYPTOKI_NOT_INITIALIZED;
     if (slot == NULL || reserved != NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    return module_leave((flags & CKF_DONT_BLOCK) != 0 ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED);
+    if ((flags & CKF_DONT_BLOCK) == 0) return module_leave(CKR_FUNCTION_NOT_SUPPORTED);
+    const bool is_present = module_has_token(module);
+    if (is_present == module->was_present && !module->exchanged) return module_leave(CKR_NO_EVENT);
+    module->was_present = is_present;
+    module->exchanged = false;
+    *slot = MODULE_SLOT;
+    return module_leave(CKR_OK);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 struct token {
     struct link link;
     atomic_bool gone;
+    atomic_bool retired;
     atomic_uint holders;
     struct token_description description;
     uint8_t leaf[LIMIT_CERTIFICATE];
@@ -122,9 +124,15 @@ void token_hold(struct token *token)
 void token_drop(struct token *token)
 {
     if (token == NULL || atomic_fetch_sub(&token->holders, 1) > 1) return;
+    if (atomic_load(&token->retired)) close(token->link.fd);
     codec_arena_free(token->arena);
     pthread_mutex_destroy(&token->lock);
     free(token);
+}
+
+void token_retire(struct token *token)
+{
+    atomic_store(&token->retired, true);
 }
 
 const struct token_description *token_describe(const struct token *token)

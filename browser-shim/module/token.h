@@ -1,6 +1,6 @@
 /* The handle: what it is, and one signature from it. The only file here that talks to keyd.
  *
- * The handle is an inherited descriptor and stays open as long as the process does. Any number of threads may call at
+ * The handle is an inherited descriptor, which stays open until another has taken its place. Any number of threads may call at
  * once; one exchange goes at a time, and none takes longer than DEADLINE_MODULE_MS, waiting included. */
 #ifndef KEYWARD_BROWSER_SHIM_MODULE_TOKEN_H
 #define KEYWARD_BROWSER_SHIM_MODULE_TOKEN_H
@@ -39,6 +39,9 @@ MUST_CHECK enum err token_open(struct token **out, int fd);
  * in token_drop. */
 void token_hold(struct token *token);
 void token_drop(struct token *token);
+
+/* token_retire has the last token_drop close the descriptor too. */
+void token_retire(struct token *token);
 
 const struct token_description *token_describe(const struct token *token);
 

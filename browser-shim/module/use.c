@@ -48,7 +48,7 @@ ck_rv_t C_GetSessionInfo(ck_session_handle_t handle, struct ck_session_info *inf
     struct module *module = module_enter_session(&rv, &session, handle);
     if (rv != CKR_OK) return rv;
     if (info == NULL) return module_leave(CKR_ARGUMENTS_BAD);
-    if (!module_has_token(module)) return module_leave(CKR_DEVICE_REMOVED);
+    if (session->outlived || !module_has_token(module)) return module_leave(CKR_DEVICE_REMOVED);
     *info = (struct ck_session_info){.slot_id = MODULE_SLOT, .state = CKS_RO_PUBLIC_SESSION, .flags = session->flags};
     return module_leave(CKR_OK);
 }
@@ -172,6 +172,7 @@ static ck_rv_t sign_result(enum err err, enum refusal refusal)
 /* One signature under way. */
 struct signing {
     struct token *token; /* held and to be asked; NULL: there is nothing to be signed */
+    ck_object_handle_t key;
     uint16_t scheme;
     size_t len; /* of the signature */
 };
@@ -196,7 +197,8 @@ static ck_rv_t begin_sign(struct signing *out, ck_session_handle_t handle, const
     session->signing = (struct key_use){0};
     if (signature_len == NULL || data == NULL) return module_leave(CKR_ARGUMENTS_BAD);
     if (data_len != use.digest_len) return module_leave(CKR_DATA_LEN_RANGE);
-    *out = (struct signing){.token = module->token, .scheme = use.scheme, .len = len};
+    *out =
+        (struct signing){.token = module->token, .key = module->objects.private_key, .scheme = use.scheme, .len = len};
     token_hold(out->token);
     return module_leave(CKR_OK);
 }
@@ -210,7 +212,10 @@ ck_rv_t C_Sign(ck_session_handle_t handle, unsigned char *data, unsigned long da
     if (rv != CKR_OK || signing.token == NULL) return rv;
     const struct token_request request = {.scheme = signing.scheme, .digest = {data, data_len}};
     enum refusal refusal;
-    const enum err err = token_sign(signing.token, signature, signing.len, &refusal, &request);
+    enum err err;
+    do {
+        err = token_sign(signing.token, signature, signing.len, &refusal, &request);
+    } while (err == ERR_CLOSED && module_renewed(&signing.token, signing.key));
     rv = sign_result(err, refusal);
     token_drop(signing.token);
     if (rv == CKR_OK) *signature_len = signing.len;

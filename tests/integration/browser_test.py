@@ -130,9 +130,8 @@ class NoHandle(BrowserCase):
         self.assertIsNone(re.search(r"^web\[\d+\]: request ", system.log(), re.MULTILINE), "no request was answered")
 
 
-class Revoked(BrowserCase):
-    """A page that asks again and again. Its worker is replaced, which ends its connections and their tickets, so that
-    only a new signature gets it back in."""
+class AskingCase(BrowserCase):
+    """A page that asks again and again."""
 
     # In files of their own, as the server's Content-Security-Policy lets no script into a page.
     FILES = {
@@ -159,6 +158,11 @@ class Revoked(BrowserCase):
         processes.wait_until(replaced, 10, "the worker did not come back")
         return mark
 
+
+class Revoked(AskingCase):
+    """Its worker is replaced, which ends its connections and their tickets, so that only a new signature gets it back
+    in."""
+
     def test_with_its_handle_the_browser_comes_back(self):
         system = self.start_asking()
         system.wait_line(FETCHED, BROWSER_S, since=self.replace_worker(system))
@@ -174,3 +178,54 @@ class Revoked(BrowserCase):
             system.wait_line(r"^web\[0\]: handshake (refused|aborted) ", BROWSER_S, since=mark)
         after = "\n".join(system.lines(since=mark))
         self.assertNotRegex(after, r"path='/api/get' status=200")
+
+
+@for_each_user
+class Renewed(AskingCase):
+    """A new handle, and new keys, while the page stays open."""
+
+    def check_stayed(self, system, pid, mark):
+        """It was neither started again nor has it loaded its page again."""
+        self.assertEqual(system.pid_of("browser"), pid)
+        self.assertNotRegex("\n".join(system.lines(since=mark)), r"request .*path='/' ")
+
+    def test_keyd_dies_and_the_page_goes_on_with_new_keys(self):
+        system = self.start_asking()
+        pid, mark = system.pid_of("browser"), system.mark()
+        before = [one["serial"] for one in system.status()["certificates"] if one["role"] == "client"]
+        processes.kill(system.pid_of("keyd"))
+        system.wait_line(r"^broker: browser has a new handle", BROWSER_S, since=mark)
+        mark = self.replace_worker(system)  # which ends the connection: the next one needs the new keys
+        system.wait_line(FETCHED, BROWSER_S, since=mark)
+        self.check_stayed(system, pid, mark)
+        after = [one["serial"] for one in system.status()["certificates"] if one["role"] == "client"]
+        self.assertNotEqual(before, after)
+        [handle] = self.browser_handles(system)
+        self.assertGreaterEqual(handle["signatures"], 1)
+
+    def test_a_revoked_browser_goes_on_with_a_new_handle(self):
+        system = self.start_asking()
+        pid = system.pid_of("browser")
+        [handle] = self.browser_handles(system)
+        system.broker("handle", "revoke", str(handle["handle"]))
+        mark = system.mark()
+        system.wait_line(r"^web\[\d+\]: handshake (refused|aborted) ", BROWSER_S, since=mark)
+        self.assertNotRegex("\n".join(system.lines(since=mark)), FETCHED)
+        self.assertEqual(system.broker("browser", "renew").stdout, "the browser has a new handle\n")
+        system.wait_line(FETCHED, BROWSER_S, since=mark)
+        self.check_stayed(system, pid, mark)
+
+    def test_the_old_handle_is_given_back(self):
+        system = self.start_asking()
+        [handle] = self.browser_handles(system)
+        system.broker("browser", "renew")
+        [worker] = [one for one in system.processes("web")]
+        processes.kill(worker["pid"])  # so that there is a handshake
+        processes.wait_until(lambda: [one["handle"] for one in self.browser_handles(system)] not in ([], [handle["handle"]])
+                             and len(self.browser_handles(system)) == 1, BROWSER_S, "the old handle is still there")
+
+    def test_without_a_browser_there_is_nothing_to_renew(self):
+        system = self.start("--listen", "127.0.0.1:0", "--no-browser")
+        done = system.broker("browser", "renew", check=False)
+        self.assertEqual(done.returncode, 100)
+        self.assertIn("no browser is running", done.stderr)

@@ -19,7 +19,7 @@ static void look_at_objects(const struct token_description *description)
 {
     struct objects objects;
     uint8_t room[LIMIT_CERTIFICATE];
-    if (objects_init(&objects, description) != ERR_OK) return;
+    if (objects_init(&objects, description, 1) != ERR_OK) return;
     for (ck_object_handle_t handle = 1; objects_exist(&objects, handle); handle++) {
         for (size_t i = 0; i < objects.items[handle - 1].num_attributes; i++) {
             struct ck_attribute attribute = {objects.items[handle - 1].attributes[i].type, room, sizeof room};

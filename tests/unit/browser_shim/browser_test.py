@@ -157,8 +157,11 @@ class BrowserTest(unittest.TestCase):
         self.assertGreater(len(inside), 4, "zygotes, renderers and services")
         handle = descriptors(browser)[3]
         self.assertTrue(handle.startswith("socket:"))
-        holders = [pid for pid in inside if handle in descriptors(pid).values()]
-        self.assertEqual(holders, [browser])
+        supply = descriptors(browser)[4]
+        self.assertTrue(supply.startswith("socket:"))
+        for socket_of_its_own in (handle, supply):
+            holders = [pid for pid in inside if socket_of_its_own in descriptors(pid).values()]
+            self.assertEqual(holders, [browser])
         launcher = int(status_of(browser)["PPid"])
         for pid in set(inside) - {launcher}:
             self.assertNotIn("/memfd:stray (deleted)", descriptors(pid).values(), "what the shim had by mistake")
@@ -253,6 +256,23 @@ class BrowserTest(unittest.TestCase):
         second = self.launch_and_load().pinned  # STARTED comes next: no ENDED for what was asked for
         self.assertNotEqual(first, second)
         self.assertFalse(os.path.exists(f"/proc/{first}"))
+
+    def test_a_renewed_handle_is_supplied_and_the_browser_stays(self):
+        self.start(tickets=False)
+        first = self.launch_and_load()
+        again = Keyd(self.pki)
+        self.shim.send(SHIM_RENEW, {1: 2}, [again.handle.fileno()])
+        again.handle.close()
+        self.expect_browser(SUPPLIED)
+        self.assertIsNone(again.pinned, "it is for the broker to pin it")
+        self.assertTrue(os.path.exists(f"/proc/{first.pinned}"))
+
+    def test_a_renewed_handle_without_a_browser_is_dropped(self):
+        self.start()
+        keyd = Keyd(self.pki)
+        self.shim.send(SHIM_RENEW, {1: 2}, [keyd.handle.fileno()])
+        keyd.handle.close()
+        self.launch_and_load()  # STARTED comes next: nothing was supplied
 
     def test_a_handle_that_cannot_be_pinned_starts_nothing(self):
         self.start()

@@ -21,6 +21,7 @@
 #define HANDLE_FD 3
 
 enum refusal fake_refusal = REFUSAL_EXPIRED;
+int fake_supply = -1;
 
 static EVP_PKEY *make_ec_key(int curve)
 {
@@ -178,6 +179,7 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
         return true;
     case FAKE_SAYS_WRONG_KIND: reply(link, &(struct msg){.kind = MSG_HANDLE_PINNED, .id = request->id}); return true;
     case FAKE_HANGS_UP: return false;
+    case FAKE_IS_REPLACED: fake_renew(identity, FAKE_SIGNS); return false;
     case FAKE_IS_SILENT:
     case FAKE_IS_NO_HANDLE:
     case FAKE_IS_DEAD: return true;
@@ -213,6 +215,31 @@ static void serve(const struct fake_identity *identity, enum fake_manner manner,
         }
     }
     codec_arena_free(arena);
+}
+
+int fake_handle(const struct fake_identity *identity, enum fake_manner manner)
+{
+    int ends[2];
+    CHECK(channel_pair(ends) == ERR_OK);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        /* None of the other handles: their ends are to be seen. */
+        CHECK(dup2(ends[0], 0) == 0 && dup2(fake_supply, 1) == 1 && close_range(3, ~0u, 0) == 0);
+        fake_supply = 1;
+        serve(identity, manner, &(struct link){.fd = 0, .role = LINK_SIGN_BROWSER, .end = LINK_UPPER}, NULL);
+        _exit(0);
+    }
+    close(ends[0]);
+    return ends[1];
+}
+
+void fake_renew(const struct fake_identity *identity, enum fake_manner manner)
+{
+    const struct link supply = {.fd = fake_supply, .role = LINK_BROKER_SHIM, .end = LINK_UPPER};
+    int handle = fake_handle(identity, manner);
+    CHECK(link_send(&supply, &(struct msg){.kind = MSG_SHIM_RENEW, .shim_renew = 1}, &handle, 1) == ERR_OK);
+    close(handle);
 }
 
 /* The numbers around the handle belong to the test runner, which the child has no more to do with. */

@@ -22,7 +22,11 @@ enum fake_manner {
     FAKE_SAYS_WRONG_KIND, /* a HANDLE_PINNED instead of the signature */
     FAKE_IS_NO_HANDLE,    /* there is a file in the handle's place */
     FAKE_IS_DEAD,         /* the other end was closed before the browser began */
+    FAKE_IS_REPLACED,     /* sends a new handle on fake_supply and closes this one instead of answering */
 };
+
+/* Where FAKE_IS_REPLACED sends to: the other end of what the browser has as its supply. */
+extern int fake_supply;
 
 /* Why, for FAKE_REFUSES. */
 extern enum refusal fake_refusal;
@@ -52,6 +56,12 @@ void fake_identity_make_brought(struct fake_identity *out, enum fake_key kind);
  * gives it: 0 is good. requests, if not NULL, counts the signatures that were asked for. */
 int fake_browser(const struct fake_identity *identity, enum fake_manner manner,
                  void (*body)(const struct fake_identity *), unsigned *requests);
+
+/* fake_handle returns a handle, the caller's, that a process of its own answers on until it is closed. */
+int fake_handle(const struct fake_identity *identity, enum fake_manner manner);
+
+/* fake_renew sends SHIM_RENEW with a handle to this identity on fake_supply. */
+void fake_renew(const struct fake_identity *identity, enum fake_manner manner);
 
 /* EXPECT is for the body: it says what does not hold and ends the child. */
 #define EXPECT(condition)                                                     \

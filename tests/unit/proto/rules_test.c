@@ -83,6 +83,7 @@ static size_t fds_of(enum msg_kind kind)
     case MSG_WEB_TICKETS:
     case MSG_SHIM_LISTENER:
     case MSG_SHIM_LAUNCH:
+    case MSG_SHIM_RENEW:
     case MSG_HANDLE_MINTED:
     case MSG_SPAWN:
     case MSG_SPAWNED: return 1;

@@ -111,6 +111,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
+        [MSG_SHIM_RENEW] = {.shim_renew = 39},
         [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
         [MSG_FAILED] = {.failed = {"keyd: no memory; free some", ERR_MEMORY}},
         [MSG_SYSTEM_STATUS] = {.system_status = {"https://localhost:9000",
@@ -166,6 +167,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
         [MSG_RELOAD] = {.kind = MSG_RELOAD},
+        [MSG_BROWSER_RENEW] = {.kind = MSG_BROWSER_RENEW},
         [MSG_METRICS_QUERY] = {.kind = MSG_METRICS_QUERY},
     };
     static const struct msg nothing = {0};
@@ -426,6 +428,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         break;
     case MSG_KEYD_REVOKE: SAME(keyd_revoke); break;
     case MSG_SHIM_LAUNCH: SAME(shim_launch); break;
+    case MSG_SHIM_RENEW: SAME(shim_renew); break;
     case MSG_SHIM_BROWSER:
         SAME(shim_browser.state);
         SAME(shim_browser.pid);
