@@ -77,6 +77,7 @@
 #define LIMIT_EXPECT_PENDING 64u      /* handshakes whose messages wait because the channel to keyd is full */
 #define LIMIT_CLIENT_CHAIN 10u        /* certificates a client may send */
 #define LIMIT_VERIFIED_CHAINS 1024u   /* clients' chains that a worker remembers to have verified */
+#define LIMIT_TLS_KEPT 65536u          /* bytes of records that wait to be sent together */
 #define LIMIT_TICKET_KEY 48u          /* bytes of a key for session tickets, with its name */
 #define LIMIT_TICKET_KEYS 2u          /* the one that is used, and the one before */
 #define LIMIT_TICKET_KEY_S 1800u      /* how long one is used; it is known for as long again */

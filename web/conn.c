@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "web/conn_internal.h"
 #include "web/peer_address.h"
+#include "web/tls_socket.h"
 
 enum { STEPS_PER_WAKE = 32 };
 
@@ -53,7 +54,7 @@ enum conn_wait conn_enter(struct conn *conn, enum conn_state state)
     case CONN_OPEN: break; /* step_open names it at each wait */
     case CONN_CLOSING: conn->deadline = now + deadlines->shutdown_ms; break;
     case CONN_LINGERING:
-        if (conn->state != CONN_CLOSING) conn->deadline = now + deadlines->shutdown_ms;
+        conn->deadline = now + deadlines->shutdown_ms;
         shutdown(conn->fd, SHUT_WR);
         break;
     case CONN_CLOSED: break;
@@ -193,13 +194,27 @@ static void set_alarm(struct conn *conn)
     ev_timer_start(conn->shared->loop, &conn->timer);
 }
 
+/* The steps of one wake-up write together. What the peer does not take then, it has as long for as for any answer. */
+static void flush(struct conn *conn)
+{
+    const enum conn_transfer transfer = conn_flush(conn);
+    const bool answers = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
+    if (transfer == TRANSFER_WAIT && !conn->stalled && answers)
+        conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
+    conn->stalled = transfer == TRANSFER_WAIT;
+    if (conn->stalled) conn->wait = WAIT_WRITE;
+    if (transfer == TRANSFER_LOST && conn->state != CONN_CLOSED) conn_enter(conn, CONN_CLOSED);
+}
+
 void conn_run(struct conn *conn)
 {
     if (conn->running) return; /* the step that called us looks again by itself */
     conn->running = true;
     conn->wait = WAIT_NOTHING;
+    if (conn->stalled) flush(conn);
     for (int i = 0; i < STEPS_PER_WAKE && conn->wait == WAIT_NOTHING && conn->state != CONN_CLOSED; i++)
         conn->wait = conn_step(conn);
+    if (!conn->stalled) flush(conn);
     conn->running = false;
     if (conn->state == CONN_CLOSED) {
         conn_free(conn);
@@ -215,6 +230,7 @@ void conn_run(struct conn *conn)
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct conn *conn = watcher->data;
+    if (conn->ssl != NULL) tls_socket_readable(SSL_get_rbio(conn->ssl));
     if ((events & EV_ERROR) != 0) {
         /* epoll does not take it (no memory, fs.epoll.max_user_watches): trying again would be all we do. */
         conn_enter(conn, CONN_CLOSED);
@@ -230,7 +246,7 @@ static void open_expire(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
     /* A peer that takes nothing cannot be told anything, and a session without a deadline has nothing to tell. */
-    if (conn->unsent != NULL || ops->deadline(conn->session) == 0) {
+    if (conn->unsent != NULL || conn->stalled || ops->deadline(conn->session) == 0) {
         conn_enter(conn, CONN_CLOSED);
         return;
     }

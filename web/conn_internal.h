@@ -34,6 +34,7 @@ struct conn {
     enum conn_wait wait;
     enum service service;
     bool running;                    /* on the stack of conn_run */
+    bool stalled;                    /* the peer does not take what is written: no step before it has */
     bool peer_ended;                 /* close_notify has come */
     bool session_over;               /* the peer broke the protocol: write what is left, then close */
     SSL *ssl;                        /* NULL: no TLS */
@@ -73,11 +74,14 @@ enum conn_transfer {
 /* conn_receive reads at most cap bytes, at least one if it is done. */
 enum conn_transfer conn_receive(struct conn *conn, uint8_t *out, size_t *out_len, size_t cap);
 
-/* conn_send writes one piece, at most a record. If it has to wait, the first *out_taken bytes are written; the next call must
+/* conn_send writes one piece, at most a record, which the socket may get only at conn_flush. If it has to wait, the first *out_taken bytes are written; the next call must
  * begin with those that are not. */
 enum conn_transfer conn_send(struct conn *conn, size_t *out_taken, const uint8_t *data, size_t len);
 
-/* conn_send_end writes the end of our side. */
+/* conn_flush has the socket take what conn_send has written. */
+enum conn_transfer conn_flush(struct conn *conn);
+
+/* conn_send_end writes the end of our side, and flushes. */
 enum conn_transfer conn_send_end(struct conn *conn);
 
 /* ---- conn_handshake.c ---- */

@@ -9,7 +9,7 @@ static void say_farewell(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
     uint8_t word[SESSION_FAREWELL];
-    if (conn->unsent != NULL) return;
+    if (conn->unsent != NULL || conn->stalled) return;
     size_t len = ops->farewell != NULL ? ops->farewell(conn->session, word) : 0;
     size_t taken;
     if (len == 0 && (ops->wants(conn->session) & SESSION_WRITE) != 0) return;

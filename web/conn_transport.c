@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "web/conn_internal.h"
+#include "web/tls_socket.h"
 
 static enum conn_transfer plain_receive(struct conn *conn, uint8_t *out, size_t *out_len, size_t cap)
 {
@@ -64,12 +65,23 @@ enum conn_transfer conn_send(struct conn *conn, size_t *out_taken, const uint8_t
     return SSL_get_error(conn->ssl, result) == SSL_ERROR_WANT_WRITE ? TRANSFER_WAIT : TRANSFER_LOST;
 }
 
+enum conn_transfer conn_flush(struct conn *conn)
+{
+    if (conn->ssl == NULL) return TRANSFER_DONE;
+    switch (tls_socket_flush(SSL_get_wbio(conn->ssl))) {
+    case TLS_SOCKET_FLUSHED: return TRANSFER_DONE;
+    case TLS_SOCKET_WAIT: return TRANSFER_WAIT;
+    case TLS_SOCKET_LOST: break;
+    }
+    return TRANSFER_LOST;
+}
+
 enum conn_transfer conn_send_end(struct conn *conn)
 {
     if (conn->ssl == NULL) return TRANSFER_DONE; /* shutdown says it */
     ERR_clear_error();
     int result = SSL_shutdown(conn->ssl);
-    if (result >= 0) return TRANSFER_DONE;
+    if (result >= 0) return conn_flush(conn);
     enum conn_transfer transfer =
         SSL_get_error(conn->ssl, result) == SSL_ERROR_WANT_WRITE ? TRANSFER_WAIT : TRANSFER_LOST;
     ERR_clear_error();

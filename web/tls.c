@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "web/tls_resume.h"
+#include "web/tls_socket.h"
 
 #if defined(SSL_GROUP_X25519_MLKEM768)
 #define GROUPS TLS_GROUPS_ALL
@@ -311,11 +312,13 @@ enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, con
 SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd)
 {
     SSL *ssl = SSL_new(context);
-    if (ssl == NULL || !SSL_set_fd(ssl, fd)) {
+    BIO *socket = ssl != NULL ? tls_socket_new(fd) : NULL;
+    if (socket == NULL) {
         ERR_clear_error();
         SSL_free(ssl);
         return NULL;
     }
+    SSL_set_bio(ssl, socket, socket);
     if (handshake->mode == TLS_MODE_OPTIONAL) SSL_set_custom_verify(ssl, SSL_VERIFY_PEER, verify_client);
     if (handshake->mode == TLS_MODE_SERVER) SSL_set_custom_verify(ssl, SSL_VERIFY_NONE, verify_client);
     SSL_set_app_data(ssl, handshake);

@@ -15,7 +15,7 @@ import servers
 
 SIZES = {"1 KB": ("small.bin", 1024), "100 KB": ("large.bin", 100 * 1024)}
 FILE_CACHE = "open_file_cache max=1000; open_file_cache_valid 60s; open_file_cache_min_uses 1;"
-CONNECTIONS = 16
+CONNECTIONS = 32
 
 
 def tool(name):

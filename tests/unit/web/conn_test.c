@@ -6,10 +6,12 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/unit/web/rig.h"
+#include "web/conn_internal.h"
 
 static struct rig rig;
 
@@ -518,6 +520,33 @@ Test(conn, stops_reading_when_answers_are_not_taken)
     }
     cr_assert_eq(answers, sent, "all that was sent is answered in the end");
     cr_assert_eq(rig.num_closed, 0);
+}
+
+/* They are as good as written when the peer has said that it will say no more, and the connection is being closed. */
+Test(conn, waits_for_the_last_answers_as_long_as_for_any)
+{
+    static char line[2048], out[65536];
+    memset(line, 'x', sizeof line - 1);
+    line[sizeof line - 1] = '\n';
+    rig.shared.deadlines.shutdown_ms = 30;
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    cr_assert(rig_wait_client(&rig));
+    rig_write(&rig, "begin\n");
+    cr_assert(rig_read(&rig, out, sizeof out, "begin\n"));
+    const struct conn *conn = rig.shared.conns.first;
+    cr_assert_eq(setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
+    for (int i = 0; i < 10; i++) cr_assert_eq(SSL_write(rig.ssl, line, sizeof line), (int)sizeof line);
+    cr_assert_eq(SSL_shutdown(rig.ssl), 0);
+    rig_idle_turns(&rig, 150);
+    cr_assert_eq(rig.num_closed, 0);
+    cr_assert_eq(conn->state, CONN_CLOSING);
+    unsigned answers = 0;
+    for (unsigned i = 0; i < 2000 && answers < 10; i++) {
+        int n = SSL_read(rig.ssl, out, sizeof out);
+        for (int at = 0; at < n; at++) answers += out[at] == '\n';
+        if (n <= 0) rig_pump(&rig);
+    }
+    cr_assert_eq(answers, 10);
 }
 
 Test(conn, cuts_a_peer_that_takes_nothing)
