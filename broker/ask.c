@@ -10,6 +10,7 @@
 #include "base/runtime.h"
 #include "broker/pem.h"
 #include "broker/print.h"
+#include "broker/print_verdicts.h"
 #include "proto/link.h"
 
 static void auto_arena(struct codec_arena **arena)
@@ -23,6 +24,10 @@ static struct msg question_of(const struct command *command)
     if (command->what == COMMAND_CA) msg.kind = MSG_CA_QUERY;
     if (command->what == COMMAND_RELOAD) msg.kind = MSG_RELOAD;
     if (command->what == COMMAND_BROWSER_RENEW) msg.kind = MSG_BROWSER_RENEW;
+    if (command->what == COMMAND_EXPLAIN) {
+        msg.kind = MSG_EXPLAIN_QUERY;
+        msg.explain_query = command->explain;
+    }
     if (command->what == COMMAND_HANDLE_LIST) msg.kind = MSG_HANDLE_LIST_QUERY;
     if (command->what == COMMAND_HANDLE_REVOKE) {
         msg.kind = MSG_HANDLE_REVOKE;
@@ -61,6 +66,10 @@ static void print_done(const struct command *command, uint64_t connections)
 static enum err print_answer(const struct command *command, const struct msg *msg, struct diag *diag)
 {
     if (msg->kind == MSG_DONE) print_done(command, msg->done);
+    if (msg->kind == MSG_EXPLANATION && command->output == COMMAND_FOR_PEOPLE)
+        print_verdicts(stdout, &msg->explanation, command->explain_host);
+    else if (msg->kind == MSG_EXPLANATION && print_verdicts_json(stdout, &msg->explanation) != ERR_OK)
+        return diag_set(diag, ERR_MEMORY, "no memory");
     if (msg->kind == MSG_CA) pem_print_certificate(stdout, msg->ca);
     if (msg->kind == MSG_SYSTEM_STATUS && command->output == COMMAND_FOR_PEOPLE) {
         print_status(stdout, &msg->system_status);

@@ -7,6 +7,7 @@
 #include "broker/config.h"
 #include "broker/connect.h"
 #include "broker/control.h"
+#include "broker/explain.h"
 #include "broker/handles.h"
 #include "broker/life.h"
 #include "broker/monitor_listener.h"
@@ -82,6 +83,7 @@ struct broker {
     struct identity identity;
     struct revocations revocations;
     struct reload reload;
+    struct explain explain;
     struct tickets tickets;
     bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
     bool expecting;        /* as the workers were told last */

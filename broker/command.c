@@ -35,6 +35,11 @@ static const struct {
      NULL,
      false,
      "give the browser a new handle; it goes on with that, and its page stays open"},
+    {{"explain", NULL},
+     COMMAND_EXPLAIN,
+     "[ADDRESS|last|N]",
+     true,
+     "say why handshakes failed, of this client, or the last one, or the last N (10), and what to do"},
 };
 
 #define NUM_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
@@ -65,10 +70,11 @@ void command_help(FILE *out)
             "audit show FILE", "show an audit log");
     fprintf(out, "\nflags of run and check:\n  %-26s %s\n", "--config FILE", "an INI file; flags win over it");
     config_print_flags(out);
-    fprintf(out, "\nThe other subcommands take --config, --runtime-dir and, for status and handle list, --json.\n"
-                 "SIGTERM and SIGINT stop everything, SIGHUP is reload. Exit codes: 0 done, 100 change something and "
-                 "try again,\n"
-                 "111 the system failed.\n");
+    fprintf(out,
+            "\nThe other subcommands take --config, --runtime-dir and, for status, explain and handle list, --json.\n"
+            "SIGTERM and SIGINT stop everything, SIGHUP is reload. Exit codes: 0 done, 100 change something and "
+            "try again,\n"
+            "111 the system failed.\n");
 }
 
 /* Splits --flag=value. Returns the value, or NULL if there is none. */
@@ -159,6 +165,46 @@ static enum err take_operand(struct command *out, const char *operand, struct di
     return diag_set(diag, err, "%s: %s; %s", is_serial ? "certificate" : "handle", why.text, where_to_look(out->what));
 }
 
+/* ADDRESS, [ADDRESS], or with a port, as the log has it: without that, as the workers write it. */
+static bool take_host(char out[ADDRESS_TEXT], const char *text)
+{
+    struct address address;
+    char padded[2 * ADDRESS_TEXT];
+    if (strlen(text) >= ADDRESS_TEXT) return false;
+    enum err err = address_parse(&address, text, NULL);
+    snprintf(padded, sizeof padded, "%s:0", text);
+    if (err != ERR_OK) err = address_parse(&address, padded, NULL);
+    snprintf(padded, sizeof padded, "[%s]:0", text);
+    if (err != ERR_OK) err = address_parse(&address, padded, NULL);
+    if (err != ERR_OK) return false;
+    address_format(out, &address);
+    *strrchr(out, ':') = '\0';
+    return true;
+}
+
+/* operand NULL: none was given. */
+static enum err take_explain(struct command *out, const char *operand, struct diag *diag)
+{
+    uint64_t max;
+    out->explain = (struct explain_query){.host = out->explain_host, .max = 10};
+    if (!operand) return ERR_OK;
+    const bool is_number = strspn(operand, "0123456789") == strlen(operand);
+    if (strcmp(operand, "last") == 0) {
+        out->explain.max = 1;
+    } else if (is_number) {
+        enum err err = value_number(&max, operand, 1, LIMIT_EXPLANATION, diag);
+        if (err != ERR_OK) return err;
+        out->explain.max = (uint32_t)max;
+    } else if (!take_host(out->explain_host, operand)) {
+        return diag_set(diag, ERR_INPUT,
+                        "explain: '%s' is no address; give one as the log has it, last or a number; " SEE_HELP,
+                        operand);
+    } else {
+        out->explain.max = LIMIT_EXPLANATION;
+    }
+    return ERR_OK;
+}
+
 static enum err find_subcommand(struct command *out, const struct words *words, struct diag *diag)
 {
     if (words->num_operands == 0) {
@@ -172,7 +218,8 @@ static enum err find_subcommand(struct command *out, const struct words *words, 
         if (words->num_operands > first + operands) {
             return diag_set(diag, ERR_INPUT, "unexpected '%s'; " SEE_HELP, words->operands[first + operands]);
         }
-        if (words->num_operands < first + operands) {
+        const bool is_explain = subcommands[i].what == COMMAND_EXPLAIN; /* the one whose operand may be left out */
+        if (words->num_operands < first + operands && !is_explain) {
             return diag_set(diag, ERR_INPUT, "%s %s needs a number; %s", subcommands[i].words[0],
                             subcommands[i].words[1], where_to_look(subcommands[i].what));
         }
@@ -180,6 +227,7 @@ static enum err find_subcommand(struct command *out, const struct words *words, 
             return diag_set(diag, ERR_INPUT, "--json does not go with %s; " SEE_HELP, subcommands[i].words[0]);
         }
         out->what = subcommands[i].what;
+        if (is_explain) return take_explain(out, words->num_operands > first ? words->operands[first] : NULL, diag);
         return subcommands[i].operand ? take_operand(out, words->operands[first], diag) : ERR_OK;
     }
     if (strcmp(words->operands[0], "handle") == 0) {

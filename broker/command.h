@@ -14,6 +14,7 @@ enum subcommand {
     COMMAND_CERTIFICATE_REVOKE,
     COMMAND_RELOAD,
     COMMAND_BROWSER_RENEW,
+    COMMAND_EXPLAIN,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -26,6 +27,8 @@ struct command {
     uint64_t handle;              /* COMMAND_HANDLE_REVOKE */
     uint8_t serial[LIMIT_SERIAL]; /* COMMAND_CERTIFICATE_REVOKE */
     size_t serial_len;
+    struct explain_query explain; /* COMMAND_EXPLAIN; its host is the next */
+    char explain_host[ADDRESS_TEXT];
     struct config config;
 };
 

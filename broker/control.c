@@ -160,6 +160,13 @@ void control_done(struct broker *broker, struct control_ticket ticket, uint64_t 
     if (client) control_reply(client, &done, NULL, 0);
 }
 
+void control_explain(struct broker *broker, struct control_ticket ticket, const struct explanation *explanation)
+{
+    struct control_client *client = client_of(broker, ticket);
+    const struct msg msg = {.kind = MSG_EXPLANATION, .id = ticket.id, .explanation = *explanation};
+    if (client) control_reply(client, &msg, NULL, 0);
+}
+
 void control_fail(struct broker *broker, struct control_ticket ticket, enum err err, const char *text)
 {
     struct control_client *client = client_of(broker, ticket);
@@ -183,6 +190,7 @@ static void answer(struct broker *broker, struct control_client *client)
     const struct control_ticket ticket = ticket_of(broker, client, msg.id);
     if (msg.kind == MSG_RELOAD) reload_begin(broker, &ticket);
     if (msg.kind == MSG_BROWSER_RENEW) renew_browser(broker, ticket);
+    if (msg.kind == MSG_EXPLAIN_QUERY) explain_begin(broker, ticket, &msg.explain_query);
     if (msg.kind == MSG_CERTIFICATE_REVOKE)
         revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);

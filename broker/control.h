@@ -71,6 +71,8 @@ void control_none_opened(struct broker *broker);
 void control_done(struct broker *broker, struct control_ticket ticket, uint64_t connections);
 void control_fail(struct broker *broker, struct control_ticket ticket, enum err err, const char *text);
 
+void control_explain(struct broker *broker, struct control_ticket ticket, const struct explanation *explanation);
+
 /* control_begin_round asks every process for its counters, unless they have been asked already. */
 void control_begin_round(struct broker *broker);
 

@@ -109,6 +109,9 @@ void print_status(FILE *out, const struct system_status *status)
             "; signatures %" PRIu64 ", refused %" PRIu64 "\n",
             status->handshakes, status->handshakes_failed, status->requests, status->requests_refused,
             status->signatures, status->refusals);
+    if (status->verdicts > 0)
+        fprintf(out, "%" PRIu64 " verdict%s on failed handshakes; broker explain shows them\n", status->verdicts,
+                status->verdicts == 1 ? "" : "s");
     if (status->num_certificates > 0) print_keys_memory(out, status->secret_memory);
     fprintf(out, "audit log: %" PRIu64 " records", status->audit_records);
     if (status->audit_lost > 0) fprintf(out, ", %" PRIu64 " LOST", status->audit_lost);

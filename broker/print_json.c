@@ -124,7 +124,7 @@ void print_handles_json_end(FILE *out)
 enum err print_status_json(FILE *out, const struct system_status *status)
 {
     json_t *value = json_pack(
-        "{s:s, s:i, s:b, s:b, s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "url",
+        "{s:s, s:i, s:b, s:b, s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:I}", "url",
         status->url, "ready_ms", (int)status->ready_ms, "browser_digest_unbound", 0 /* never, by any configuration */,
         "secret_memory", (int)status->secret_memory, "processes", processes_of(status), "handles", handles_of(status),
         "total_handles", (int)status->total_handles, "certificates", certificates_of(status), "handshakes",
@@ -132,6 +132,7 @@ enum err print_status_json(FILE *out, const struct system_status *status)
         (json_int_t)status->requests, "requests_refused", (json_int_t)status->requests_refused, "signatures",
         (json_int_t)status->signatures, "refusals", (json_int_t)status->refusals, "audit_records",
         (json_int_t)status->audit_records, "audit_pending", (json_int_t)status->audit_pending, "audit_lost",
-        (json_int_t)status->audit_lost, "audit_held", (int)status->audit_held, "tls_mode", tls_mode_name(status->mode));
+        (json_int_t)status->audit_lost, "audit_held", (int)status->audit_held, "tls_mode", tls_mode_name(status->mode),
+        "verdicts", (json_int_t)status->verdicts);
     return write_json(out, value);
 }

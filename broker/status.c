@@ -126,6 +126,7 @@ static void add_counters(struct system_status *value, const struct broker *broke
     value->handshakes = web.handshakes;
     value->handshakes_failed = web.handshakes_failed;
     value->requests = web.requests;
+    value->verdicts = web.verdicts;
     value->requests_refused = web.requests_refused;
     value->signatures = broker->retired_signatures + broker->keyd_counters.signatures;
     value->refusals = broker->retired_refusals + broker->keyd_counters.refusals;

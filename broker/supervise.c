@@ -133,6 +133,7 @@ static void act_on_deadlines(struct broker *broker)
     control_expire(broker, now);
     revocation_expire(broker, now);
     reload_expire(broker, now);
+    explain_expire(broker, now);
     if (!broker->stopping) tickets_rotate(broker, now);
     if (broker->renew_at != 0 && now >= broker->renew_at && !broker->stopping) {
         broker->renew_at = 0;
@@ -163,6 +164,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, revocation_deadline(broker));
     earlier(&next, connect_deadline(&broker->connects));
     earlier(&next, broker->reload.deadline);
+    earlier(&next, explain_deadline(broker));
     if (!broker->stopping) earlier(&next, broker->tickets.rotate_at);
     if (next == 0) return -1;
     if (next <= now) return 0;

@@ -263,6 +263,7 @@ void web_answer(struct broker *broker, struct process *web, const struct msg *ms
     if (msg->kind == MSG_READY) process_ready(broker, web);
     if (msg->kind == MSG_WEB_REVOKED) reload_note_answer(broker, web, msg);
     if (msg->kind == MSG_WEB_REVOKED) revocation_note_answer(broker, web, msg);
+    if (msg->kind == MSG_EXPLANATION) explain_note_answer(broker, web, msg);
     if (msg->kind == MSG_METRICS_QUERY) {
         web->metrics_wanted = true;
         control_begin_round(broker);
@@ -293,6 +294,7 @@ void web_counters(struct web_status *out, const struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) {
         add_counters(out, &broker->processes[i].counters);
         out->connections += broker->processes[i].counters.connections;
+        out->verdicts += broker->processes[i].counters.verdicts;
     }
 }
 
@@ -309,5 +311,6 @@ void web_ended(struct broker *broker, struct process *web)
     if (web->grant != 0) keyd_revoke(broker, web->grant);
     revocation_note_web_gone(broker, web);
     reload_note_web_gone(broker, web);
+    explain_note_web_gone(broker, web);
     control_check_round(broker);
 }

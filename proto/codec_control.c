@@ -62,6 +62,7 @@ enum err codec_decode_system_status(struct codec_arena *arena, struct msg *out, 
     to->audit_lost = from->audit_lost;
     to->audit_held = from->audit_held != 0;
     to->mode = (enum tls_mode)from->mode;
+    to->verdicts = from->verdicts;
     enum err err = decode_processes(arena, to, from->processes, from->n_processes);
     if (err == ERR_OK)
         err = codec_decode_handles(arena, &to->handles, &to->num_handles, from->handles, from->n_handles,
@@ -122,6 +123,7 @@ enum err codec_encode_system_status(const struct packer *packer, const struct ms
     to.audit_lost = from->audit_lost;
     to.audit_held = from->audit_held;
     to.mode = (uint32_t)from->mode;
+    to.verdicts = from->verdicts;
     return codec_pack(packer, &to.base);
 }
 

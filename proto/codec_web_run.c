@@ -24,6 +24,7 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
                      from->failed_protocol, from->aborted},
         .responses = {from->responses_2xx, from->responses_3xx, from->responses_4xx, from->responses_5xx},
         .limited = {from->limited_connections, from->limited_address_connections, from->limited_address_handshakes},
+        .verdicts = from->verdicts,
     };
     return ERR_OK;
 }
@@ -52,6 +53,7 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     to.limited_connections = from->limited[CONNECTION_LIMIT_ALL];
     to.limited_address_connections = from->limited[CONNECTION_LIMIT_ADDRESS];
     to.limited_address_handshakes = from->limited[CONNECTION_LIMIT_RATE];
+    to.verdicts = from->verdicts;
     return codec_pack(packer, &to.base);
 }
 

@@ -66,6 +66,8 @@
     EMPTY(RELOAD)                                 \
     EMPTY(BROWSER_RENEW)                          \
     EMPTY(METRICS_QUERY)                          \
-    ROW(METRICS, metrics)
+    ROW(METRICS, metrics)                         \
+    ROW(EXPLAIN_QUERY, explain_query)             \
+    ROW(EXPLANATION, explanation)
 
 #endif

@@ -44,6 +44,20 @@ const char *tls_mode_name(enum tls_mode mode)
     return (unsigned)mode < TLS_MODE_NUM ? names[mode] : "?";
 }
 
+const char *verdict_kind_name(uint32_t kind)
+{
+    static const char *const names[VERDICT_KINDS] = {
+        [HANDSHAKE_NO_CERTIFICATE] = "no-certificate",
+        [HANDSHAKE_CERTIFICATE] = "certificate",
+        [HANDSHAKE_SIGNATURE] = "signature",
+        [HANDSHAKE_ALERT] = "alert",
+        [HANDSHAKE_PROTOCOL] = "protocol",
+        [HANDSHAKE_ABORTED] = "aborted",
+        [VERDICT_LIMIT] = "limit",
+    };
+    return kind < VERDICT_KINDS ? names[kind] : "?";
+}
+
 const char *purpose_name(enum purpose purpose)
 {
     static const char *const names[PURPOSE_NUM] = {

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "proto/message_control.h"
+#include "proto/message_explain.h"
 #include "proto/message_keyd.h"
 #include "proto/message_process.h"
 #include "proto/message_web.h"
@@ -95,6 +96,8 @@ enum msg_kind {
     MSG_BROWSER_RENEW,
     MSG_METRICS_QUERY,
     MSG_METRICS,
+    MSG_EXPLAIN_QUERY,
+    MSG_EXPLANATION,
 
     MSG_NUM_KINDS
 };
@@ -161,6 +164,8 @@ struct msg {
 
         struct web_trust web_trust;
         struct metrics metrics;
+        struct explain_query explain_query;
+        struct explanation explanation;
     };
 };
 

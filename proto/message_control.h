@@ -61,6 +61,7 @@ struct system_status {
     uint64_t audit_lost;    /* records */
     bool audit_held;
     enum tls_mode mode; /* of the host's listener */
+    uint64_t verdicts;  /* that there are to explain */
 };
 
 struct handle_mint {

@@ -18,10 +18,10 @@ static const struct {
     [LINK_BROKER_WEB] =
         {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
-                                    KIND(READY) | KIND(FAILED),
+                                    KIND(EXPLANATION) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
                                     KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) |
-                                    KIND(METRICS) | KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -37,9 +37,10 @@ static const struct {
         {
             .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
                                     KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY) |
-                                    KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY) | KIND(RELOAD) | KIND(BROWSER_RENEW),
+                                    KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY) | KIND(RELOAD) | KIND(BROWSER_RENEW) |
+                                    KIND(EXPLAIN_QUERY),
             .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) |
-                                    KIND(DONE) | KIND(AUDIT_STATE) | KIND(FAILED),
+                                    KIND(DONE) | KIND(AUDIT_STATE) | KIND(EXPLANATION) | KIND(FAILED),
         },
     [LINK_SIGN_SERVER] =
         {

@@ -66,6 +66,9 @@ MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service s
 /* conn_bound notes that the client of the connection with this number is the holder of a handle (signer_on_bound). */
 void conn_bound(struct conn_shared *shared, uint64_t number, const struct client_bound *client);
 
+/* conn_unbound notes that keyd expects no handle's signature in that handshake (signer_on_unbound). */
+void conn_unbound(struct conn_shared *shared, uint64_t number, enum refusal refusal);
+
 /* conn_revoke ends at once every connection whose client used one of these handles or one that was derived from it, or has a certificate with one of these
  * serial numbers, wherever it is: nothing of what it was being told follows, an upload leaves nothing behind. With such a
  * certificate none is made any more. out_ended is how many could still be used. ERR_TOO_LARGE: not all of the serial numbers

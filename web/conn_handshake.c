@@ -21,14 +21,23 @@ void conn_handshake_end(struct conn *conn)
     conn->handshake = NULL;
 }
 
+/* If keyd did not take the handshake for one of this server's it has signed for no handle in it, and that is why its client has left. why:
+ * NULL if it did. */
+static void blame_unbound(struct tls_refusal *refusal, const char *why)
+{
+    const size_t len = strlen(refusal->reason);
+    if (why == NULL || (refusal->kind != HANDSHAKE_ABORTED && refusal->kind != HANDSHAKE_ALERT)) return;
+    snprintf(refusal->reason + len, sizeof refusal->reason - len, "; keyd expected no client of it: %s", why);
+    refusal->remedy = TLS_REMEDY_KEYD;
+}
+
 static enum conn_wait handshake_failed(struct conn *conn, int ssl_error)
 {
     struct tls_refusal refusal;
-    const enum handshake_failure kind = tls_refusal_kind(conn->handshake);
     tls_refusal_handshake(&refusal, conn->ssl, conn->handshake, ssl_error);
     if (refusal.outcome == TLS_OUTCOME_REFUSED) conn->shared->handshakes_failed++;
-    if (refusal.outcome == TLS_OUTCOME_REFUSED) conn->shared->failures[kind]++;
-    if (refusal.outcome == TLS_OUTCOME_ABORTED) conn->shared->failures[HANDSHAKE_ABORTED]++;
+    if (refusal.outcome != TLS_OUTCOME_UNUSED) conn->shared->failures[refusal.kind]++;
+    blame_unbound(&refusal, conn->handshake->unbound);
     handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
     memset(&conn->peer.certificate, 0,
            sizeof conn->peer.certificate); /* good for a log line, and for nobody's identity */
@@ -46,6 +55,12 @@ void conn_bound(struct conn_shared *shared, uint64_t number, const struct client
 {
     struct conn *conn = conn_table_find(&shared->conns, number);
     if (conn != NULL) conn->client = *client;
+}
+
+void conn_unbound(struct conn_shared *shared, uint64_t number, enum refusal refusal)
+{
+    struct conn *conn = conn_table_find(&shared->conns, number);
+    if (conn != NULL && conn->handshake != NULL) conn->handshake->unbound = refusal_text(refusal);
 }
 
 /* keyd's own client certificate is nobody's who does not hold a handle, and keyd says whose it is before it gives the signature
@@ -74,6 +89,7 @@ static enum conn_wait refuse(struct conn *conn, const struct tls_refusal *refusa
 static enum conn_wait refuse_resumed(struct conn *conn)
 {
     struct tls_refusal refusal = {.outcome = TLS_OUTCOME_REFUSED,
+                                  .kind = HANDSHAKE_CERTIFICATE,
                                   .remedy = tls_remedy_certificate(conn->handshake->refused_error)};
     snprintf(refusal.reason, sizeof refusal.reason, "%s", conn->handshake->refused);
     return refuse(conn, &refusal);
@@ -83,6 +99,7 @@ static enum conn_wait refuse_without_handle(struct conn *conn)
 {
     static const struct tls_refusal refusal = {
         .outcome = TLS_OUTCOME_REFUSED,
+        .kind = HANDSHAKE_CERTIFICATE,
         .reason = "the client has keyd's certificate, but keyd knows of no handle that it used",
         .remedy = TLS_REMEDY_NO_HANDLE};
     return refuse(conn, &refusal);
@@ -125,8 +142,10 @@ enum conn_wait conn_handshake_step(struct conn *conn)
 
 void conn_handshake_expire(struct conn *conn)
 {
-    static const struct tls_refusal refusal = {
-        .outcome = TLS_OUTCOME_ABORTED, .reason = "the handshake was not finished in time", .remedy = TLS_REMEDY_LATE};
+    static const struct tls_refusal refusal = {.outcome = TLS_OUTCOME_ABORTED,
+                                               .kind = HANDSHAKE_ABORTED,
+                                               .reason = "the handshake was not finished in time",
+                                               .remedy = TLS_REMEDY_LATE};
     if (BIO_number_read(SSL_get_rbio(conn->ssl)) > 0) handshake_log_write(&conn->shared->log, &conn->peer, &refusal);
     conn->shared->failures[HANDSHAKE_ABORTED]++;
     conn_enter(conn, CONN_CLOSED);
@@ -171,6 +190,7 @@ void conn_handshake_make_room(struct conn_shared *shared)
     struct conn *oldest = shared->conns.oldest_handshake;
     if (shared->conns.num_handshakes < LIMIT_HANDSHAKES || oldest == NULL) return;
     static const struct tls_refusal refusal = {.outcome = TLS_OUTCOME_ABORTED,
+                                               .kind = HANDSHAKE_ABORTED,
                                                .reason = "too many handshakes are waited for; this was the oldest",
                                                .remedy = TLS_REMEDY_CROWD};
     handshake_log_write(&shared->log, &oldest->peer, &refusal);

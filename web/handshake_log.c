@@ -7,12 +7,25 @@
 
 enum { REFUSED_LINES_PER_S = 50, ABORTED_LINES_PER_S = 2 };
 
+static void remember(struct verdicts *verdicts, const struct session_peer *peer, const struct tls_refusal *refusal)
+{
+    const struct verdict_note note = {
+        .address = peer->address,
+        .certificate = &peer->certificate,
+        .kind = refusal->kind,
+        .reason = refusal->reason,
+        .remedy = refusal->remedy,
+    };
+    verdicts_add(verdicts, &note, clock_wall_ms());
+}
+
 void handshake_log_write(struct handshake_log *log, const struct session_peer *peer, const struct tls_refusal *refusal)
 {
     bool refused = refusal->outcome == TLS_OUTCOME_REFUSED;
     uint64_t withheld;
-    if (refusal->outcome == TLS_OUTCOME_UNUSED ||
-        !log_rate_admit(refused ? &log->refused : &log->aborted, &withheld, clock_monotonic_ms(),
+    if (refusal->outcome == TLS_OUTCOME_UNUSED) return;
+    remember(log->verdicts, peer, refusal);
+    if (!log_rate_admit(refused ? &log->refused : &log->aborted, &withheld, clock_monotonic_ms(),
                         refused ? REFUSED_LINES_PER_S : ABORTED_LINES_PER_S))
         return;
     const char *event = refused ? "handshake refused" : "handshake aborted";

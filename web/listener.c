@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "web/peer_address.h"
+#include "web/tls_remedy.h"
 
 enum { ACCEPTS_PER_WAKE = 16, PAUSE_MS = 100 };
 
@@ -44,8 +45,11 @@ static void turn_away(struct listener *listener, int fd, const struct sockaddr_s
     uint64_t withheld;
     close(fd);
     listener->all->limited[limit]++;
-    if (!log_rate_admit(&listener->all->refused_log, &withheld, clock_monotonic_ms(), 1)) return;
     peer_address_format(address, sizeof address, peer);
+    const struct verdict_note note = {
+        .address = address, .kind = VERDICT_LIMIT, .reason = reasons[limit], .remedy = TLS_REMEDY_LIMIT};
+    verdicts_add(listener->all->shared->log.verdicts, &note, clock_wall_ms());
+    if (!log_rate_admit(&listener->all->refused_log, &withheld, clock_monotonic_ms(), 1)) return;
     log_line("connection refused listener=%s peer=%s reason=%s withheld=%llu", log_quote(listener->address),
              log_quote(address), log_quote(reasons[limit]), (unsigned long long)withheld);
 }

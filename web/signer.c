@@ -25,6 +25,8 @@ struct signer {
     struct expect_queue expectations;
     void (*bound)(void *context, uint64_t number, const struct client_bound *client);
     void *bound_context;
+    void (*unbound)(void *context, uint64_t number, enum refusal refusal);
+    void *unbound_context;
     struct sign_requests requests;
 };
 
@@ -89,6 +91,8 @@ static void take_answer(struct signer *signer, const struct msg *msg)
 {
     if ((msg->id & EXPECT_QUEUE_ID) != 0) {
         if (msg->kind == MSG_REFUSAL) expect_queue_refused(&signer->expectations, msg->refusal);
+        if (msg->kind == MSG_REFUSAL && signer->unbound != NULL)
+            signer->unbound(signer->unbound_context, msg->id & ~EXPECT_QUEUE_ID, msg->refusal);
         if (msg->kind == MSG_CLIENT_BOUND && signer->bound != NULL)
             signer->bound(signer->bound_context, msg->id & ~EXPECT_QUEUE_ID, &msg->client_bound);
         return;
@@ -182,6 +186,13 @@ void signer_on_bound(struct signer *signer,
 {
     signer->bound = bound;
     signer->bound_context = context;
+}
+
+void signer_on_unbound(struct signer *signer, void (*unbound)(void *context, uint64_t number, enum refusal refusal),
+                       void *context)
+{
+    signer->unbound = unbound;
+    signer->unbound_context = context;
 }
 
 void signer_catch_up(struct signer *signer)

@@ -43,6 +43,10 @@ void signer_free(struct signer *signer);
 void signer_on_bound(struct signer *signer,
                      void (*bound)(void *context, uint64_t number, const struct client_bound *client), void *context);
 
+/* signer_on_unbound says who is told that keyd refuses to expect a client's signature in the handshake of that number. */
+void signer_on_unbound(struct signer *signer, void (*unbound)(void *context, uint64_t number, enum refusal refusal),
+                       void *context);
+
 /* signer_catch_up takes what keyd has said by now, without letting any handshake go on. */
 void signer_catch_up(struct signer *signer);
 

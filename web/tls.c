@@ -155,6 +155,8 @@ static void on_message(int is_write, int version, int content_type, const void *
     (void)version;
     (void)unused;
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
+    if (!is_write && content_type == SSL3_RT_HEADER && handshake != NULL && len > 0)
+        handshake->read_alert = ((const uint8_t *)data)[0] == SSL3_RT_ALERT;
     if (content_type != SSL3_RT_HANDSHAKE || handshake == NULL || len == 0) return;
     struct handshake_messages *messages = &handshake->messages;
     if (is_write && SSL_version(ssl) != TLS1_3_VERSION) handshake_messages_end(messages);

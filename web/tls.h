@@ -26,11 +26,13 @@ struct tls_handshake {
     bool asked;                           /* a CertificateRequest of TLS 1.3 has gone out */
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been judged, well or not */
-    CRYPTO_BUFFER **leaf;               /* once verified gets its leaf, which is then the caller's; NULL: not wanted */
-    uint8_t *anchor;                    /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
-    char refused[CLIENTS_REASON];       /* why it was refused, in words */
-    int refused_error;                  /* and as X509_V_ERR_... */
-    bool own_client;                    /* its leaf is keyd's: only a handle's holder can have signed */
+    CRYPTO_BUFFER **leaf;         /* once verified gets its leaf, which is then the caller's; NULL: not wanted */
+    uint8_t *anchor;              /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
+    char refused[CLIENTS_REASON]; /* why it was refused, in words */
+    int refused_error;            /* and as X509_V_ERR_... */
+    bool read_alert; /* the last record that was read calls itself an alert, which encrypted ones of TLS 1.3 do not */
+    const char *unbound; /* why keyd expects no signature of a handle's in it; NULL: it has said nothing */
+    bool own_client;     /* its leaf is keyd's: only a handle's holder can have signed */
     struct handshake_messages messages; /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 

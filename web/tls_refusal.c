@@ -58,12 +58,14 @@ void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store)
 static void explain_alert(struct tls_refusal *out, int alert)
 {
     const char *name = SSL_alert_desc_string_long(alert);
+    out->kind = HANDSHAKE_ALERT;
     out->remedy = tls_remedy_alert(alert);
     switch (alert) {
     case SSL_AD_CLOSE_NOTIFY:
     case SSL_AD_USER_CANCELLED:
         snprintf(out->reason, sizeof out->reason, "client gave up (alert: %s)", name);
         out->outcome = TLS_OUTCOME_ABORTED;
+        out->kind = HANDSHAKE_ABORTED;
         return;
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNKNOWN_CA:
@@ -73,6 +75,16 @@ static void explain_alert(struct tls_refusal *out, int alert)
         return;
     default: snprintf(out->reason, sizeof out->reason, "client refused the handshake (alert: %s)", name);
     }
+}
+
+/* Clients of OpenSSL's that do not like the server's certificate say so in TLS 1.3 before they encrypt, and what
+ * they say cannot be read any more. */
+static void explain_plain_alert(struct tls_refusal *out)
+{
+    out->kind = HANDSHAKE_ALERT;
+    out->remedy = tls_remedy_alert(SSL_AD_UNKNOWN_CA);
+    snprintf(out->reason, sizeof out->reason,
+             "client refused the handshake before it encrypted; most likely it does not trust the server certificate");
 }
 
 /* Reasons of BoringSSL's that a person can act on; the rest is passed on in its own words. */
@@ -119,17 +131,23 @@ static void explain_library(struct tls_refusal *out, const SSL *ssl, const struc
     bool from_ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
     const char *text = from_ssl ? reason_text(reason, ssl) : NULL;
     out->outcome = TLS_OUTCOME_REFUSED;
+    out->kind =
+        from_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ? HANDSHAKE_NO_CERTIFICATE : HANDSHAKE_PROTOCOL;
     out->remedy = tls_remedy_library(from_ssl ? reason : 0);
     if (handshake->refused[0] != '\0') {
+        out->kind = HANDSHAKE_CERTIFICATE;
         snprintf(out->reason, sizeof out->reason, "%s", handshake->refused);
         out->remedy = tls_remedy_certificate(handshake->refused_error);
     } else if (handshake->signer.failure != NULL) {
+        out->kind = HANDSHAKE_SIGNATURE;
         snprintf(out->reason, sizeof out->reason, "no signature from keyd: %s", handshake->signer.failure);
         out->remedy = TLS_REMEDY_KEYD;
     } else if (from_ssl && reason >= SSL_AD_REASON_OFFSET) {
         explain_alert(out, reason - SSL_AD_REASON_OFFSET);
     } else if (text != NULL) {
         snprintf(out->reason, sizeof out->reason, "%s", text);
+    } else if (handshake->read_alert) {
+        explain_plain_alert(out);
     } else {
         snprintf(out->reason, sizeof out->reason, "TLS error: %s", ERR_reason_error_string(error));
     }
@@ -138,7 +156,7 @@ static void explain_library(struct tls_refusal *out, const SSL *ssl, const struc
 void tls_refusal_handshake(struct tls_refusal *out, const SSL *ssl, const struct tls_handshake *handshake,
                            int ssl_error)
 {
-    *out = (struct tls_refusal){.outcome = TLS_OUTCOME_ABORTED, .remedy = TLS_REMEDY_LEFT};
+    *out = (struct tls_refusal){.outcome = TLS_OUTCOME_ABORTED, .kind = HANDSHAKE_ABORTED, .remedy = TLS_REMEDY_LEFT};
     if (ssl_error == SSL_ERROR_SSL && ERR_peek_error() != 0)
         explain_library(out, ssl, handshake);
     else if (BIO_number_read(SSL_get_rbio(ssl)) == 0)
@@ -146,14 +164,4 @@ void tls_refusal_handshake(struct tls_refusal *out, const SSL *ssl, const struct
     else
         snprintf(out->reason, sizeof out->reason, "client closed the connection during the handshake");
     ERR_clear_error();
-}
-
-enum handshake_failure tls_refusal_kind(const struct tls_handshake *handshake)
-{
-    const uint32_t error = ERR_peek_error();
-    const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
-    if (handshake->refused[0] != '\0') return HANDSHAKE_CERTIFICATE;
-    if (handshake->signer.failure != NULL) return HANDSHAKE_SIGNATURE;
-    if (reason >= SSL_AD_REASON_OFFSET) return HANDSHAKE_ALERT;
-    return reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ? HANDSHAKE_NO_CERTIFICATE : HANDSHAKE_PROTOCOL;
 }

@@ -15,6 +15,7 @@ enum tls_outcome {
 
 struct tls_refusal {
     enum tls_outcome outcome;
+    enum handshake_failure kind; /* for the counters; HANDSHAKE_ABORTED unless it was refused */
     char reason[2 * LIMIT_TEXT];
     const char *remedy; /* what to do about it; static */
 };
@@ -26,9 +27,5 @@ void tls_refusal_certificate(char *out, size_t out_len, X509_STORE_CTX *store);
  * queue and what handshake has kept, and empties the queue. */
 void tls_refusal_handshake(struct tls_refusal *out, const SSL *ssl, const struct tls_handshake *handshake,
                            int ssl_error);
-
-/* tls_refusal_kind says which kind of failure that is, for the counters. Call it before tls_refusal_handshake, which empties the
- * queue; where that says that the client left, it is HANDSHAKE_ABORTED whatever is said here. */
-enum handshake_failure tls_refusal_kind(const struct tls_handshake *handshake);
 
 #endif

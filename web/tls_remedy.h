@@ -6,6 +6,7 @@
 #define TLS_REMEDY_LEFT "none, unless it repeats: then see what the client says"
 #define TLS_REMEDY_LATE "none, unless it repeats: then see what is between the client and this machine"
 #define TLS_REMEDY_CROWD "none, unless it repeats: then see who opens connections and says nothing"
+#define TLS_REMEDY_LIMIT "none, if that client is to be kept to it; [limits] says how much is let in"
 #define TLS_REMEDY_NO_HANDLE "have it connect with a handle, through browser-shim on this machine"
 
 /* tls_remedy_certificate: the client's chain was refused with this X509_V_ERR_... */

@@ -78,10 +78,19 @@ static void answer_status(struct worker *worker, uint64_t id)
         .requests_refused = http.requests_refused,
         .connections = shared->conns.num,
         .echo_lines = shared->echo_lines,
+        .verdicts = verdicts_num(shared->log.verdicts),
     };
     memcpy(msg.web_status.limited, worker->listeners.limited, sizeof msg.web_status.limited);
     memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);
     memcpy(msg.web_status.responses, http.responses, sizeof http.responses);
+    answer(worker, &msg);
+}
+
+static void answer_explain(struct worker *worker, const struct msg *query)
+{
+    struct verdict verdicts[LIMIT_EXPLANATION];
+    struct msg msg = {.kind = MSG_EXPLANATION, .id = query->id, .explanation = {.verdicts = verdicts}};
+    msg.explanation.num_verdicts = verdicts_list(worker->shared.log.verdicts, verdicts, &query->explain_query);
     answer(worker, &msg);
 }
 
@@ -154,6 +163,13 @@ static void on_bound(void *context, uint64_t number, const struct client_bound *
     conn_bound(&worker->shared, number, client);
 }
 
+/* signer_on_unbound */
+static void on_unbound(void *context, uint64_t number, enum refusal refusal)
+{
+    struct worker *worker = context;
+    conn_unbound(&worker->shared, number, refusal);
+}
+
 /* monitor_config.ask */
 static void ask_metrics(void *context)
 {
@@ -193,6 +209,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
 {
     if (msg->kind == MSG_STATUS_QUERY)
         answer_status(worker, msg->id);
+    else if (msg->kind == MSG_EXPLAIN_QUERY)
+        answer_explain(worker, msg);
     else if (msg->kind == MSG_STOP)
         begin_stop(worker);
     else if (msg->kind == MSG_WEB_EXPECT)
@@ -269,6 +287,7 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
     shared->closed = on_conn_closed;
     shared->context = worker;
     shared->tickets = tickets_new();
+    shared->log.verdicts = verdicts_new();
     shared->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (shared->loop != NULL) shared->signer = signer_new(shared->loop, config->sign_ms);
     if (shared->tickets == NULL) {
@@ -276,7 +295,8 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         return diag_set(diag, ERR_SYSTEM, "worker: no memory can be locked for ticket keys; raise RLIMIT_MEMLOCK");
     }
     if (shared->loop != NULL) worker->monitor = monitor_new(shared->loop, ask_metrics, worker);
-    if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL || worker->monitor == NULL) {
+    if (worker->arena == NULL || shared->loop == NULL || shared->signer == NULL || worker->monitor == NULL ||
+        shared->log.verdicts == NULL) {
         worker_free(worker);
         return diag_set(diag, ERR_SYSTEM, "worker: no memory, or no epoll descriptor, for the event loop");
     }
@@ -299,6 +319,7 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         }
     }
     signer_on_bound(shared->signer, on_bound, worker);
+    signer_on_unbound(shared->signer, on_unbound, worker);
     listeners_init(&worker->listeners, shared);
     worker->listeners.limits = config->limits;
     init_watchers(worker);
@@ -325,6 +346,7 @@ void worker_free(struct worker *worker)
     SSL_CTX_free(shared->tls);
     if (shared->loop != NULL) ev_loop_destroy(shared->loop);
     tickets_free(shared->tickets);
+    verdicts_free(shared->log.verdicts);
     codec_arena_free(worker->arena);
     free(worker);
 }

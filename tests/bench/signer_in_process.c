@@ -63,6 +63,14 @@ void signer_on_bound(struct signer *signer,
     (void)context;
 }
 
+void signer_on_unbound(struct signer *signer, void (*unbound)(void *context, uint64_t number, enum refusal refusal),
+                       void *context)
+{
+    (void)signer;
+    (void)unbound;
+    (void)context;
+}
+
 void signer_catch_up(struct signer *signer)
 {
     (void)signer;

@@ -33,6 +33,20 @@ static struct handle_status handles[2] = {
     {15, "browser-shim get", PURPOSE_TLS_CLIENT, 16, 17, 18, 19, 20, 55, 56, "kiosk.example", "c0ffee"},
 };
 
+static struct verdict verdicts[2] = {
+    {"192.0.2.1:40000", HANDSHAKE_CERTIFICATE, 2, 3, 4, "certificate expired", "give the client a new certificate",
+     "CN=a", "CN=b", "0c", "beef", 5, 6},
+    {.address = "[::1]:40001",
+     .kind = VERDICT_LIMIT,
+     .count = 1,
+     .reason = "too fast",
+     .remedy = "",
+     .subject = "",
+     .issuer = "",
+     .serial = "",
+     .fingerprint = ""},
+};
+
 struct msg sample_of(enum msg_kind kind)
 {
     static const struct msg samples[MSG_NUM_KINDS] = {
@@ -102,7 +116,7 @@ struct msg sample_of(enum msg_kind kind)
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_WEB_STATUS] =
-            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}}},
+            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
@@ -134,7 +148,8 @@ struct msg sample_of(enum msg_kind kind)
                                                  83,
                                                  84,
                                                  true,
-                                                 TLS_MODE_OPTIONAL}},
+                                                 TLS_MODE_OPTIONAL,
+                                                 100}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
         [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}}},
@@ -152,6 +167,8 @@ struct msg sample_of(enum msg_kind kind)
                                          .num_client_cas = 2,
                                          .own_client =
                                              "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+        [MSG_EXPLAIN_QUERY] = {.explain_query = {"192.0.2.1", 3}},
+        [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
         /* Without fields. */
@@ -291,6 +308,7 @@ static void same_system_status(const struct msg *got, const struct msg *want)
     SAME(system_status.audit_lost);
     SAME(system_status.audit_held);
     SAME(system_status.mode);
+    SAME(system_status.verdicts);
     SAME(system_status.num_processes);
     SAME(system_status.num_handles);
     SAME(system_status.total_handles);
@@ -309,6 +327,27 @@ static void same_system_status(const struct msg *got, const struct msg *want)
         SAME(system_status.processes[i].resident_bytes);
     }
     same_handles(got->system_status.handles, want->system_status.handles, want->system_status.num_handles);
+}
+
+static void same_explanation(const struct msg *got, const struct msg *want)
+{
+    SAME(explanation.silent);
+    SAME(explanation.num_verdicts);
+    for (size_t i = 0; i < want->explanation.num_verdicts; i++) {
+        SAME_TEXT(explanation.verdicts[i].address);
+        SAME(explanation.verdicts[i].kind);
+        SAME(explanation.verdicts[i].count);
+        SAME(explanation.verdicts[i].first_ms);
+        SAME(explanation.verdicts[i].last_ms);
+        SAME_TEXT(explanation.verdicts[i].reason);
+        SAME_TEXT(explanation.verdicts[i].remedy);
+        SAME_TEXT(explanation.verdicts[i].subject);
+        SAME_TEXT(explanation.verdicts[i].issuer);
+        SAME_TEXT(explanation.verdicts[i].serial);
+        SAME_TEXT(explanation.verdicts[i].fingerprint);
+        SAME(explanation.verdicts[i].not_before);
+        SAME(explanation.verdicts[i].not_after);
+    }
 }
 
 static void same_web(const struct msg *got, const struct msg *want)
@@ -358,6 +397,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) SAME(web_status.failures[i]);
         for (size_t i = 0; i < RESPONSE_CLASSES; i++) SAME(web_status.responses[i]);
         for (size_t i = 0; i < CONNECTION_LIMITS; i++) SAME(web_status.limited[i]);
+        SAME(web_status.verdicts);
     } else if (want->kind == MSG_WEB_REVOKE) {
         SAME(web_revoke.num_handles);
         SAME(web_revoke.num_serials);
@@ -503,6 +543,11 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < want->web_trust.num_client_cas; i++) SAME_BYTES(web_trust.client_cas[i]);
         SAME_TEXT(web_trust.own_client);
         break;
+    case MSG_EXPLAIN_QUERY:
+        SAME_TEXT(explain_query.host);
+        SAME(explain_query.max);
+        break;
+    case MSG_EXPLANATION: same_explanation(got, want); break;
     case MSG_METRICS:
         SAME_TEXT(metrics.fault);
         SAME_BYTES(metrics.text);

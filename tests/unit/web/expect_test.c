@@ -130,6 +130,35 @@ Test(expect, a_refusal_is_logged_and_the_handshake_goes_on)
     cr_assert_eq(rig.shared.handshakes, 2);
 }
 
+static enum ssl_verify_result_t reject(SSL *ssl, uint8_t *out_alert)
+{
+    (void)ssl;
+    *out_alert = SSL_AD_INTERNAL_ERROR;
+    return ssl_verify_invalid;
+}
+
+/* A browser whose signature was refused gives up, as this client does: the verdict says whose fault it is. */
+Test(expect, a_refusal_is_the_verdict_on_a_client_that_gives_up)
+{
+    static const struct explain_query last = {.max = 1};
+    struct verdict verdict[LIMIT_EXPLANATION];
+    rig.keyd.mood = KEYD_DOUBTS;
+    SSL_CTX_set_custom_verify(rig.client_context, SSL_VERIFY_PEER, reject);
+    rig_connect(&rig, SERVICE_ECHO, &rig.client);
+    while (SSL_get_error(rig.ssl, SSL_do_handshake(rig.ssl)) != SSL_ERROR_SSL) {
+        fake_keyd_step(&rig.keyd);
+        ev_run(rig.shared.loop, EVRUN_NOWAIT);
+    }
+    fake_keyd_step(&rig.keyd);
+    signer_catch_up(rig.shared.signer);
+    cr_assert(rig_wait_closed(&rig, 1));
+    cr_assert_eq(verdicts_list(rig.shared.log.verdicts, verdict, &last), 1);
+    cr_expect(strstr(verdict[0].reason, "; keyd expected no client of it: the handshake's messages are not as") != NULL,
+              "%s", verdict[0].reason);
+    cr_expect(strstr(verdict[0].remedy, "broker and keyd log") != NULL);
+    cr_expect_eq(verdict[0].kind, HANDSHAKE_ALERT);
+}
+
 /* keyd does not read, and the channel is full: so much waits, then it is said that a handshake is lost to browsers. */
 Test(expect, what_does_not_fit_waits)
 {

@@ -36,6 +36,13 @@ static void on_bound(void *context, uint64_t number, const struct client_bound *
     conn_bound(&((struct rig *)context)->shared, number, client);
 }
 
+/* signer_on_unbound */
+static void on_unbound(void *context, uint64_t number, enum refusal refusal)
+{
+    struct rig *rig = context;
+    conn_unbound(&rig->shared, number, refusal);
+}
+
 static SSL_CTX *client_context(struct rig *rig)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -82,6 +89,8 @@ void rig_open(struct rig *rig, bool with_tls12)
     rig->shared.expects = true;
     CHECK(rig->shared.loop != NULL && rig->shared.signer != NULL);
     signer_on_bound(rig->shared.signer, on_bound, rig);
+    signer_on_unbound(rig->shared.signer, on_unbound, rig);
+    rig->shared.log.verdicts = verdicts_new();
     rig_identity(rig, with_tls12);
 }
 
@@ -100,6 +109,7 @@ void rig_close(struct rig *rig)
     signer_free(rig->shared.signer);
     SSL_CTX_free(rig->shared.tls);
     SSL_CTX_free(rig->client_context);
+    verdicts_free(rig->shared.log.verdicts);
     ev_loop_destroy(rig->shared.loop);
     fake_keyd_close(&rig->keyd);
     pki_free(&rig->server);

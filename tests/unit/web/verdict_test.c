@@ -23,12 +23,12 @@ static void teardown(void)
 TestSuite(verdict, .init = setup, .fini = teardown);
 
 /* What the one line has to say. */
-struct verdict {
+struct expected {
     const char *subject; /* NULL: no certificate was shown */
     const char *reason, *remedy;
 };
 
-static void expect_verdict(const char *event, const struct verdict *verdict)
+static void expect_verdict(const char *event, const struct expected *verdict)
 {
     char start[256], certificate[256] = " remedy='", remedy[256];
     snprintf(start, sizeof start, "handshake %s peer='127.0.0.1:40000' reason='%s", event, verdict->reason);
@@ -44,7 +44,7 @@ static void expect_verdict(const char *event, const struct verdict *verdict)
     cr_expect(strstr(line + 1, "handshake refused") == NULL, "one line: %s", rig.log);
 }
 
-static void expect_refused(const struct verdict *verdict)
+static void expect_refused(const struct expected *verdict)
 {
     rig.log_len = 0;
     cr_expect(rig_refused(&rig, verdict->reason), "no '%s' in: %s", verdict->reason, rig.log);
@@ -59,7 +59,7 @@ Test(verdict, certificates)
     static const struct {
         enum issuer issuer;
         struct pki_request request;
-        struct verdict verdict;
+        struct expected verdict;
     } rows[] = {
         {ISSUER_STRANGER,
          {.name = "a"},
@@ -106,7 +106,7 @@ Test(verdict, a_revoked_certificate)
     cr_assert_eq(revoked_add(&rig.shared.revoked, octets), ERR_OK);
     rig_connect(&rig, SERVICE_ECHO, &rig.client);
     expect_refused(
-        &(struct verdict){"CN=client", "client certificate revoked serial=", "if its owner is to be let in"});
+        &(struct expected){"CN=client", "client certificate revoked serial=", "if its owner is to be let in"});
 }
 
 Test(verdict, keyds_own_certificate_without_a_handle)
@@ -183,7 +183,7 @@ Test(verdict, what_is_not_about_a_certificate)
 {
     static const struct {
         void (*set)(void);
-        struct verdict verdict;
+        struct expected verdict;
     } rows[] = {
         {set_nothing, {NULL, "client sent no certificate", "have the client send a certificate"}},
         {set_tls11, {NULL, "client speaks TLS 1.1 or older", "update the client; [tls] min_version"}},
@@ -206,7 +206,7 @@ Test(verdict, what_is_no_tls)
 {
     static const struct {
         const char *sent;
-        struct verdict verdict;
+        struct expected verdict;
     } rows[] = {
         {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
          {NULL, "plain HTTP on the TLS port", "have the client use https"}},
@@ -228,7 +228,7 @@ Test(verdict, a_client_that_leaves)
     rig.fd = -1;
     cr_assert(rig_wait_closed(&rig, 1));
     expect_verdict("aborted",
-                   &(struct verdict){NULL, "client closed the connection", "none, unless it repeats: then see"});
+                   &(struct expected){NULL, "client closed the connection", "none, unless it repeats: then see"});
 }
 
 Test(verdict, a_client_that_takes_too_long)
@@ -238,5 +238,5 @@ Test(verdict, a_client_that_takes_too_long)
     cr_assert_eq(write(rig.fd, "\x16\x03\x01", 3), 3);
     cr_assert(rig_wait_closed(&rig, 1));
     expect_verdict("aborted",
-                   &(struct verdict){NULL, "the handshake was not finished in time", "none, unless it repeats"});
+                   &(struct expected){NULL, "the handshake was not finished in time", "none, unless it repeats"});
 }
