@@ -77,7 +77,7 @@
 #define LIMIT_EXPECT_PENDING 64u      /* handshakes whose messages wait because the channel to keyd is full */
 #define LIMIT_CLIENT_CHAIN 10u        /* certificates a client may send */
 #define LIMIT_VERIFIED_CHAINS 1024u   /* clients' chains that a worker remembers to have verified */
-#define LIMIT_TLS_KEPT 65536u          /* bytes of records that wait to be sent together */
+#define LIMIT_TLS_KEPT 65536u         /* bytes of records that wait to be sent together */
 #define LIMIT_TICKET_KEY 48u          /* bytes of a key for session tickets, with its name */
 #define LIMIT_TICKET_KEYS 2u          /* the one that is used, and the one before */
 #define LIMIT_TICKET_KEY_S 1800u      /* how long one is used; it is known for as long again */
@@ -170,6 +170,7 @@
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
 #define DEADLINE_AUDIT_MS 500u    /* keyd's signature of the closing head */
 #define DEADLINE_REVOKE_MS 2000u  /* a process that was told of a revocation; beyond, it is replaced */
+#define DEADLINE_REOPEN_MS 2000u  /* a worker that was given the access log's new file */
 #define DEADLINE_MONITOR_MS 5000u /* a connection for /metrics or /healthz, from its beginning to its end */
 #define DEADLINE_START_MS 10000u  /* a process, from start to ready */
 #define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */

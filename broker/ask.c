@@ -24,6 +24,7 @@ static struct msg question_of(const struct command *command)
     if (command->what == COMMAND_CA) msg.kind = MSG_CA_QUERY;
     if (command->what == COMMAND_RELOAD) msg.kind = MSG_RELOAD;
     if (command->what == COMMAND_BROWSER_RENEW) msg.kind = MSG_BROWSER_RENEW;
+    if (command->what == COMMAND_REOPEN) msg.kind = MSG_LOG_REOPEN;
     if (command->what == COMMAND_EXPLAIN) {
         msg.kind = MSG_EXPLAIN_QUERY;
         msg.explain_query = command->explain;
@@ -49,6 +50,10 @@ static enum err flush(struct diag *diag)
 static void print_done(const struct command *command, uint64_t connections)
 {
     char serial[2 * LIMIT_SERIAL + 1];
+    if (command->what == COMMAND_REOPEN) {
+        puts("the access log is written to the file of its name");
+        return;
+    }
     if (command->what == COMMAND_BROWSER_RENEW) {
         puts("the browser has a new handle");
         return;

@@ -3,6 +3,7 @@
 #define KEYWARD_BROKER_BROKER_H
 
 #include "base/log_rate.h"
+#include "broker/access_log.h"
 #include "broker/audit.h"
 #include "broker/config.h"
 #include "broker/connect.h"
@@ -84,6 +85,7 @@ struct broker {
     struct revocations revocations;
     struct reload reload;
     struct explain explain;
+    struct access_log_file access_log;
     struct tickets tickets;
     bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
     bool expecting;        /* as the workers were told last */

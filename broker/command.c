@@ -35,6 +35,11 @@ static const struct {
      NULL,
      false,
      "give the browser a new handle; it goes on with that, and its page stays open"},
+    {{"reopen", NULL},
+     COMMAND_REOPEN,
+     NULL,
+     false,
+     "open the access log's file again, which has been renamed (SIGUSR1)"},
     {{"explain", NULL},
      COMMAND_EXPLAIN,
      "[ADDRESS|last|N]",
@@ -72,7 +77,8 @@ void command_help(FILE *out)
     config_print_flags(out);
     fprintf(out,
             "\nThe other subcommands take --config, --runtime-dir and, for status, explain and handle list, --json.\n"
-            "SIGTERM and SIGINT stop everything, SIGHUP is reload. Exit codes: 0 done, 100 change something and "
+            "SIGTERM and SIGINT stop everything, SIGHUP is reload, SIGUSR1 reopen. Exit codes: 0 done, 100 change "
+            "something and "
             "try again,\n"
             "111 the system failed.\n");
 }

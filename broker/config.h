@@ -45,12 +45,13 @@ struct config {
     bool echoes;
     struct address echo;
 
-    char root[LIMIT_PATH + 1]; /* these ten: empty if not given */
+    char root[LIMIT_PATH + 1]; /* these eleven: empty if not given */
     char uploads[LIMIT_PATH + 1];
     char client_ca[LIMIT_PATH + 1];
     char screenshot[LIMIT_PATH + 1];
     char runtime_dir[LIMIT_PATH + 1];
     char audit_file[LIMIT_PATH + 1];
+    char access_file[LIMIT_PATH + 1];
     char server_certificate[LIMIT_PATH + 1];
     char server_key[LIMIT_PATH + 1];
     char client_certificate[LIMIT_PATH + 1];

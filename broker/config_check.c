@@ -31,6 +31,11 @@ enum err config_check(struct config *config, struct diag *diag)
     if (config->spa && !config->root[0]) {
         return diag_set(diag, ERR_INPUT, "--spa is about the files of a directory; add --root DIR");
     }
+    if (config->access_file[0] && config->access_log != ACCESS_LOG_JSON && config->access_log != ACCESS_LOG_COMBINED) {
+        return diag_set(
+            diag, ERR_INPUT,
+            "--access-file is for lines that say when they were written; add --access-log json or combined");
+    }
     if (config->upload_quota > 0 && !config->uploads[0]) {
         return diag_set(diag, ERR_INPUT, "[content] upload_quota is about a directory; add --uploads DIR");
     }

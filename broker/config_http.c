@@ -176,6 +176,12 @@ static const struct config_option rows[] = {
      .set = set_access_log,
      .argument = "FORMAT",
      .help = "text, json, combined or none: what each request leaves on standard error (text)"},
+    {.section = "log",
+     .key = "access_file",
+     .flag = "--access-file",
+     .path = CONFIG_PATH(access_file),
+     .argument = "FILE",
+     .help = "write the access log to FILE (--access-log json or combined); broker reopen after it was rotated"},
 };
 
 const struct config_table config_http_options = {rows, sizeof rows / sizeof *rows};

@@ -190,6 +190,7 @@ static void answer(struct broker *broker, struct control_client *client)
     const struct control_ticket ticket = ticket_of(broker, client, msg.id);
     if (msg.kind == MSG_RELOAD) reload_begin(broker, &ticket);
     if (msg.kind == MSG_BROWSER_RENEW) renew_browser(broker, ticket);
+    if (msg.kind == MSG_LOG_REOPEN) access_log_reopen(broker, &ticket);
     if (msg.kind == MSG_EXPLAIN_QUERY) explain_begin(broker, ticket, &msg.explain_query);
     if (msg.kind == MSG_CERTIFICATE_REVOKE)
         revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);

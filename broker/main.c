@@ -31,6 +31,7 @@ static enum err obey(struct command *command, uint64_t begun, struct diag *diag)
     case COMMAND_CERTIFICATE_REVOKE:
     case COMMAND_RELOAD:
     case COMMAND_EXPLAIN:
+    case COMMAND_REOPEN:
     case COMMAND_BROWSER_RENEW: return ask_broker(command, diag);
     case COMMAND_HELP: command_help(stdout); return ERR_OK;
     case COMMAND_VERSION: puts("broker (Keyward) " AUDIT_VERSION); return ERR_OK;

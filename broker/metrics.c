@@ -50,6 +50,8 @@ static void write_web(FILE *out, const struct web_status *web)
     single(out, "http_requests_total", "counter", "HTTP requests, those that were refused included.", web->requests);
     single(out, "http_requests_refused_total", "counter", "HTTP requests that broke a rule or a limit.",
            web->requests_refused);
+    single(out, "access_log_lines_lost_total", "counter", "Lines of the access log that its file did not take.",
+           web->access_lost);
     head(out, "http_responses_total", "counter", "HTTP responses by the class of their status.");
     for (unsigned i = 0; i < RESPONSE_CLASSES; i++)
         labelled(out, "http_responses_total", "class", classes[i], web->responses[i]);

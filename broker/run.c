@@ -28,6 +28,7 @@ static enum err catch_signals(int *out_fd, struct diag *diag)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a full audit log is an error, not the end */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
@@ -66,12 +67,14 @@ static enum err become_broker_user(const struct user *user, struct diag *diag)
 static enum err enter_sandbox(struct diag *diag)
 {
     const int client_ca = broker.resources->client_ca_dir;
-    const struct sandbox_dir dirs[] = {
+    struct sandbox_dir dirs[4] = {
         {.fd = broker.procfs.dir, .access = SANDBOX_READ},
         {.fd = broker.runtime_dir->dir, .access = SANDBOX_READ_WRITE},
-        {.fd = client_ca, .access = SANDBOX_READ}, /* the last: there may be none */
     };
-    const size_t num_dirs = sizeof dirs / sizeof *dirs - (client_ca < 0 ? 1 : 0);
+    size_t num_dirs = 2;
+    if (client_ca >= 0) dirs[num_dirs++] = (struct sandbox_dir){.fd = client_ca, .access = SANDBOX_READ};
+    if (broker.access_log.path)
+        dirs[num_dirs++] = (struct sandbox_dir){.fd = broker.access_log.dir, .access = SANDBOX_READ_WRITE};
     const struct config *config = broker.config;
     uint16_t ports[LIMIT_PROXIES];
     size_t num_ports = 0;
@@ -186,6 +189,7 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     if (err != ERR_OK) return err;
     err = resources_open(&resources, config, RESOURCES_RUN, NULL, diag);
     if (err == ERR_OK) err = open_audit(config, &owner, AUDIT_FILE_WRITE, &torn, diag);
+    if (err == ERR_OK) err = access_log_open(&broker.access_log, config->access_file, &owner, LOG_FILE_WRITE, diag);
     broker.monitor.fd = -1;
     if (err == ERR_OK) err = monitor_listen(&broker.monitor, config, &runtime_dir, &owner, diag);
     if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, torn, diag);
@@ -203,5 +207,6 @@ enum err run_check(struct config *config, struct diag *diag)
     if (err != ERR_OK) return err;
     resources_close(&resources);
     if (!config->runtime_dir[0]) err = runtime_default_dir(config->runtime_dir, sizeof config->runtime_dir, diag);
-    return err == ERR_OK ? open_audit(config, &owner, AUDIT_FILE_CHECK, NULL, diag) : err;
+    if (err == ERR_OK) err = open_audit(config, &owner, AUDIT_FILE_CHECK, NULL, diag);
+    return err == ERR_OK ? access_log_open(&broker.access_log, config->access_file, &owner, LOG_FILE_CHECK, diag) : err;
 }

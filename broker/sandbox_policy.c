@@ -32,6 +32,8 @@ static const struct sandbox_rule broker_rules[] = {
      * its own user: it reads there what that user may. */
     SANDBOX_ROW_IF(openat, "reads /proc for status, the client CAs again at a reload; Landlock leaves their directory alone",
                    SANDBOX_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)),
+    SANDBOX_ROW_IF(openat, "the access log again, when it was rotated; Landlock leaves its directory alone",
+                   SANDBOX_IS_INT(2, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)),
     SANDBOX_ROW(newfstatat, "libc looks at a directory before it reads it"),
     SANDBOX_ROW(fstat, "libc looks at a directory before it reads it"),
     SANDBOX_ROW(lseek, "libc gives back what it read ahead when it closes a file"),

@@ -82,7 +82,9 @@ static void take_signals(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (broker->stopping) {
+        if (info.ssi_signo == SIGUSR1) {
+            access_log_reopen(broker, NULL);
+        } else if (broker->stopping) {
             /* Somebody has lost patience. But a terminal and timeout(1) may say the same thing twice in one breath. */
             if (clock_monotonic_ms() + DEADLINE_STOP_MS > broker->stop_by + STOP_BREATH_MS) kill_all(broker);
         } else if (info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL) {
@@ -134,6 +136,7 @@ static void act_on_deadlines(struct broker *broker)
     revocation_expire(broker, now);
     reload_expire(broker, now);
     explain_expire(broker, now);
+    access_log_expire(broker, now);
     if (!broker->stopping) tickets_rotate(broker, now);
     if (broker->renew_at != 0 && now >= broker->renew_at && !broker->stopping) {
         broker->renew_at = 0;
@@ -165,6 +168,7 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, connect_deadline(&broker->connects));
     earlier(&next, broker->reload.deadline);
     earlier(&next, explain_deadline(broker));
+    earlier(&next, broker->access_log.deadline);
     if (!broker->stopping) earlier(&next, broker->tickets.rotate_at);
     if (next == 0) return -1;
     if (next <= now) return 0;

@@ -45,6 +45,7 @@ void web_begin(struct broker *broker, struct process *web)
         msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text};
     }
     process_send(broker, web, &msg, fds, num_fds);
+    access_log_tell(broker, web, 0);
     web_identify(broker, web);
 }
 
@@ -263,6 +264,7 @@ void web_answer(struct broker *broker, struct process *web, const struct msg *ms
     if (msg->kind == MSG_READY) process_ready(broker, web);
     if (msg->kind == MSG_WEB_REVOKED) reload_note_answer(broker, web, msg);
     if (msg->kind == MSG_WEB_REVOKED) revocation_note_answer(broker, web, msg);
+    if (msg->kind == MSG_DONE) access_log_note_answer(broker, web, msg);
     if (msg->kind == MSG_EXPLANATION) explain_note_answer(broker, web, msg);
     if (msg->kind == MSG_METRICS_QUERY) {
         web->metrics_wanted = true;
@@ -283,6 +285,7 @@ static void add_counters(struct web_status *sum, const struct web_status *counte
     sum->requests += counters->requests;
     sum->requests_refused += counters->requests_refused;
     sum->echo_lines += counters->echo_lines;
+    sum->access_lost += counters->access_lost;
     for (size_t i = 0; i < HANDSHAKE_FAILURES; i++) sum->failures[i] += counters->failures[i];
     for (size_t i = 0; i < CONNECTION_LIMITS; i++) sum->limited[i] += counters->limited[i];
     for (size_t i = 0; i < RESPONSE_CLASSES; i++) sum->responses[i] += counters->responses[i];
@@ -312,5 +315,6 @@ void web_ended(struct broker *broker, struct process *web)
     revocation_note_web_gone(broker, web);
     reload_note_web_gone(broker, web);
     explain_note_web_gone(broker, web);
+    access_log_note_web_gone(broker, web);
     control_check_round(broker);
 }

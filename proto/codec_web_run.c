@@ -25,6 +25,7 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
         .responses = {from->responses_2xx, from->responses_3xx, from->responses_4xx, from->responses_5xx},
         .limited = {from->limited_connections, from->limited_address_connections, from->limited_address_handshakes},
         .verdicts = from->verdicts,
+        .access_lost = from->access_lost,
     };
     return ERR_OK;
 }
@@ -54,6 +55,7 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     to.limited_address_connections = from->limited[CONNECTION_LIMIT_ADDRESS];
     to.limited_address_handshakes = from->limited[CONNECTION_LIMIT_RATE];
     to.verdicts = from->verdicts;
+    to.access_lost = from->access_lost;
     return codec_pack(packer, &to.base);
 }
 

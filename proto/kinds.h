@@ -68,6 +68,8 @@
     EMPTY(METRICS_QUERY)                          \
     ROW(METRICS, metrics)                         \
     ROW(EXPLAIN_QUERY, explain_query)             \
-    ROW(EXPLANATION, explanation)
+    ROW(EXPLANATION, explanation)                 \
+    EMPTY(WEB_LOG)                                \
+    EMPTY(LOG_REOPEN)
 
 #endif

@@ -98,6 +98,8 @@ enum msg_kind {
     MSG_METRICS,
     MSG_EXPLAIN_QUERY,
     MSG_EXPLANATION,
+    MSG_WEB_LOG,
+    MSG_LOG_REOPEN,
 
     MSG_NUM_KINDS
 };

@@ -111,7 +111,8 @@ struct web_status {
     uint64_t failures[HANDSHAKE_FAILURES]; /* of them HANDSHAKE_ABORTED are not among handshakes_failed */
     uint64_t responses[RESPONSE_CLASSES];
     uint64_t limited[CONNECTION_LIMITS];
-    uint64_t verdicts; /* that are remembered now (MSG_EXPLAIN_QUERY) */
+    uint64_t verdicts;    /* that are remembered now (MSG_EXPLAIN_QUERY) */
+    uint64_t access_lost; /* lines of the access log that its file did not take */
 };
 
 struct metrics {

@@ -18,10 +18,11 @@ static const struct {
     [LINK_BROKER_WEB] =
         {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
-                                    KIND(EXPLANATION) | KIND(READY) | KIND(FAILED),
+                                    KIND(EXPLANATION) | KIND(DONE) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
                                     KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) |
-                                    KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(WEB_LOG) | KIND(STATUS_QUERY) |
+                                    KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -38,7 +39,7 @@ static const struct {
             .accepted[LINK_UPPER] = KIND(SYSTEM_STATUS_QUERY) | KIND(CA_QUERY) | KIND(HANDLE_REVOKE) |
                                     KIND(HANDLE_MINT) | KIND(HANDLE_RESTRICT) | KIND(HANDLE_LIST_QUERY) |
                                     KIND(CERTIFICATE_REVOKE) | KIND(AUDIT_QUERY) | KIND(RELOAD) | KIND(BROWSER_RENEW) |
-                                    KIND(EXPLAIN_QUERY),
+                                    KIND(EXPLAIN_QUERY) | KIND(LOG_REOPEN),
             .accepted[LINK_LOWER] = KIND(SYSTEM_STATUS) | KIND(CA) | KIND(HANDLE_MINTED) | KIND(HANDLE_LIST) |
                                     KIND(DONE) | KIND(AUDIT_STATE) | KIND(EXPLANATION) | KIND(FAILED),
         },
@@ -89,6 +90,7 @@ static const uint8_t always_fds[MSG_NUM_KINDS] = {
     [MSG_WEB_TICKETS] = 1,   /* the keys */
     [MSG_WEB_IDENTITY] = 1,  /* the channel to keyd */
     [MSG_WEB_TRUST] = 1,     /* the client CAs */
+    [MSG_WEB_LOG] = 1,       /* the access log */
     [MSG_SHIM_SETUP] = 1,    /* the PKCS#11 module */
     [MSG_SHIM_LISTENER] = 1, /* the listener */
     [MSG_SHIM_LAUNCH] = 1,   /* the handle */

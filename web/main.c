@@ -17,6 +17,7 @@ static void prepare(void)
     uint8_t first_use[1];
     struct rlimit files;
     signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write */
+    signal(SIGXFSZ, SIG_IGN); /* so is an access log that may not become larger */
     CRYPTO_library_init();
     RAND_bytes(first_use, sizeof first_use);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -46,7 +46,7 @@ enum session_want {
     SESSION_READ = 1,  /* it takes more bytes */
     SESSION_WRITE = 2, /* it has bytes to give */
     SESSION_CLOSE = 4, /* once its bytes are written, the connection is to be closed */
-    SESSION_CUT = 8,   /* and not as if that were the end of what it had to say: without a close_notify (RFC 8446, 6.1) */
+    SESSION_CUT = 8, /* and not as if that were the end of what it had to say: without a close_notify (RFC 8446, 6.1) */
 };
 
 struct session;

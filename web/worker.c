@@ -79,11 +79,18 @@ static void answer_status(struct worker *worker, uint64_t id)
         .connections = shared->conns.num,
         .echo_lines = shared->echo_lines,
         .verdicts = verdicts_num(shared->log.verdicts),
+        .access_lost = http.access_lost,
     };
     memcpy(msg.web_status.limited, worker->listeners.limited, sizeof msg.web_status.limited);
     memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);
     memcpy(msg.web_status.responses, http.responses, sizeof http.responses);
     answer(worker, &msg);
+}
+
+static void take_log(struct worker *worker, uint64_t id, int fd)
+{
+    http_site_set_log(worker->shared.site, fd);
+    if (id != 0) answer(worker, &(struct msg){.kind = MSG_DONE, .id = id});
 }
 
 static void answer_explain(struct worker *worker, const struct msg *query)
@@ -209,6 +216,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
 {
     if (msg->kind == MSG_STATUS_QUERY)
         answer_status(worker, msg->id);
+    else if (msg->kind == MSG_WEB_LOG)
+        take_log(worker, msg->id, packet_extra_take(extra, 0));
     else if (msg->kind == MSG_EXPLAIN_QUERY)
         answer_explain(worker, msg);
     else if (msg->kind == MSG_STOP)

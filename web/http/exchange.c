@@ -238,7 +238,7 @@ static void log_text(const struct access_record *record)
              (unsigned long long)record->duration_ms, record->request_id);
 }
 
-static void log_access(const struct exchange *exchange)
+static void log_access(struct exchange *exchange)
 {
     const struct request *request = &exchange->request;
     struct access_record record = {
@@ -263,7 +263,10 @@ static void log_access(const struct exchange *exchange)
     case ACCESS_COMBINED: access_combined(line, &record); break;
     case ACCESS_NONE: return;
     }
-    log_raw(line);
+    if (exchange->site->log.fd >= 0)
+        access_file_write(&exchange->site->log, line);
+    else
+        log_raw(line);
 }
 
 void exchange_cleanup(struct exchange *exchange)
@@ -274,7 +277,8 @@ void exchange_cleanup(struct exchange *exchange)
         counters->requests++;
         if (class >= 2 && class <= 5) counters->responses[class - 2]++;
         bool wanted = exchange->site->config.access != ACCESS_NONE;
-        if (wanted && http_site_may_log(exchange->site)) log_access(exchange);
+        /* A file takes every line; what is on standard error passes through others' hands. */
+        if (wanted && (exchange->site->log.fd >= 0 || http_site_may_log(exchange->site))) log_access(exchange);
     }
     upload_abort(exchange->upload);
     exchange->upload = NULL;

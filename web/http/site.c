@@ -62,6 +62,7 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
         return diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     }
     site->config = *config;
+    site->log.fd = -1;
     if (site->config.idle_timeout_ms == 0) site->config.idle_timeout_ms = DEADLINE_IDLE_MS;
     meter_init(&site->log_lines, LIMIT_HTTP_LOG_BURST, LIMIT_HTTP_LOG_PER_SECOND, clock_monotonic_ms());
     enum err err = seed_random(site, diag);
@@ -82,6 +83,11 @@ void http_site_set_proxy(struct http_site *site, struct proxy *proxy)
     site->proxy = proxy;
 }
 
+void http_site_set_log(struct http_site *site, int fd)
+{
+    access_file_use(&site->log, fd);
+}
+
 int http_site_fd(const struct http_site *site)
 {
     return site->committer != NULL ? committer_fd(site->committer) : -1;
@@ -94,7 +100,9 @@ void http_site_complete(struct http_site *site)
 
 struct http_site_counters http_site_counters(const struct http_site *site)
 {
-    return site->counters;
+    struct http_site_counters counters = site->counters;
+    counters.access_lost = site->log.lost;
+    return counters;
 }
 
 bool http_site_may_log(struct http_site *site)
@@ -116,6 +124,7 @@ void http_site_free(struct http_site *site)
     upload_dir_close(&site->upload_dir);
     quota_close(&site->quota);
     header_table_free(site->config.headers);
+    access_file_close(&site->log);
     if (site->config.root_fd >= 0) close(site->config.root_fd);
     if (site->config.uploads_fd >= 0) close(site->config.uploads_fd);
     free(site);

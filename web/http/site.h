@@ -47,7 +47,7 @@ struct http_site_config {
     unsigned worker;              /* below LIMIT_WORKERS: which of them this is */
     bool spa;                     /* index.html for pages that are not there; only with a root */
     bool immutable;               /* names with a hash in them are kept for ever; only with a root */
-    enum access_format access;    /* of the access log, which is on standard error */
+    enum access_format access;    /* of the access log, which is on standard error until http_site_set_log */
     struct header_table *headers; /* on every answer; NULL: the defaults. The site's, like the descriptors */
     const struct http_monitored *monitored; /* NULL: a site for people. Stays the caller's, who may change it */
     uint32_t idle_timeout_ms;               /* between two requests of a connection; 0: DEADLINE_IDLE_MS */
@@ -57,6 +57,7 @@ struct http_site_counters {
     uint64_t requests; /* answered, refused ones included */
     uint64_t requests_refused;
     uint64_t responses[4]; /* 2xx to 5xx */
+    uint64_t access_lost;  /* lines of the access log that its file did not take */
 };
 
 /* What a site shows that is there for monitors: /metrics and /healthz, and nothing else. */
@@ -75,6 +76,10 @@ struct proxy;
 /* http_site_set_proxy gives the site the way to the applications, which is asked before anything that is served here. It
  * stays the caller's, and lives until the last session is freed. */
 void http_site_set_proxy(struct http_site *site, struct proxy *proxy);
+
+/* http_site_set_log has the access log written to this file, open for appending, in place of standard error or the file before. It is the
+ * site's from here on. The format is not ACCESS_TEXT. */
+void http_site_set_log(struct http_site *site, int fd);
 
 /* http_site_fd returns the descriptor that is readable when commits are done; -1 if there are no uploads. It stays
  * the site's. */

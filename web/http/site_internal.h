@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "web/http/access_file.h"
 #include "web/http/commit.h"
 #include "web/http/meter.h"
 #include "web/http/site.h"
@@ -17,6 +18,7 @@ struct http_site {
     struct committer *committer; /* NULL: no uploads */
     size_t num_uploads;          /* those that have a file open, the committer's included */
     struct request_ids request_ids;
+    struct access_file log; /* -1: standard error */
     struct meter log_lines;
     uint64_t unlogged; /* lines since the last that was written */
 };

@@ -63,7 +63,7 @@ Test(metrics, tell_every_number)
         "keyward_certificate_expiry_timestamp_seconds{role=\"ca\"} 51",
         "keyward_secret_memory 1",
     };
-    const struct web_status web = {1, 2, 3, 4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}, {25, 26, 27}, 28};
+    const struct web_status web = {1, 2, 3, 4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}, {25, 26, 27}, 28, 29};
     processes[0] = (struct process_status){.name = "keyd", .pid = 9, .resident_bytes = 41};
     processes[1] = (struct process_status){.name = "web[0]", .restarts = 42};
     certificates[0] = (struct certificate_info){.role = "ca", .not_after = 51};

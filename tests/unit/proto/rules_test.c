@@ -80,6 +80,7 @@ static size_t fds_of(enum msg_kind kind)
     case MSG_KEYD_GRANT:
     case MSG_WEB_LISTEN:
     case MSG_WEB_TRUST:
+    case MSG_WEB_LOG:
     case MSG_WEB_TICKETS:
     case MSG_SHIM_LISTENER:
     case MSG_SHIM_LAUNCH:

@@ -116,7 +116,7 @@ struct msg sample_of(enum msg_kind kind)
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
         [MSG_WEB_STATUS] =
-            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99}},
+            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99, 101}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
@@ -184,6 +184,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
         [MSG_AUDIT_QUERY] = {.kind = MSG_AUDIT_QUERY},
         [MSG_RELOAD] = {.kind = MSG_RELOAD},
+        [MSG_WEB_LOG] = {.kind = MSG_WEB_LOG},
+        [MSG_LOG_REOPEN] = {.kind = MSG_LOG_REOPEN},
         [MSG_BROWSER_RENEW] = {.kind = MSG_BROWSER_RENEW},
         [MSG_METRICS_QUERY] = {.kind = MSG_METRICS_QUERY},
     };
@@ -398,6 +400,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < RESPONSE_CLASSES; i++) SAME(web_status.responses[i]);
         for (size_t i = 0; i < CONNECTION_LIMITS; i++) SAME(web_status.limited[i]);
         SAME(web_status.verdicts);
+        SAME(web_status.access_lost);
     } else if (want->kind == MSG_WEB_REVOKE) {
         SAME(web_revoke.num_handles);
         SAME(web_revoke.num_serials);
