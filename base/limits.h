@@ -165,6 +165,7 @@
 #define DEADLINE_PROXY_IDLE_MS 15000u    /* a connection that waits for a request */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
+#define DEADLINE_DRAIN_MS 100u /* for a request that was on its way when a worker was told to stop */
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
 #define DEADLINE_SUPPLY_MS 1000u  /* a new handle, from the broker to where the browser finds it */
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */

@@ -65,7 +65,7 @@ struct browser {
 
 struct broker {
     const struct config *config;
-    const struct resources *resources;
+    struct resources *resources;
     struct runtime_dir *runtime_dir;
     struct spawner spawner;
     int signals;

@@ -240,14 +240,26 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
     return err;
 }
 
-void resources_close(struct resources *resources)
+static void close_each(int *const fds[], size_t num_fds)
 {
-    int *fds[] = {&resources->listener, &resources->echo,       &resources->root,         &resources->uploads,
-                  &resources->quota,    &resources->screenshot, &resources->client_ca_dir};
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+    for (size_t i = 0; i < num_fds; i++) {
         if (*fds[i] >= 0) close(*fds[i]);
         *fds[i] = -1;
     }
+}
+
+void resources_stop_listening(struct resources *resources)
+{
+    int *const fds[] = {&resources->listener, &resources->echo};
+    close_each(fds, sizeof fds / sizeof *fds);
+}
+
+void resources_close(struct resources *resources)
+{
+    int *const fds[] = {&resources->root, &resources->uploads, &resources->quota, &resources->screenshot,
+                        &resources->client_ca_dir};
+    resources_stop_listening(resources);
+    close_each(fds, sizeof fds / sizeof *fds);
     free(resources->client_ca);
     resources->client_ca = NULL;
     brought_close(&resources->server);

@@ -55,6 +55,9 @@ MUST_CHECK enum err resources_open(struct resources *out, struct config *config,
 MUST_CHECK enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const char *name,
                                              const char *path, struct diag *diag);
 
+/* resources_stop_listening closes the listeners here: once the workers have closed theirs, who connects is refused. */
+void resources_stop_listening(struct resources *resources);
+
 void resources_close(struct resources *resources);
 
 #endif

@@ -119,7 +119,7 @@ static enum err open_audit(const struct config *config, const struct user *owner
 }
 
 /* What the broker has to have or know before it gives up its rights. */
-static enum err prepare(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
+static enum err prepare(const struct config *config, struct resources *resources, struct runtime_dir *runtime_dir,
                         struct diag *diag)
 {
     broker.config = config;
@@ -157,7 +157,7 @@ static void tell_outset(const struct resources *resources)
     if (broker.monitor.fd >= 0) log_line("listening service='metrics' address=%s", log_quote(broker.monitor.address));
 }
 
-static enum err run_in(const struct config *config, const struct resources *resources, struct runtime_dir *runtime_dir,
+static enum err run_in(const struct config *config, struct resources *resources, struct runtime_dir *runtime_dir,
                        uint64_t torn, struct diag *diag)
 {
     enum err err = prepare(config, resources, runtime_dir, diag);

@@ -55,6 +55,7 @@ void broker_stop(struct broker *broker, enum err outcome)
     for (size_t i = 1; i < broker->num_processes; i++) {
         tell_stop(broker, &broker->processes[i], LIFE_STAYS_DOWN, DEADLINE_STOP_MS);
     }
+    resources_stop_listening(broker->resources);
 }
 
 static void go_on_stopping(struct broker *broker)

@@ -169,6 +169,21 @@ void listeners_start(struct listeners *listeners)
         if (listeners->slots[i].fd >= 0) ev_io_start(listeners->shared->loop, &listeners->slots[i].io);
 }
 
+/* The rest of what clients were told is a connection. */
+static void take_queue(struct listener *listener)
+{
+    for (unsigned i = 0; i < SOMAXCONN && accept_one(listener) == 0; i++) {
+    }
+}
+
+void listeners_finish(struct listeners *listeners)
+{
+    for (size_t i = 0; i < LIMIT_LISTENERS && listeners->shared->tls != NULL; i++) {
+        if (listeners->slots[i].fd >= 0) take_queue(&listeners->slots[i]);
+    }
+    listeners_close(listeners);
+}
+
 void listeners_close(struct listeners *listeners)
 {
     ev_timer_stop(listeners->shared->loop, &listeners->pause);

@@ -37,6 +37,9 @@ void listeners_set(struct listeners *listeners, const struct web_listen *listen,
 /* listeners_start accepts from every slot. */
 void listeners_start(struct listeners *listeners);
 
+/* listeners_finish accepts what waits, and closes. */
+void listeners_finish(struct listeners *listeners);
+
 /* listeners_close stops accepting, for good. */
 void listeners_close(struct listeners *listeners);
 

@@ -194,7 +194,7 @@ static void take_listener(struct worker *worker, const struct web_listen *listen
 static void begin_stop(struct worker *worker)
 {
     if (worker->shared.draining) return;
-    listeners_close(&worker->listeners);
+    listeners_finish(&worker->listeners);
     monitor_close(worker->monitor);
     ev_timer_set(&worker->stop, worker->shared.deadlines.shutdown_ms / 1e3, 0);
     ev_timer_start(worker->shared.loop, &worker->stop);

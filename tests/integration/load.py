@@ -11,10 +11,15 @@ import time
 import wire
 
 PIECE = 65536
+CURL_NO_CONNECTION, CURL_NO_TLS = 7, 35
 
 
 class Cut(Exception):
     """The answer broke off, and the client can tell."""
+
+
+class Refused(Exception):
+    """There was no connection."""
 
 
 class Reader:
@@ -23,6 +28,7 @@ class Reader:
     def __init__(self, connection):
         self.connection = connection
         self.buffer = b""
+        self.closes = False  # the last answer said so
 
     def fill(self):
         """False at an end that TLS vouches for (RFC 8446, 6.1)."""
@@ -58,6 +64,7 @@ class Reader:
         lines = self.until(b"\r\n\r\n").decode("latin-1").lower().split("\r\n")
         status = int(lines[0].split(" ")[1])
         fields = dict(line.split(": ", 1) for line in lines[1:])
+        self.closes = fields.get("connection") == "close"
         if status == 204:
             body = b""
         elif "content-length" in fields:
@@ -87,7 +94,8 @@ class Load:
         self.kept = {}  # name: [the digests of all that was sent under it], of which the last was confirmed
         self.begun = {}  # name: the digest of what was sent and not confirmed
         self.good = {"upload": 0, "download": 0}
-        self.cut = 0
+        self.cut = self.refused = 0
+        self.last_cut = ""
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.upload, args=(number,)) for number in range(self.UPLOADERS)]
@@ -104,15 +112,23 @@ class Load:
             thread.join()
 
     def connect(self):
-        return wire.connect(self.system.port, self.ca, self.client, ragged=True)
+        try:
+            return wire.connect(self.system.port, self.ca, self.client, ragged=True)
+        except OSError as error:
+            raise Refused(str(error)) from None
 
     def count(self, what):
         with self.lock:
             self.good[what] += 1
 
-    def fail(self):
+    def fail(self, error):
+        """Not being let in is one thing, being cut off with a request that was sent another."""
         with self.lock:
-            self.cut += 1
+            if isinstance(error, Refused):
+                self.refused += 1
+            else:
+                self.cut += 1
+                self.last_cut = repr(error)
         self.stopped.wait(0.02)  # there may be nobody at the moment
 
     # ---- Uploads ----
@@ -126,8 +142,8 @@ class Load:
             try:
                 with self.connect() as connection:
                     self.upload_on(connection, name, chance)
-            except (Cut, OSError):
-                self.fail()
+            except (Cut, Refused, OSError) as error:
+                self.fail(error)
             generation += 1
 
     def upload_on(self, connection, name, chance):
@@ -143,7 +159,7 @@ class Load:
                 self.wrong.append(f"upload {name}: {status}")
             self.kept[name] = self.begun.pop(name)
             self.count("upload")
-            if self.stopped.is_set():
+            if self.stopped.is_set() or reader.closes:
                 return
 
     def check_files(self):
@@ -167,8 +183,8 @@ class Load:
             for target, expected in self.downloads.items():
                 try:
                     status, body = self.get_by_curl(target) if version == "2" else self.get(target, version)
-                except (Cut, OSError):
-                    self.fail()
+                except (Cut, Refused, OSError) as error:
+                    self.fail(error)
                     continue
                 # An application's answer that could not be had is an answer of the server's own.
                 if status == 200 and body != expected:
@@ -187,8 +203,10 @@ class Load:
             ["curl", "--silent", "--http2", "--max-time", str(wire.TIMEOUT_S), "--cacert", self.ca, "--cert", certificate,
              "--key", key, "--write-out", "%{stderr}%{http_code}", f"https://localhost:{self.system.port}{target}"],
             stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode in (CURL_NO_CONNECTION, CURL_NO_TLS):
+            raise Refused(f"curl {done.returncode}")
         if done.returncode != 0:
-            raise Cut(f"curl {done.returncode}")
+            raise Cut(f"curl {done.returncode}: {done.stderr}")
         return int(done.stderr), done.stdout
 
     def wait_good(self, more, within):
@@ -198,6 +216,7 @@ class Load:
             wanted = {what: number + more for what, number in self.good.items()}
         while any(self.good[what] < number for what, number in wanted.items()):
             if time.monotonic() - begun > within:
-                raise AssertionError(f"not served within {within} s: {self.good}, want {wanted}; {self.cut} were cut")
+                raise AssertionError(f"not served within {within} s: {self.good}, want {wanted}; {self.cut} were cut, "
+                                     f"{self.refused} refused")
             time.sleep(0.005)
         return time.monotonic() - begun

@@ -412,7 +412,8 @@ static void http1_drain(struct session *session)
 {
     struct http1 *http1 = http1_of(session);
     http1->draining = true;
-    if (http1->state == HTTP1_IDLE) close_session(http1);
+    /* The client may have sent a request before it can know. */
+    if (http1->state == HTTP1_IDLE) http1->deadline = clock_monotonic_ms() + DEADLINE_DRAIN_MS;
 }
 
 static void http1_free(struct session *session)

@@ -104,29 +104,42 @@ static uint64_t http2_deadline(const struct session *session)
 {
     const struct http2 *http2 = http2_of_const(session);
     if (http2->failed || http2->closing) return 0;
-    if (http2->num_streams == 0) return http2->progress_ms + http2->site->config.idle_timeout_ms;
-    return http2_stream_deadline(http2);
+    uint64_t deadline = http2->num_streams == 0 ? http2->progress_ms + http2->site->config.idle_timeout_ms
+                                                : http2_stream_deadline(http2);
+    bool sooner = http2->notice_until != 0 && (deadline == 0 || http2->notice_until < deadline);
+    return sooner ? http2->notice_until : deadline;
+}
+
+/* Names the last stream that is served. */
+static void end_notice(struct http2 *http2)
+{
+    int32_t last = nghttp2_session_get_last_proc_stream_id(http2->nghttp2);
+    http2->notice_until = 0;
+    http2->draining = true;
+    http2->last_stream = last;
+    if (nghttp2_submit_goaway(http2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
+        http2->failed = true;
 }
 
 static void http2_expire(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
+    const bool noticed = http2->notice_until != 0 && clock_monotonic_ms() >= http2->notice_until;
+    if (noticed) end_notice(http2);
     if (http2->num_streams > 0) {
-        if (http2_stream_expire(http2) != 0) http2->failed = true;
+        if (!noticed && http2_stream_expire(http2) != 0) http2->failed = true;
         return;
     }
     http2->closing = true;
     if (nghttp2_session_terminate_session(http2->nghttp2, NGHTTP2_NO_ERROR) != 0) http2->failed = true;
 }
 
+/* Requests that are on their way are served all the same: the first GOAWAY names no stream (RFC 9113, 6.8). */
 static void http2_drain(struct session *session)
 {
     struct http2 *http2 = http2_of(session);
-    int32_t last = nghttp2_session_get_last_proc_stream_id(http2->nghttp2);
-    http2->draining = true;
-    http2->last_stream = last;
-    if (nghttp2_submit_goaway(http2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
-        http2->failed = true;
+    http2->notice_until = clock_monotonic_ms() + DEADLINE_DRAIN_MS;
+    if (nghttp2_submit_shutdown_notice(http2->nghttp2) != 0) http2->failed = true;
 }
 
 /* A GOAWAY frame (RFC 9113, 6.8). nghttp2 would send it behind the answers that it has ready. */

@@ -42,6 +42,7 @@ struct http2 {
     bool failed;           /* nghttp2 is in no state to go on */
     bool closing;          /* a last GOAWAY is on its way, and nothing more is read */
     bool ended;            /* the peer sends no more */
+    uint64_t notice_until; /* since it was told that it will: when it says which stream is the last; otherwise 0 */
     bool draining;
     int32_t last_stream; /* while draining: the last that is served */
 };

@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 
 struct rig rig;
 struct client *client;
@@ -106,6 +109,12 @@ void http2_start(void)
 {
     rig_init(&rig, &(struct rig_config){.root = true, .uploads = true, .max_upload_bytes = MAX_UPLOAD});
     restart(WINDOW_AUTO);
+}
+
+void end_notice(void)
+{
+    while (clock_monotonic_ms() < rig.session->ops->deadline(rig.session)) usleep(10000);
+    rig.session->ops->expire(rig.session);
 }
 
 void http2_stop(void)

@@ -39,6 +39,9 @@ extern struct client *client;
 void http2_start(void);
 void http2_stop(void);
 
+/* end_notice waits until the session that drains says which stream is its last. */
+void end_notice(void);
+
 /* Whether the client opens its windows again by itself. */
 enum window { WINDOW_AUTO, WINDOW_MANUAL };
 

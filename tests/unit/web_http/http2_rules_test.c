@@ -283,6 +283,8 @@ Test(http2_rules, takes_nothing_new_once_it_drains)
     int32_t begun = nghttp2_submit_headers(client->session, NGHTTP2_FLAG_NONE, -1, NULL, fields, 4, NULL);
     cr_assert_eq(exchange_all(), ERR_OK);
     rig.session->ops->drain(rig.session);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    end_notice();
     int32_t late = submit("GET", "/hello", NULL, 0, NULL);
     cr_assert_eq(send_all(), ERR_OK);
     exchange_all();
