@@ -68,8 +68,10 @@ int main(int argc, char **argv)
     if (client_handle_ask(&held.handle, argv[1], &wish, &diag) != ERR_OK) return fail("handle", &diag);
     fprintf(stderr, "handle %llu\n", (unsigned long long)held.handle.id);
     const enum client_tls_service service = strcmp(argv[3], "lines") == 0 ? CLIENT_TLS_LINES : CLIENT_TLS_HTTP;
+    const int lent = held.handle.fd; /* which is TLS's from here on */
     if (client_tls_new(&held.tls, held.fd, &held.handle, &address, service, &diag) != ERR_OK) return fail("TLS", &diag);
     if (client_tls_handshake(held.tls, &diag) != ERR_OK) return fail("handshake", &diag);
-    if (strcmp(argv[4], "drop") == 0) close(auto_keep_fd(&held.handle.fd));
+    /* TLS still closes a descriptor of that number when it ends. */
+    if (strcmp(argv[4], "drop") == 0 && dup2(STDIN_FILENO, lent) < 0) return 1;
     return relay(held.tls, held.fd);
 }
