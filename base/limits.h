@@ -21,6 +21,7 @@
 #define LIMIT_SUBJECT 256u
 #define LIMIT_TEXT 1024u
 #define LIMIT_PATH 1024u
+#define LIMIT_LOG_STYLES 4u
 #define LIMIT_URL 2048u
 #define LIMIT_CERTIFICATE 8192u /* DER bytes */
 #define LIMIT_CHAIN 4u

@@ -4,8 +4,13 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log_json.h"
 
 /* A write of at most PIPE_BUF bytes to a pipe is not interleaved with another's (pipe(7)). */
 _Static_assert(LOG_LINE <= 4096 && LOG_RAW <= 4096, "a log line must be one atomic write");
@@ -17,6 +22,19 @@ _Static_assert(LOG_LINE <= 4096 && LOG_RAW <= 4096, "a log line must be one atom
 
 static char log_process[LOG_PROCESS] = "keyward";
 static unsigned long log_lost;
+static unsigned log_style;
+static int log_pid;
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
+
+static const struct {
+    const char *name;
+    const char *prefix; /* journald's: syslog(3) has the numbers */
+} log_levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", "<3>"},
+    [LOG_LEVEL_WARNING] = {"warning", "<4>"},
+    [LOG_LEVEL_INFO] = {"info", "<6>"},
+};
 
 static bool log_plain(unsigned char c)
 {
@@ -52,6 +70,23 @@ void log_open(const char *process)
 {
     char *end = log_copy(log_process, log_process + sizeof(log_process) - 1, process);
     *end = '\0';
+    log_pid = getpid(); /* now: a sandbox may not have it */
+}
+
+void log_set_style(unsigned style)
+{
+    log_style = style;
+}
+
+/* Variables are inherited, and standard error may have been led elsewhere since: so systemd.exec(5) has one compare. */
+unsigned log_stderr_style(void)
+{
+    char is[64];
+    struct stat st;
+    const char *journal = getenv("JOURNAL_STREAM");
+    if (journal == NULL || fstat(STDERR_FILENO, &st) != 0) return 0;
+    snprintf(is, sizeof is, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return strcmp(is, journal) == 0 ? LOG_STYLE_JOURNAL : 0;
 }
 
 /* Standard error is shared with other processes, so its O_NONBLOCK is not ours to set: ask first. A pipe whose reader is
@@ -70,24 +105,62 @@ static bool log_write(const char *line, size_t len)
     return false;
 }
 
+/* Writes what is to be said, without what makes it a line: printable, and with the number of lines that were lost before. */
+static void log_say(char out[LOG_LINE], const char *text)
+{
+    const char *end =
+        out + LOG_LINE - LOG_LOST_ROOM - strlen(log_process) - 8; /* <6>, a colon, a blank, a line's end */
+    char *at = log_copy(out, end, text);
+    *at = '\0';
+    if (log_lost > 0) snprintf(at, LOG_LOST_ROOM, " lost_lines=%lu", log_lost);
+}
+
+static size_t log_format(char out[LOG_RAW], enum log_level level, const char *said)
+{
+    const char *prefix = (log_style & LOG_STYLE_JOURNAL) != 0 ? log_levels[level].prefix : "";
+    if ((log_style & LOG_STYLE_JSON) == 0)
+        return (size_t)snprintf(out, LOG_LINE + 1, "%s%s: %s\n", prefix, log_process, said);
+    const struct log_event event = {.time_ms = clock_wall_ms(),
+                                    .level = log_levels[level].name,
+                                    .process = log_process,
+                                    .pid = log_pid,
+                                    .text = said};
+    size_t len = (size_t)snprintf(out, LOG_RAW, "%s", prefix);
+    len += log_json(out + len, LOG_RAW - len - 1, &event);
+    out[len++] = '\n';
+    return len;
+}
+
+static void log_write_line(enum log_level level, const char *format, va_list args)
+{
+    char text[LOG_LINE], said[LOG_LINE], line[LOG_RAW];
+    if (vsnprintf(text, sizeof(text), format, args) < 0) return;
+    log_say(said, text);
+    if (log_write(line, log_format(line, level, said))) log_lost = 0; /* and this line has said so */
+}
+
 void log_line(const char *format, ...)
 {
-    char text[LOG_LINE];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof(text), format, args);
+    log_write_line(LOG_LEVEL_INFO, format, args);
     va_end(args);
-    if (len < 0) return;
+}
 
-    char line[LOG_LINE];
-    const char *end = line + sizeof(line) - LOG_LOST_ROOM;
-    char *at = log_copy(line, end, log_process);
-    at = log_copy(at, end, ": ");
-    at = log_copy(at, end, text);
-    if (log_lost > 0) at += snprintf(at, LOG_LOST_ROOM - 1, " lost_lines=%lu", log_lost);
-    *at++ = '\n';
+void log_warning(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_write_line(LOG_LEVEL_WARNING, format, args);
+    va_end(args);
+}
 
-    if (log_write(line, (size_t)(at - line))) log_lost = 0; /* and this line has said so */
+void log_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_write_line(LOG_LEVEL_ERROR, format, args);
+    va_end(args);
 }
 
 void log_raw(const char *text)

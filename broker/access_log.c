@@ -84,7 +84,7 @@ void access_log_tell(struct broker *broker, struct process *web, uint64_t id)
 
 static void fail(struct broker *broker, const struct control_ticket *ticket, enum err err, const char *text)
 {
-    log_line("access log not reopened reason=%s", log_quote(text));
+    log_error("access log not reopened reason=%s", log_quote(text));
     if (ticket) control_fail(broker, *ticket, err, text);
 }
 

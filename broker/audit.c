@@ -297,9 +297,9 @@ static void unblock(struct broker *broker, uint64_t now)
 
 static void shout(const struct audit *audit)
 {
-    log_line("audit log cannot be written: %s; %s bytes_waiting=%zu lost=%llu", why_blocked(audit),
-             audit->policy == AUDIT_REFUSE ? "handles are refused until it can" : "handles are used nevertheless",
-             audit->log.pending_len - audit->log.pending_at, (unsigned long long)audit->log.lost_all);
+    log_error("audit log cannot be written: %s; %s bytes_waiting=%zu lost=%llu", why_blocked(audit),
+              audit->policy == AUDIT_REFUSE ? "handles are refused until it can" : "handles are used nevertheless",
+              audit->log.pending_len - audit->log.pending_at, (unsigned long long)audit->log.lost_all);
 }
 
 static void write_out(struct broker *broker, uint64_t now)
@@ -341,8 +341,8 @@ void audit_finish(struct broker *broker)
     if (!audit->open) return;
     audit_close_unsigned(broker);
     if (audit_log_write(&audit->log, clock_wall_ms()) == ERR_OK) return;
-    log_line("audit log: %zu bytes could not be written: %s", audit->log.pending_len - audit->log.pending_at,
-             why_blocked(audit));
+    log_error("audit log: %zu bytes could not be written: %s", audit->log.pending_len - audit->log.pending_at,
+              why_blocked(audit));
 }
 
 uint64_t audit_deadline(const struct audit *audit)

@@ -18,7 +18,7 @@ void audit_keyd_is_there(struct broker *broker, struct bytes public_key)
     audit->has_key = audit_key_fingerprint(audit->fingerprint, public_key);
     audit->asked = 0;
     if (!audit->has_key) {
-        log_line("keyd brings a key for the audit log that is none; its heads stay unsigned");
+        log_warning("keyd brings a key for the audit log that is none; its heads stay unsigned");
         return;
     }
     audit_set_bytes(&record.fingerprint, (struct bytes){audit->fingerprint, AUDIT_HASH});
@@ -194,7 +194,7 @@ void audit_close_unsigned(struct broker *broker)
     if (audit->closed) return;
     audit_add(broker, &end);
     audit->closed = true;
-    log_line("audit log is closed without a signed head: keyd was not there to sign it");
+    log_warning("audit log is closed without a signed head: keyd was not there to sign it");
 }
 
 /* What is signed behind the last head would be on no record. Whatever the policy is; keyd ends next. */

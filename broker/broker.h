@@ -70,6 +70,7 @@ struct broker {
     struct spawner spawner;
     int signals;
     uint64_t begun; /* when main began */
+    uint32_t log_style;
     uint64_t host_cookie;
     int landlock_abi;
     struct procfs procfs;

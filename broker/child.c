@@ -17,7 +17,7 @@
 
 static _Noreturn void give_up(const struct child_plan *plan, const char *what)
 {
-    log_line("cannot start %s: %s: %s", plan->name, what, strerror(errno));
+    log_error("cannot start %s: %s: %s", plan->name, what, strerror(errno));
     _exit(EXIT_SYSTEM);
 }
 

@@ -71,6 +71,7 @@ struct config {
     char headers[LIMIT_HEADERS][HEADER_LINE_LEN + 1]; /* NAME:VALUE */
     size_t num_headers;
     enum access_log access_log;
+    bool log_json; /* what Keyward itself says */
     struct upstream_place proxies[LIMIT_PROXIES];
     size_t num_proxies;
 

@@ -122,6 +122,13 @@ static enum err set_access_log(struct config *config, const char *value, struct 
     return diag_set(diag, ERR_INPUT, "'%s' is no format of an access log; want text, json, combined or none", value);
 }
 
+static enum err set_log_format(struct config *config, const char *value, struct diag *diag)
+{
+    config->log_json = strcmp(value, "json") == 0;
+    if (config->log_json || strcmp(value, "text") == 0) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "'%s' is no format of a log; want text or json", value);
+}
+
 static const struct config_option rows[] = {
     {.section = "web",
      .key = "root",
@@ -176,6 +183,12 @@ static const struct config_option rows[] = {
      .set = set_access_log,
      .argument = "FORMAT",
      .help = "text, json, combined or none: what each request leaves on standard error (text)"},
+    {.section = "log",
+     .key = "format",
+     .flag = "--log-format",
+     .set = set_log_format,
+     .argument = "FORMAT",
+     .help = "text or json: what Keyward itself says on standard error (text)"},
     {.section = "log",
      .key = "access_file",
      .flag = "--access-file",

@@ -21,6 +21,7 @@ void keyd_begin(struct broker *broker, struct process *keyd)
                 .leaf_lifetime_s = config->leaf_lifetime_s,
                 .client_name = config->client_name,
                 .tls12 = config->tls.tls12,
+                .log_style = broker->log_style,
             },
     };
     struct keyd_setup *setup = &msg.keyd_setup;
@@ -67,15 +68,15 @@ static bool is_for_the_browser(const struct keyd_identity *identity)
 static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
 {
     if (broker->resources->server.num > 0 && broker->resources->with_browser && !is_for_the_browser(value)) {
-        log_line("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
-                 "name added, or say --no-browser");
+        log_error("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
+                  "name added, or say --no-browser");
         broker_stop(broker, ERR_INPUT);
         return;
     }
     audit_keyd_is_there(broker, value->audit_key); /* before anything is granted */
     keep_identity(broker, value);
     if (!value->secret_memory)
-        log_line(
+        log_warning(
             "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
             "newer, before 6.5 with secretmem.enable=1 on its command line, and no container that forbids the call");
     /* New keys in good time: when two thirds of the leaves' life are over. Brought ones are the operator's to renew. */

@@ -65,6 +65,6 @@ int main(int argc, char **argv)
         if (err == ERR_OK) err = command_parse(&command, argc, argv, &diag);
         if (err == ERR_OK) err = obey(&command, begun, &diag);
     }
-    if (err != ERR_OK && diag.text[0]) fprintf(stderr, "broker: %s\n", diag.text);
+    if (err != ERR_OK && diag.text[0]) log_error("%s", diag.text);
     return err_exit_code(err);
 }

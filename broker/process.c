@@ -45,7 +45,7 @@ static void tell_spawner(struct broker *broker, const struct msg *msg, const int
 {
     enum err err = link_send(&broker->spawner.link, msg, fds, num_fds);
     if (err == ERR_OK) return;
-    log_line("spawner does not take orders error=%s", err_name(err));
+    log_error("spawner does not take orders error=%s", err_name(err));
     broker->outcome = ERR_SYSTEM;
     broker->finished = true;
 }
@@ -55,7 +55,7 @@ void process_start(struct broker *broker, struct process *process)
     int ends[2];
     if (channel_pair(ends) != ERR_OK) {
         uint32_t wait = life_ended(&process->life, clock_monotonic_ms());
-        log_line("%s not started error=%s retry_in_ms=%u", process->name, strerror(errno), (unsigned)wait);
+        log_error("%s not started error=%s retry_in_ms=%u", process->name, strerror(errno), (unsigned)wait);
         return;
     }
     process->link = (struct link){.fd = ends[0], .role = process->row->link, .end = LINK_UPPER};
@@ -93,7 +93,7 @@ void process_give_up(struct broker *broker, struct process *process, const char 
 {
     close_channel(process);
     if (life_doom(&process->life) != LIFE_KILL) return;
-    log_line("%s given up pid=%u reason='%s'", process->name, (unsigned)process->pid, why);
+    log_error("%s given up pid=%u reason='%s'", process->name, (unsigned)process->pid, why);
     process_kill(broker, process);
 }
 
@@ -192,12 +192,12 @@ static void fail_start(struct broker *broker, const struct process *process, con
         bool named = strncmp(process->failed_text, process->row->name, len) == 0;
         err = process->failed_error;
         log_open(process->name);
-        log_line("%s", named && strncmp(process->failed_text + len, ": ", 2) == 0 ? process->failed_text + len + 2
-                                                                                  : process->failed_text);
+        log_error("%s", named && strncmp(process->failed_text + len, ": ", 2) == 0 ? process->failed_text + len + 2
+                                                                                   : process->failed_text);
         log_open("broker");
     } else {
-        log_line("%s ended before it was ready pid=%u cause='%s'; the lines above say more, or the kernel's log does",
-                 process->name, (unsigned)process->pid, cause);
+        log_error("%s ended before it was ready pid=%u cause='%s'; the lines above say more, or the kernel's log does",
+                  process->name, (unsigned)process->pid, cause);
     }
     broker_stop(broker, err);
 }
@@ -214,9 +214,9 @@ static void process_ended(struct broker *broker, struct process *process, uint32
     if (!broker->stopping && !broker->ready) {
         fail_start(broker, process, cause);
     } else if (!expected || (broker->stopping && status != 0)) {
-        log_line("%s ended pid=%u cause='%s'%s%s restart_in_ms=%u", process->name, (unsigned)process->pid, cause,
-                 process->failed ? " said=" : "", process->failed ? log_quote(process->failed_text) : "",
-                 (unsigned)wait);
+        log_error("%s ended pid=%u cause='%s'%s%s restart_in_ms=%u", process->name, (unsigned)process->pid, cause,
+                  process->failed ? " said=" : "", process->failed ? log_quote(process->failed_text) : "",
+                  (unsigned)wait);
     }
     if (process->pidfd >= 0) close(process->pidfd);
     process->pidfd = -1;
@@ -269,7 +269,7 @@ void process_answer_spawner(struct broker *broker)
     enum err err = link_recv(&broker->spawner.link, &msg, &extra, broker->arena);
     if (err == ERR_AGAIN) return;
     if (err != ERR_OK) {
-        log_line("spawner is gone, and all it started with it error=%s", err_name(err));
+        log_error("spawner is gone, and all it started with it error=%s", err_name(err));
         broker->outcome = ERR_SYSTEM;
         broker->finished = true;
         return;

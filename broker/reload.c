@@ -24,7 +24,7 @@ static void forget(struct reload *reload)
 
 static void fail(struct broker *broker, const struct control_ticket *ticket, enum err err, const char *text)
 {
-    log_line("reload failed reason=%s effect='all is as it was'", log_quote(text));
+    log_error("reload failed reason=%s effect='all is as it was'", log_quote(text));
     if (ticket) control_fail(broker, *ticket, err, text);
 }
 

@@ -310,7 +310,7 @@ static void expire(struct broker *broker, struct revocation *row)
     snprintf(text, sizeof text,
              "%s is revoked, but %s did not confirm it within %u ms; replaced now, so that what is left of it ends",
              row->subject, names, DEADLINE_REVOKE_MS);
-    log_line("revocation not confirmed what=%s by=%s", log_quote(row->subject), log_quote(names));
+    log_error("revocation not confirmed what=%s by=%s", log_quote(row->subject), log_quote(names));
     control_fail(broker, row->ticket, ERR_TIMEOUT, text);
     end(row); /* before anybody's end is noted in it */
     for (size_t i = 0; i < num; i++) process_give_up(broker, silent[i], "it does not confirm a revocation");

@@ -151,8 +151,9 @@ static void tell_outset(const struct resources *resources)
         log_line("listening service='%s' address=%s tls='%s'", off ? "http" : "https", log_quote(https),
                  tls_mode_name(resources->mode));
     if (resources->listener >= 0 && off)
-        log_line("WARNING: TLS IS OFF: nothing is encrypted, nobody is known, whoever is on this machine can read and "
-                 "change all of it; use --tls-mode mutual for anything but an experiment");
+        log_warning(
+            "WARNING: TLS IS OFF: nothing is encrypted, nobody is known, whoever is on this machine can read and "
+            "change all of it; use --tls-mode mutual for anything but an experiment");
     if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
     if (broker.monitor.fd >= 0) log_line("listening service='metrics' address=%s", log_quote(broker.monitor.address));
 }
@@ -168,8 +169,8 @@ static enum err run_in(const struct config *config, struct resources *resources,
     audit_begin(&broker, torn);
     tell_outset(resources);
     if (broker.max_handles < LIMIT_GRANTS)
-        log_line("at most %zu handles: the hard limit of open files is low; raise it for up to %u (ulimit -Hn)",
-                 broker.max_handles, HANDLES_MINTED_MAX);
+        log_warning("at most %zu handles: the hard limit of open files is low; raise it for up to %u (ulimit -Hn)",
+                    broker.max_handles, HANDLES_MINTED_MAX);
     return supervise_run(&broker);
 }
 
@@ -180,6 +181,8 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     struct user owner;
     uint64_t torn = 0;
     broker.begun = begun;
+    broker.log_style = log_stderr_style() | (config->log_json ? LOG_STYLE_JSON : 0);
+    log_set_style(broker.log_style);
     user_of(&owner, topology_broker());
     enum err err = catch_signals(&broker.signals, diag);
     if (err == ERR_OK && !config->runtime_dir[0]) {

@@ -24,6 +24,7 @@ void shim_begin(struct broker *broker, struct process *shim)
                 .url = resources->page,
                 .port = resources->page_port,
                 .headless = broker->config->headless,
+                .log_style = broker->log_style,
                 .has_screenshot = pictures,
                 .display = display->x11,
                 .wayland_display = display->wayland,
@@ -43,7 +44,7 @@ static void take_listener(struct broker *broker, struct process *shim, struct pa
         return;
     }
     if (listener_check(fd, broker->resources->page_port, broker->host_cookie, &why) != ERR_OK) {
-        log_line("%s brings a listener that is refused: %s", shim->name, why.text);
+        log_error("%s brings a listener that is refused: %s", shim->name, why.text);
         process_give_up(broker, shim, "its listener is not what it has to be");
         return;
     }
@@ -78,7 +79,7 @@ void shim_launch(struct broker *broker)
     enum err err = keyd_grant(broker, &browser->handle, &handle, &terms);
     if (err != ERR_OK) {
         uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
-        log_line("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);
+        log_error("browser not started: no handle error=%s retry_in_ms=%u", err_name(err), (unsigned)wait);
         return;
     }
     audit_granted(broker, browser->handle, &terms, -1);

@@ -104,8 +104,8 @@ static void act_on_process(struct broker *broker, struct process *process, uint6
     switch (life_due(&process->life, now)) {
     case LIFE_START: process_start(broker, process); break;
     case LIFE_KILL:
-        log_line("%s killed pid=%u reason='%s'", process->name, (unsigned)process->pid,
-                 starting ? "not ready in time" : "did not stop in time");
+        log_error("%s killed pid=%u reason='%s'", process->name, (unsigned)process->pid,
+                  starting ? "not ready in time" : "did not stop in time");
         process_kill(broker, process);
         break;
     case LIFE_NOTHING: break;
@@ -222,7 +222,7 @@ static void end_spawner(struct broker *broker)
     struct pollfd ended = {.fd = broker->spawner.pidfd, .events = POLLIN};
     close(broker->spawner.link.fd);
     broker->spawner.link.fd = -1;
-    if (poll(&ended, 1, SPAWNER_END_MS) != 1) log_line("spawner does not end pid=%d", (int)broker->spawner.pid);
+    if (poll(&ended, 1, SPAWNER_END_MS) != 1) log_error("spawner does not end pid=%d", (int)broker->spawner.pid);
     (void)waitpid(broker->spawner.pid, NULL, WNOHANG);
 }
 
@@ -235,7 +235,7 @@ enum err supervise_run(struct broker *broker)
         nfds_t num = POLL_PROCESSES + 2 * broker->num_processes + polls.num_control + polls.num_connects;
         if (poll(polls.rows, num, wait_ms(broker)) < 0) {
             if (errno == EINTR) continue;
-            log_line("poll: %s", strerror(errno));
+            log_error("poll: %s", strerror(errno));
             broker->outcome = ERR_SYSTEM;
             break;
         }

@@ -78,7 +78,7 @@ void tickets_tell(struct broker *broker, struct process *web)
     if (fd >= 0)
         process_send(broker, web, &msg, &fd, 1);
     else
-        log_line("%s is given no ticket keys: %s", web->name, strerror(errno));
+        log_warning("%s is given no ticket keys: %s", web->name, strerror(errno));
 }
 
 void tickets_rotate(struct broker *broker, uint64_t now)

@@ -34,6 +34,7 @@ void web_begin(struct broker *broker, struct process *web)
                 .upload_quota = resources->quota >= 0 ? broker->config->upload_quota : 0,
                 .access_log = broker->config->access_log,
                 .limits = broker->config->limits,
+                .log_style = broker->log_style,
                 .spa = broker->config->spa,
                 .immutable = broker->config->immutable,
             },

@@ -137,7 +137,7 @@ static void start_browser(struct process_one *self, int handle_fd)
         self->state = LAUNCHER_RUNNING;
         return;
     }
-    log_line("browser not started reason=%s", log_quote(diag.text));
+    log_error("browser not started reason=%s", log_quote(diag.text));
     self->state = LAUNCHER_IDLE;
     self->browser = 0;
     self->browser_status = W_EXITCODE(EXIT_SYSTEM, 0);
@@ -161,7 +161,7 @@ static void hear_report(struct process_one *self)
     packet_extra_close(&extra);
     if (err == ERR_AGAIN) return;
     if (err == ERR_CLOSED) tell_browser(self, BROWSER_STARTED);
-    if (err == ERR_OK && msg.kind == MSG_FAILED) log_line("browser not started reason=%s", log_quote(msg.failed.text));
+    if (err == ERR_OK && msg.kind == MSG_FAILED) log_error("browser not started reason=%s", log_quote(msg.failed.text));
     close_report(self);
 }
 

@@ -152,6 +152,7 @@ static enum err set_up(struct shim *shim, struct codec_arena *arena, struct diag
         packet_extra_close(&extra);
         return diag_set(diag, ERR_MALFORMED, "%s came before the set-up", msg_kind_name(msg.kind));
     }
+    log_set_style(msg.shim_setup.log_style);
     struct launcher_task task = {
         .setup = &msg.shim_setup,
         .module_fd = extra.fds[0],

@@ -86,7 +86,7 @@ enum err events_send(struct events *events, const struct link *broker)
         events_take_first(events);
     }
     if (events->lost > 0)
-        log_line("events lost=%llu reason='the broker did not read'", (unsigned long long)events->lost);
+        log_error("events lost=%llu reason='the broker did not read'", (unsigned long long)events->lost);
     events->lost = 0;
     return ERR_OK;
 }

@@ -122,6 +122,7 @@ static void send_identity(struct keyd *keyd, uint64_t id)
 static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
 {
     const struct keyd_setup *setup = &msg->keyd_setup;
+    log_set_style(setup->log_style);
     const size_t num_server = setup->num_server_chain > 0 ? 1 : 0;
     AUTO_FD server_key = num_server > 0 ? packet_extra_take(extra, 0) : -1;
     AUTO_FD client_key = setup->num_client_chain > 0 ? packet_extra_take(extra, num_server) : -1;

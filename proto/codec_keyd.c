@@ -17,8 +17,8 @@ bool codec_check_keyd_setup(const struct msg *msg)
     for (size_t i = 0; i < setup->num_ip_addresses; i++) {
         if (setup->ip_addresses[i].len != 4 && setup->ip_addresses[i].len != 16) return false;
     }
-    return field_texts(setup->dns_names, setup->num_dns_names, 1, LIMIT_NAME) && setup->ca_lifetime_s >= 60 &&
-           setup->ca_lifetime_s <= LIMIT_CA_LIFETIME_S && setup->leaf_lifetime_s >= 60 &&
+    return setup->log_style < LIMIT_LOG_STYLES && field_texts(setup->dns_names, setup->num_dns_names, 1, LIMIT_NAME) &&
+           setup->ca_lifetime_s >= 60 && setup->ca_lifetime_s <= LIMIT_CA_LIFETIME_S && setup->leaf_lifetime_s >= 60 &&
            setup->leaf_lifetime_s <= LIMIT_LEAF_LIFETIME_S && setup->leaf_lifetime_s <= setup->ca_lifetime_s &&
            field_text(setup->client_name, 1, LIMIT_LABEL) &&
            check_chain(setup->server_chain, setup->num_server_chain) &&
@@ -42,6 +42,7 @@ enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, con
     to->num_server_chain = from->n_server_chain;
     for (size_t i = 0; i < to->num_server_chain; i++) to->server_chain[i] = bytes_of_wire(from->server_chain[i]);
     to->tls12 = from->tls12 != 0;
+    to->log_style = from->log_style;
     to->num_client_chain = from->n_client_chain;
     for (size_t i = 0; i < to->num_client_chain; i++) to->client_chain[i] = bytes_of_wire(from->client_chain[i]);
     return ERR_OK;
@@ -70,6 +71,7 @@ enum err codec_encode_keyd_setup(const struct packer *packer, const struct msg *
     to.n_client_chain = from->num_client_chain;
     to.client_chain = client_chain;
     to.tls12 = from->tls12;
+    to.log_style = msg->keyd_setup.log_style;
     return codec_pack(packer, &to.base);
 }
 

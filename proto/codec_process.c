@@ -8,9 +8,9 @@
 bool codec_check_shim_setup(const struct msg *msg)
 {
     const struct shim_setup *setup = &msg->shim_setup;
-    return field_text(setup->browser, 1, LIMIT_LABEL) && field_text(setup->url, 1, LIMIT_URL) && setup->port != 0 &&
-           field_text(setup->display, 0, LIMIT_PATH) && field_text(setup->wayland_display, 0, LIMIT_PATH) &&
-           field_text(setup->xauthority, 0, LIMIT_PATH);
+    return setup->log_style < LIMIT_LOG_STYLES && field_text(setup->browser, 1, LIMIT_LABEL) &&
+           field_text(setup->url, 1, LIMIT_URL) && setup->port != 0 && field_text(setup->display, 0, LIMIT_PATH) &&
+           field_text(setup->wayland_display, 0, LIMIT_PATH) && field_text(setup->xauthority, 0, LIMIT_PATH);
 }
 
 enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -23,6 +23,7 @@ enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, con
         .url = from->url,
         .port = (uint16_t)from->port,
         .headless = from->headless != 0,
+        .log_style = from->log_style,
         .has_screenshot = from->has_screenshot != 0,
         .display = from->display,
         .wayland_display = from->wayland_display,
@@ -44,6 +45,7 @@ enum err codec_encode_shim_setup(const struct packer *packer, const struct msg *
     to.display = wire_text(from->display);
     to.wayland_display = wire_text(from->wayland_display);
     to.xauthority = wire_text(from->xauthority);
+    to.log_style = msg->shim_setup.log_style;
     return codec_pack(packer, &to.base);
 }
 

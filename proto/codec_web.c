@@ -19,10 +19,10 @@ bool codec_check_web_setup(const struct msg *msg)
             return false;
     }
     const struct web_limits *limits = &setup->limits;
-    return limits->connections <= LIMIT_CONNECTIONS && limits->address_connections <= LIMIT_CONNECTIONS &&
-           limits->address_handshakes <= LIMIT_CONNECTIONS && setup->worker < LIMIT_WORKERS &&
-           (unsigned)setup->access_log < ACCESS_LOG_NUM && setup->tls_groups <= TLS_GROUPS_ALL &&
-           setup->tls_suites <= TLS_SUITES_ALL;
+    return setup->log_style < LIMIT_LOG_STYLES && limits->connections <= LIMIT_CONNECTIONS &&
+           limits->address_connections <= LIMIT_CONNECTIONS && limits->address_handshakes <= LIMIT_CONNECTIONS &&
+           setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
+           setup->tls_groups <= TLS_GROUPS_ALL && setup->tls_suites <= TLS_SUITES_ALL;
 }
 
 enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -37,6 +37,7 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .max_upload_bytes = from->max_upload_bytes,
         .idle_timeout_ms = from->idle_timeout_ms,
         .tls12 = from->tls12 != 0,
+        .log_style = from->log_style,
         .spa = from->spa != 0,
         .immutable = from->immutable != 0,
         .upload_quota = from->upload_quota,
@@ -86,6 +87,7 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
     to.address_handshakes = from->limits.address_handshakes;
     to.tls_groups = from->tls_groups;
     to.tls_suites = from->tls_suites;
+    to.log_style = msg->web_setup.log_style;
     return codec_pack(packer, &to.base);
 }
 

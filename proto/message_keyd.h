@@ -108,7 +108,8 @@ struct keyd_setup {
     size_t num_server_chain;                /* 0: keyd makes the key and the certificate */
     struct bytes client_chain[LIMIT_CHAIN];
     size_t num_client_chain;
-    bool tls12; /* the server's key signs for TLS 1.2 as well */
+    bool tls12;         /* the server's key signs for TLS 1.2 as well */
+    uint32_t log_style; /* a set of base/log.h, below LIMIT_LOG_STYLES */
 };
 
 struct certificate_info {

@@ -27,6 +27,7 @@ struct shim_setup {
     const char *display; /* at most LIMIT_PATH bytes, as the next two */
     const char *wayland_display;
     const char *xauthority;
+    uint32_t log_style; /* a set of base/log.h, below LIMIT_LOG_STYLES */
 };
 
 struct shim_browser {

@@ -55,6 +55,7 @@ struct web_setup {
     struct web_proxy proxies[LIMIT_PROXIES];
     size_t num_proxies;
     struct web_limits limits;
+    uint32_t log_style; /* a set of base/log.h, below LIMIT_LOG_STYLES */
 };
 
 struct web_connected {

@@ -32,8 +32,8 @@ static void log_unbound(struct expect_queue *queue, const char *reason)
     enum { LINES_PER_S = 2 };
     uint64_t withheld;
     if (!log_rate_admit(&queue->unbound, &withheld, clock_monotonic_ms(), LINES_PER_S)) return;
-    log_line("handshake not bound reason=%s effect='a browser cannot authenticate in it' withheld=%llu",
-             log_quote(reason), (unsigned long long)withheld);
+    log_warning("handshake not bound reason=%s effect='a browser cannot authenticate in it' withheld=%llu",
+                log_quote(reason), (unsigned long long)withheld);
 }
 
 void expect_queue_refused(struct expect_queue *queue, enum refusal refusal)

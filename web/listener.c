@@ -26,8 +26,8 @@ static void pause_accepting(struct listener *listener, int error)
     struct listeners *all = listener->all;
     uint64_t withheld;
     if (log_rate_admit(&all->refused_log, &withheld, clock_monotonic_ms(), 1))
-        log_line("accept failed listener=%s reason=%s effect='accepting again in %d ms' withheld=%llu",
-                 log_quote(listener->address), log_quote(strerror(error)), PAUSE_MS, (unsigned long long)withheld);
+        log_error("accept failed listener=%s reason=%s effect='accepting again in %d ms' withheld=%llu",
+                  log_quote(listener->address), log_quote(strerror(error)), PAUSE_MS, (unsigned long long)withheld);
     stop_all(all);
     ev_timer_set(&all->pause, PAUSE_MS / 1e3, 0);
     ev_timer_start(all->shared->loop, &all->pause);
@@ -110,7 +110,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
         case ENOBUFS:
         case ENOMEM: pause_accepting(listener, error); return;
         default:
-            log_line("listener lost listener=%s reason=%s", log_quote(listener->address), log_quote(strerror(error)));
+            log_error("listener lost listener=%s reason=%s", log_quote(listener->address), log_quote(strerror(error)));
             ev_io_stop(loop, watcher);
             return;
         }

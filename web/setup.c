@@ -68,6 +68,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
     if (message->has_uploads) add_dir(out, out->site.uploads_fd, SANDBOX_READ_WRITE);
     snprintf(name, sizeof name, "web[%u]", message->worker);
     log_open(name);
+    log_set_style(message->log_style);
     return header_table_new(&out->site.headers, message->headers, message->num_headers);
 }
 
@@ -105,5 +106,5 @@ void setup_answer_failed(int broker_fd, uint64_t id, enum err err, const struct 
 {
     struct link link = broker_link(broker_fd);
     struct msg msg = {.kind = MSG_FAILED, .id = id, .failed = {.text = diag->text, .error = (uint32_t)err}};
-    if (link_send(&link, &msg, NULL, 0) != ERR_OK) log_line("failed reason=%s", log_quote(diag->text));
+    if (link_send(&link, &msg, NULL, 0) != ERR_OK) log_error("failed reason=%s", log_quote(diag->text));
 }

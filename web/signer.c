@@ -42,7 +42,8 @@ static void channel_close(struct signer *signer)
 
 static void channel_lose(struct signer *signer, enum err err)
 {
-    log_line("signing channel lost reason=%s effect='handshakes fail until the broker sends a new one'", err_name(err));
+    log_error("signing channel lost reason=%s effect='handshakes fail until the broker sends a new one'",
+              err_name(err));
     channel_close(signer);
     sign_requests_fail_all(&signer->requests, "the signing channel was lost");
 }

@@ -37,7 +37,8 @@ static void answer(struct worker *worker, const struct msg *msg)
 {
     /* The broker reads whenever it can; if it has stopped, the end of the channel is next. */
     enum err err = link_send(&worker->broker, msg, NULL, 0);
-    if (err != ERR_OK) log_line("answer to the broker lost kind=%s reason=%s", msg_kind_name(msg->kind), err_name(err));
+    if (err != ERR_OK)
+        log_error("answer to the broker lost kind=%s reason=%s", msg_kind_name(msg->kind), err_name(err));
 }
 
 static void answer_failed(struct worker *worker, uint64_t id, enum err error, const struct diag *diag)
@@ -129,7 +130,7 @@ static void take_revocation(struct worker *worker, const struct msg *msg)
     tickets_drop(worker->shared.tickets); /* the broker sends new keys right behind */
     enum err err = conn_revoke(&worker->shared, &ended, &msg->web_revoke);
     if (err != ERR_OK) {
-        log_line("revocation not kept reason=%s effect='this worker stops'", err_name(err));
+        log_error("revocation not kept reason=%s effect='this worker stops'", err_name(err));
         end_loop(worker, EXIT_SYSTEM);
     } else if (msg->id != 0) {
         answer(worker, &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = ended});
@@ -160,7 +161,7 @@ static void take_trust(struct worker *worker, const struct msg *msg, int client_
 static void take_tickets(struct worker *worker, int fd)
 {
     enum err err = tickets_take(worker->shared.tickets, fd);
-    if (err != ERR_OK) log_line("ticket keys not taken reason=%s effect='no session is resumed'", err_name(err));
+    if (err != ERR_OK) log_warning("ticket keys not taken reason=%s effect='no session is resumed'", err_name(err));
 }
 
 /* signer_on_bound */
@@ -258,7 +259,7 @@ static void on_orders(struct ev_loop *loop, ev_io *watcher, int events)
         if (err == ERR_OK) obey(worker, &msg, &extra);
     }
     if (err == ERR_AGAIN) return;
-    log_line("channel to the broker lost reason=%s", err_name(err));
+    log_error("channel to the broker lost reason=%s", err_name(err));
     ev_io_stop(loop, watcher);
     end_loop(worker, err == ERR_CLOSED ? worker->exit_code : EXIT_SYSTEM);
 }

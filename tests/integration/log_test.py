@@ -127,6 +127,68 @@ class File(LogCase):
         self.wait_records(1, self.file)
 
 
+# The schema of docs/LOGS.md.
+KEYS = ["time", "level", "process", "pid", "event", "text", "fields"]
+
+
+@for_each_user
+class Structured(LogCase):
+    def begin(self, *flags, wrapper=()):
+        """Starts a system that does not say it is ready in the words that others wait for."""
+        system = System(self.base, "--listen", "127.0.0.1:0", "--no-browser", "--client-ca", self.authority.certificate, *flags,
+                        uid=self.uid)
+        system.wrapper = list(wrapper)
+        system.spawn()
+        self.addCleanup(self._finish, system)
+        found = system.wait_line(r"ready url=https://localhost:(\d+)", COMMAND_S)
+        system.port = int(found[1])
+        return system
+
+    def test_every_line_of_every_process_is_an_object(self):
+        system = self.begin("--log-format", "json")
+        subprocess.run(["curl", "--silent", "--insecure", f"https://localhost:{system.port}/"], timeout=COMMAND_S, check=False,
+                       stdout=subprocess.DEVNULL)
+        system.wait_line("handshake refused")
+        name = next(row["name"] for row in system.status()["processes"] if row["name"].startswith("web["))
+        pid = system.pid_of(name)
+        os.kill(pid, signal.SIGKILL)
+        system.wait_line("ended pid=")
+        events = [json.loads(line) for line in system.lines()]
+        for event in events:
+            self.assertEqual(list(event), KEYS)
+            self.assertTrue(all(isinstance(value, str) for value in event["fields"].values()))
+        refused = next(event for event in events if event["event"] == "handshake refused")
+        self.assertRegex(refused["process"], r"^web\[\d+\]$")
+        self.assertEqual(refused["fields"]["reason"], "client sent no certificate")
+        self.assertEqual(refused["level"], "info")
+        ended = next(event for event in events if event["event"] == "web ended")
+        self.assertEqual(ended["level"], "error")
+        self.assertEqual(ended["fields"]["pid"], str(pid))
+        self.assertEqual(ended["pid"], system.process.pid)
+        for event in events:
+            self.assertRegex(event["process"], r"^(broker|keyd|web\[\d+\])$")
+
+    def test_why_it_does_not_start(self):
+        system = System(self.base, "--listen", "127.0.0.1:0", "--no-browser", "--log-format", "json", "--client-ca", "/nowhere",
+                        uid=self.uid)
+        system.spawn()
+        self.assertEqual(system.process.wait(COMMAND_S), 100)
+        system.wait_line("/nowhere")
+        self.assertEqual(json.loads(system.lines()[-1])["level"], "error")
+
+    def test_journald_is_told_the_level(self):
+        system = self.begin(wrapper=("sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) exec "$@"', "sh"))
+        subprocess.run(["curl", "--silent", "--insecure", f"https://localhost:{system.port}/"], timeout=COMMAND_S, check=False,
+                       stdout=subprocess.DEVNULL)
+        system.wait_line(r"^<6>web\[\d+\]: handshake refused")
+        system.wait_line(r"^<6>broker: ready")
+        self.assertEqual([line for line in system.lines() if not line.startswith("<")], [])
+
+    def test_nobody_else_is(self):
+        system = self.begin(wrapper=("env", "JOURNAL_STREAM=1:2"))
+        system.wait_line(r"^broker: ready")
+
+
 @for_each_user
 class Elsewhere(LogCase):
     def test_without_a_file_there_is_nothing_to_reopen(self):

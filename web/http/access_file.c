@@ -23,8 +23,8 @@ static void lose(struct access_file *file, ssize_t wrote)
 {
     file->lost++;
     if (!file->broken)
-        log_line("access log cannot be written reason=%s effect='lines are lost'",
-                 log_quote(wrote < 0 ? strerror(errno) : "there is no room for a whole line"));
+        log_error("access log cannot be written reason=%s effect='lines are lost'",
+                  log_quote(wrote < 0 ? strerror(errno) : "there is no room for a whole line"));
     file->broken = true;
 }
 

@@ -112,7 +112,7 @@ bool http_site_may_log(struct http_site *site)
         return false;
     }
     if (site->unlogged > 0)
-        log_line("too many requests to log them all withheld=%llu", (unsigned long long)site->unlogged);
+        log_warning("too many requests to log them all withheld=%llu", (unsigned long long)site->unlogged);
     site->unlogged = 0;
     return true;
 }

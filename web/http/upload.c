@@ -69,7 +69,7 @@ static unsigned status_of(int error)
 static struct fault file_fault(struct http_site *site, const char *name, const char *what, int error)
 {
     if (http_site_may_log(site))
-        log_line("upload failed name=%s what=%s error=%s", log_quote(name), what, log_quote(strerror(error)));
+        log_error("upload failed name=%s what=%s error=%s", log_quote(name), what, log_quote(strerror(error)));
     return (struct fault){status_of(error), "the upload cannot be stored"};
 }
 

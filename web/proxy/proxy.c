@@ -292,7 +292,7 @@ void proxy_not_connected(struct proxy *proxy, uint64_t id, const char *why)
     uint64_t withheld;
     if (!end_ask(proxy, id, &route)) return;
     if (log_rate_admit(&proxy->log, &withheld, clock_monotonic_ms(), LOG_LINES_PER_SECOND))
-        log_line("no connection to the application prefix=%s upstream=%s reason=%s withheld=%llu",
+        log_error("no connection to the application prefix=%s upstream=%s reason=%s withheld=%llu",
                  log_quote(proxy->config.routes[route].prefix), log_quote(proxy->config.routes[route].upstream),
                  log_quote(why), (unsigned long long)withheld);
     struct relay *relay = next_waiting(proxy, route);

@@ -74,7 +74,8 @@ struct msg sample_of(enum msg_kind kind)
                                            .server_chain = {{blob, 403}, {blob, 404}},
                                            .num_server_chain = 2,
                                            .client_chain = {{blob, 405}},
-                                           .num_client_chain = 1}},
+                                           .num_client_chain = 1,
+                                           .log_style = 1}},
         [MSG_KEYD_IDENTITY] = {.keyd_identity = {.ca = {blob, 400},
                                                  .server = {blob, 401},
                                                  .client = {blob, 402},
@@ -106,7 +107,8 @@ struct msg sample_of(enum msg_kind kind)
                                          40,
                                          {{"/api/", "unix:/run/app.sock"}, {"/", "http://127.0.0.1:8080"}},
                                          2,
-                                         {41, 42, 43}}},
+                                         {41, 42, 43},
+                                         2}},
         [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
@@ -123,7 +125,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_CONNECT] = {.web_connect = 7},
         [MSG_WEB_CONNECTED] = {.web_connected = {ERR_SYSTEM, "Connection refused"}},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
-                                           "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority"}},
+                                           "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority", 3}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
         [MSG_SHIM_RENEW] = {.shim_renew = 39},
         [MSG_SHIM_BROWSER] = {.shim_browser = {BROWSER_ENDED, 39, 256}},
@@ -227,6 +229,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_setup.ca_lifetime_s);
         SAME(keyd_setup.leaf_lifetime_s);
         SAME_TEXT(keyd_setup.client_name);
+        SAME(keyd_setup.log_style);
         SAME(keyd_setup.num_server_chain);
         SAME(keyd_setup.num_client_chain);
         SAME(keyd_setup.tls12);
@@ -371,6 +374,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_setup.tls_groups);
         SAME(web_setup.tls_suites);
         SAME(web_setup.num_headers);
+        SAME(web_setup.log_style);
         SAME(web_setup.num_proxies);
         for (size_t i = 0; i < want->web_setup.num_proxies; i++) {
             SAME_TEXT(web_setup.proxies[i].prefix);
@@ -417,6 +421,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(shim_setup.headless);
         SAME(shim_setup.has_screenshot);
         SAME_TEXT(shim_setup.display);
+        SAME(shim_setup.log_style);
         SAME_TEXT(shim_setup.wayland_display);
         SAME_TEXT(shim_setup.xauthority);
     }
