@@ -109,6 +109,8 @@
 #define LIMIT_HTTP_LOG_BURST 2000u
 #define LIMIT_HTTP_LOG_PER_SECOND 200u
 #define LIMIT_HTTP_STATUS_LINE 512u /* of an application's answer */
+#define LIMIT_OPEN_FILES 128u        /* of the root directory that stay open, for each worker */
+#define LIMIT_OPEN_FILE_MS 1000u     /* how long one stays without being opened again */
 #define LIMIT_UPLOADS 512u          /* open at once, for each worker; beyond: 503 */
 #define LIMIT_UPLOAD_NAME 128u
 #define LIMIT_QUOTA_PAGE 4096u                /* bytes of the memory that all workers share */

@@ -62,7 +62,7 @@ class Nginx:
         self.process = subprocess.Popen([program, "-p", directory, "-c", config], stderr=subprocess.DEVNULL)
         keyward.bystanders.add(self.process.pid)
         processes.wait_until(self._answers, 10, "nginx does not listen")
-        self.pids = processes.descendants(self.process.pid)
+        self.pids = processes.wait_until(lambda: processes.descendants(self.process.pid), 10, "nginx starts no worker")
 
     def _answers(self):
         with socket.socket() as probe:

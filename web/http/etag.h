@@ -10,4 +10,7 @@
  * the file from others: at most 3 letters. */
 void etag_of_file(char out[ETAG_MAX], const struct stat *stat, const char *form);
 
+/* etag_of_form makes a tag of etag_of_file's without a form one of this form. */
+void etag_of_form(char out[ETAG_MAX], const char *etag, const char *form);
+
 #endif

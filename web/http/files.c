@@ -1,15 +1,11 @@
 #include "web/http/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <http_parser.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "web/http/conditional.h"
@@ -31,19 +27,6 @@ static bool is_servable(const char *path)
         if (at[1] == '.' || at[1] == '/') return false;
     }
     return true;
-}
-
-static int open_beneath(int root_fd, const char *path)
-{
-    struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
-    /* EAGAIN: somebody renamed a directory meanwhile, so the kernel cannot tell whether ".." stayed beneath. */
-    for (int attempt = 0;; attempt++) {
-        int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-        if (fd >= 0 || (errno != EAGAIN && errno != EINTR) || attempt == 8) return fd;
-    }
 }
 
 static struct fault open_fault(int error)
@@ -76,25 +59,24 @@ static struct fault redirect_to_directory(struct exchange *exchange)
 
 /* A file that may be answered with. */
 struct file {
-    int fd;
-    struct stat stat;
+    struct open_file *open;
     enum coding coding;
     bool fallback; /* it stands in for a path that is not there */
 };
 
 static void file_close(struct file *file)
 {
-    if (file->fd >= 0) close(file->fd);
-    file->fd = -1;
+    open_file_release(file->open);
+    file->open = NULL;
 }
 
 /* What is opened is the file's; the caller looks at its kind. */
-static struct fault open_file(struct file *file, const struct http_site *site, const char *name)
+static struct fault open_file(struct file *file, const struct http_site *site, const char *name,
+                              enum open_files_look look)
 {
     file_close(file);
-    file->fd = open_beneath(site->config.root_fd, name);
-    if (file->fd < 0 || fstat(file->fd, &file->stat) != 0) return open_fault(errno);
-    return ok;
+    const int error = open_files_get(&file->open, site->open_files, name, look);
+    return error == 0 ? ok : open_fault(error);
 }
 
 static const char *const suffixes[] = {[CODING_BR] = ".br", [CODING_GZIP] = ".gz", [CODING_IDENTITY] = ""};
@@ -116,13 +98,14 @@ static struct fault choose_coding(struct file *file, const struct exchange *exch
     AUTO_FREE char *sibling = malloc(room);
     if (sibling == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
     for (size_t i = 0; i < num && order[i] != CODING_IDENTITY; i++) {
-        AUTO(file_close) struct file other = {.fd = -1, .coding = order[i], .fallback = file->fallback};
+        AUTO(file_close) struct file other = {.coding = order[i], .fallback = file->fallback};
         snprintf(sibling, room, "%s%s", name, suffixes[order[i]]);
-        if (open_file(&other, exchange->site, sibling).status != 0 || !S_ISREG(other.stat.st_mode)) continue;
-        if (is_older(&other.stat.st_mtim, &file->stat.st_mtim)) continue;
+        if (open_file(&other, exchange->site, sibling, OPEN_FILES_LOOKED_LATELY).status != 0) continue;
+        if (!S_ISREG(other.open->stat.st_mode)) continue;
+        if (is_older(&other.open->stat.st_mtim, &file->open->stat.st_mtim)) continue;
         file_close(file);
         *file = other;
-        other.fd = -1;
+        other.open = NULL;
         return ok;
     }
     return ok;
@@ -134,12 +117,11 @@ static bool may_be_kept(const struct exchange *exchange, const struct file *file
 }
 
 /* What a client learns of the file whether it gets it or not (RFC 9110, 15.4.5). */
-static void describe_file(struct exchange *exchange, const struct file *file, const char *name)
+static void describe_file(struct exchange *exchange, const struct file *file, const char *name, bool compresses)
 {
     struct response *response = &exchange->response;
-    bool compresses = mime_compresses(mime_type(name));
-    etag_of_file(response->etag, &file->stat, suffixes[file->coding]);
-    date_http(response->last_modified, (uint64_t)file->stat.st_mtim.tv_sec);
+    etag_of_form(response->etag, file->open->etag, suffixes[file->coding]);
+    memcpy(response->last_modified, file->open->last_modified, sizeof(response->last_modified));
     response_add(response, "ETag", response->etag);
     response_add(response, "Last-Modified", response->last_modified);
     response_add(response, "Cache-Control",
@@ -154,7 +136,7 @@ static struct fault answer_content(struct exchange *exchange, struct file *file,
 {
     struct response *response = &exchange->response;
     const struct request *request = &exchange->request;
-    const struct partial whole = {.fd = file->fd, .size = (uint64_t)file->stat.st_size, .type = type};
+    const struct partial whole = {.file = file->open, .size = (uint64_t)file->open->stat.st_size, .type = type};
     struct range ranges[LIMIT_HTTP_RANGES];
     size_t num_ranges = 0;
     enum range_verdict verdict = RANGE_WHOLE;
@@ -162,14 +144,13 @@ static struct fault answer_content(struct exchange *exchange, struct file *file,
     if (request->num_ranges == 1 && request->method == HTTP_GET && conditional_range(request, response->etag))
         verdict = range_parse(ranges, &num_ranges, request->range, whole.size);
     switch (verdict) {
-    case RANGE_WHOLE: response_set_file(response, type, whole.fd, whole.size); break;
+    case RANGE_WHOLE: response_set_file(response, type, whole.file, whole.size); break;
     case RANGE_UNSATISFIABLE: partial_refuse(response, whole.size); return ok;
     case RANGE_PARTS:
         if (partial_answer(response, &whole, ranges, num_ranges) != ERR_OK)
             return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
         break;
     }
-    file->fd = -1; /* the response's */
     response_add(response, "Accept-Ranges", "bytes");
     if (file->coding != CODING_IDENTITY) response_add(response, "Content-Encoding", coding_names[file->coding]);
     return ok;
@@ -178,13 +159,14 @@ static struct fault answer_content(struct exchange *exchange, struct file *file,
 static struct fault serve_file(struct exchange *exchange, struct file *file, const char *name)
 {
     struct response *response = &exchange->response;
-    const char *type = mime_type(name);
-    if (mime_compresses(type)) {
+    const char *type = file->open->type;
+    const bool compresses = mime_compresses(type);
+    if (compresses) {
         struct fault fault = choose_coding(file, exchange, name);
         if (fault.status != 0) return fault;
     }
-    describe_file(exchange, file, name);
-    switch (conditional_read(&exchange->request, response->etag, (uint64_t)file->stat.st_mtim.tv_sec)) {
+    describe_file(exchange, file, name, compresses);
+    switch (conditional_read(&exchange->request, response->etag, (uint64_t)file->open->stat.st_mtim.tv_sec)) {
     case CONDITIONAL_GO: return answer_content(exchange, file, type);
     case CONDITIONAL_NOT_MODIFIED: response->status = HTTP_STATUS_NOT_MODIFIED; break;
     case CONDITIONAL_FAILED: return (struct fault){HTTP_STATUS_PRECONDITION_FAILED, NULL};
@@ -209,15 +191,15 @@ struct fault files_answer(struct exchange *exchange)
     if (name == NULL) return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory"};
     snprintf(name, len + sizeof(INDEX), "%s%s", path + 1, directory ? INDEX : "");
 
-    AUTO(file_close) struct file file = {.fd = -1, .coding = CODING_IDENTITY};
-    struct fault fault = open_file(&file, exchange->site, name);
-    if (fault.status == 0 && S_ISDIR(file.stat.st_mode) && !directory) return redirect_to_directory(exchange);
-    if (fault.status == 0 && !S_ISREG(file.stat.st_mode)) fault = not_found;
+    AUTO(file_close) struct file file = {.coding = CODING_IDENTITY};
+    struct fault fault = open_file(&file, exchange->site, name, OPEN_FILES_LOOK_NOW);
+    if (fault.status == 0 && S_ISDIR(file.open->stat.st_mode) && !directory) return redirect_to_directory(exchange);
+    if (fault.status == 0 && !S_ISREG(file.open->stat.st_mode)) fault = not_found;
     if (fault.status == HTTP_STATUS_NOT_FOUND && fault.reason == NULL && falls_back(exchange)) {
         file.fallback = true;
         snprintf(name, len + sizeof(INDEX), "%s", INDEX);
-        fault = open_file(&file, exchange->site, name);
-        if (fault.status == 0 && !S_ISREG(file.stat.st_mode)) fault = not_found;
+        fault = open_file(&file, exchange->site, name, OPEN_FILES_LOOK_NOW);
+        if (fault.status == 0 && !S_ISREG(file.open->stat.st_mode)) fault = not_found;
     }
     return fault.status == 0 ? serve_file(exchange, &file, name) : fault;
 }

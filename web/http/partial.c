@@ -29,7 +29,7 @@ static void format_range(char out[RESPONSE_CONTENT_RANGE], const struct range *r
 
 static void answer_one(struct response *response, const struct partial *file, const struct range *range)
 {
-    response_set_file(response, file->type, file->fd, range->len);
+    response_set_file(response, file->type, file->file, range->len);
     response->status = HTTP_STATUS_PARTIAL_CONTENT;
     response->piece.start = range->start;
     format_range(response->content_range, range, file->size);
@@ -86,7 +86,7 @@ enum err partial_answer(struct response *response, const struct partial *file, c
     struct multipart *parts = malloc(sizeof(*parts));
     if (parts == NULL) return ERR_MEMORY;
     snprintf(response->content_type, sizeof(response->content_type), "multipart/byteranges; boundary=%s", boundary);
-    response_set_file(response, response->content_type, file->fd,
+    response_set_file(response, response->content_type, file->file,
                       write_parts(parts, file, ranges, num_ranges, boundary));
     response->status = HTTP_STATUS_PARTIAL_CONTENT;
     response->owned = parts;

@@ -7,13 +7,13 @@
 
 /* A file that is about to be answered with. */
 struct partial {
-    int fd;
+    struct open_file *file;
     uint64_t size;
     const char *type; /* a constant; at most 60 bytes */
 };
 
-/* partial_answer sets the response to the ranges: one as it is, several as multipart/byteranges. The descriptor is the
- * response's if that succeeds. ERR_MEMORY, ERR_SYSTEM (no random numbers). */
+/* partial_answer sets the response to the ranges: one as it is, several as multipart/byteranges. The response becomes one more
+ * holder of the file. ERR_MEMORY, ERR_SYSTEM (no random numbers). */
 MUST_CHECK enum err partial_answer(struct response *response, const struct partial *file, const struct range *ranges,
                                    size_t num_ranges);
 

@@ -14,12 +14,11 @@
 void response_init(struct response *response)
 {
     memset(response, 0, sizeof(*response));
-    response->fd = -1;
 }
 
 void response_reset(struct response *response)
 {
-    if (response->fd >= 0) close(response->fd);
+    open_file_release(response->file);
     free(response->owned);
     free(response->location);
     char request_id[sizeof(response->request_id)];
@@ -42,10 +41,10 @@ void response_set_text(struct response *response, unsigned status, const char *t
     response_add(response, "Content-Type", type);
 }
 
-void response_set_file(struct response *response, const char *type, int fd, uint64_t len)
+void response_set_file(struct response *response, const char *type, struct open_file *file, uint64_t len)
 {
     response->status = HTTP_STATUS_OK;
-    response->fd = fd;
+    response->file = open_file_hold(file);
     response->piece = (struct response_piece){.len = len};
     response->length = len;
     response_add(response, "Content-Type", type);
@@ -165,7 +164,7 @@ static enum err read_piece(const struct response *response, const struct respons
     uint64_t at = response->piece_given;
     if (at >= piece->text.len) {
         uint64_t left = piece->len - (at - piece->text.len);
-        return read_file(response->fd, piece->start + (at - piece->text.len), out, out_len,
+        return read_file(response->file->fd, piece->start + (at - piece->text.len), out, out_len,
                          left < cap ? (size_t)left : cap);
     }
     size_t left = piece->text.len - (size_t)at;

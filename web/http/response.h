@@ -11,6 +11,7 @@
 #include "web/http/date.h"
 #include "web/http/etag.h"
 #include "web/http/header_table.h"
+#include "web/http/open_files.h"
 #include "web/http/request_id.h"
 
 #define RESPONSE_OWN_FIELDS 14u
@@ -53,7 +54,7 @@ struct response {
     size_t num_done;                     /* pieces that are given */
     uint64_t piece_given;                /* of the piece that is being given */
     void *owned;                         /* memory to free, or NULL */
-    int fd;                              /* the file, or -1; the response's */
+    struct open_file *file;              /* or NULL; the response is a holder */
 
     /* Room for values that are not constants. */
     char etag[ETAG_MAX];
@@ -83,8 +84,8 @@ void response_add(struct response *response, const char *name, const char *value
 /* response_set_text makes a body of memory that lives as long as the response; "type" is its Content-Type. */
 void response_set_text(struct response *response, unsigned status, const char *type, struct bytes body);
 
-/* response_set_file makes a body of the first len bytes of a file, whose descriptor is the response's from here on. */
-void response_set_file(struct response *response, const char *type, int fd, uint64_t len);
+/* response_set_file makes a body of the first len bytes of a file, of which the response becomes one more holder. */
+void response_set_file(struct response *response, const char *type, struct open_file *file, uint64_t len);
 
 /* response_set_relay makes the answer that the relay has the response: its status, fields and body. */
 void response_set_relay(struct response *response, struct relay *relay);

@@ -68,6 +68,8 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     enum err err = seed_random(site, diag);
     if (err == ERR_OK && site->config.headers == NULL && header_table_new(&site->config.headers, NULL, 0) != ERR_OK)
         err = diag_set(diag, ERR_MEMORY, "web: no memory for the site");
+    if (err == ERR_OK && config->root_fd >= 0 && (site->open_files = open_files_new(config->root_fd)) == NULL)
+        err = diag_set(diag, ERR_MEMORY, "web: no memory for the site");
     if (err == ERR_OK) err = start_uploads(site, diag);
     if (config->upload_quota > 0) close(config->quota_fd); /* the page is mapped */
     if (err != ERR_OK) {
@@ -125,6 +127,7 @@ void http_site_free(struct http_site *site)
     quota_close(&site->quota);
     header_table_free(site->config.headers);
     access_file_close(&site->log);
+    open_files_free(site->open_files);
     if (site->config.root_fd >= 0) close(site->config.root_fd);
     if (site->config.uploads_fd >= 0) close(site->config.uploads_fd);
     free(site);

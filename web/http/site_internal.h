@@ -7,11 +7,13 @@
 #include "web/http/access_file.h"
 #include "web/http/commit.h"
 #include "web/http/meter.h"
+#include "web/http/open_files.h"
 #include "web/http/site.h"
 
 struct http_site {
     struct http_site_config config;
     struct http_site_counters counters;
+    struct open_files *open_files; /* NULL: there is no root directory */
     struct upload_dir upload_dir;
     struct quota quota;
     struct proxy *proxy;         /* NULL: there are no applications */
