@@ -131,7 +131,7 @@ static size_t log_format(char out[LOG_RAW], enum log_level level, const char *sa
     return len;
 }
 
-static void log_write_line(enum log_level level, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0))) log_write_line(enum log_level level, const char *format, va_list args)
 {
     char text[LOG_LINE], said[LOG_LINE], line[LOG_RAW];
     if (vsnprintf(text, sizeof(text), format, args) < 0) return;
