@@ -75,7 +75,7 @@ void control_mint(struct broker *broker, struct control_client *client, uint64_t
         .lifetime_s = mint->lifetime_s,
         .max_signatures = mint->max_signatures,
         .server = mint->server,
-        .rate = mint->rate,
+        .rate = mint->rate != 0 ? mint->rate : HANDLE_RATE,
         .ca = mint->ca,
     };
     if (mint->pinned && !pin(&terms, client, id)) return;

@@ -8,6 +8,10 @@
 #include "base/number_table.h"
 #include "proto/message.h"
 
+/* Signatures a second of a minted handle, if nothing is said: each leaves a record in the audit log, whose file system a
+ * holder is not to fill. */
+#define HANDLE_RATE 100u
+
 /* Handles that command-line clients may have at one time; the rest is for the web workers and the browser. */
 #define HANDLES_MINTED_MAX 12288u
 

@@ -87,19 +87,26 @@ static void fail_unknown(struct broker *broker, struct control_ticket ticket, ui
     control_fail(broker, ticket, ERR_NOT_FOUND, text);
 }
 
-static size_t count_family(const struct handle *handle)
+/* LIMIT_GRANT_DEPTH bounds how deep that goes. */
+static size_t count_derived(const struct handle *handle)
 {
-    size_t num = 1;
+    size_t num = 0;
     for (const struct handle *child = handle->first_child; child; child = child->next_sibling)
-        num += count_family(child);
+        num += 1 + count_derived(child);
     return num;
 }
 
-/* The handle first, then all that was derived from it. LIMIT_GRANT_DEPTH bounds how deep that goes. */
-static void add_family(struct revocation *row, const struct handle *handle)
+/* What was derived from it goes with it: keyd knows whose parent it is, and the workers know of each connection's handle what
+ * that was derived from. One that has ended is asked about too: keyd may not have heard that the broker dropped it, and sign
+ * in that moment. */
+static void tell_keyd(struct broker *broker, struct revocation *row, uint64_t handle)
 {
-    row->handles[row->num_handles++] = handle->id;
-    for (const struct handle *child = handle->first_child; child; child = child->next_sibling) add_family(row, child);
+    const struct msg msg = {.kind = MSG_KEYD_REVOKE, .keyd_revoke = handle};
+    struct process *keyd = broker_keyd(broker);
+    row->handles[row->num_handles++] = handle;
+    if (!process_is_up(keyd) || !broker->identity.present) return;
+    row->num_open = 1;
+    process_send(broker, keyd, &msg, NULL, 0);
 }
 
 void revocation_handle(struct broker *broker, struct control_ticket ticket, uint64_t wanted)
@@ -110,23 +117,19 @@ void revocation_handle(struct broker *broker, struct control_ticket ticket, uint
         fail_unknown(broker, ticket, wanted);
         return;
     }
-    struct revocation *row = begin(broker, ticket, handle ? count_family(handle) : 1);
+    struct revocation *row = begin(broker, ticket, 1);
     if (!row) return;
     snprintf(row->subject, sizeof row->subject, "handle %llu", (unsigned long long)wanted);
     row->is_past = handle == NULL;
-    if (!handle) row->handles[row->num_handles++] = wanted;
     if (handle) {
-        add_family(row, handle);
-        const struct msg msg = {.kind = MSG_KEYD_REVOKE, .keyd_revoke = wanted};
         audit_handle(broker, AUDIT_REVOKED, wanted, "by the control socket");
-        row->num_open = 1; /* what keyd says of it holds for those below it */
         log_line("handle revoked id=%llu label=%s derived=%zu%s", (unsigned long long)wanted, log_quote(handle->label),
-                 row->num_handles - 1,
+                 count_derived(handle),
                  wanted == broker->browser.handle
                      ? " effect='the browser goes on without one until broker browser renew gives it another'"
                      : "");
-        process_send(broker, broker_keyd(broker), &msg, NULL, 0);
     }
+    tell_keyd(broker, row, wanted);
     tell_workers(broker, row, NULL);
     check_done(broker, row);
 }

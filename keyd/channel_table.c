@@ -370,11 +370,16 @@ void channel_table_grant(struct channel_table *table, const struct keyd_grant *t
     report(table, terms->grant, GRANT_EVENT_CLOSED, refusal, NULL);
 }
 
+/* The broker's clock may be a moment ahead in ending what has its time. */
+#define EXPIRING_MS 1000u
+
 /* The holder, and those of all that was derived from it; LIMIT_GRANT_DEPTH bounds how deep that goes. */
 static void tell_revoked(struct channel *channel)
 {
-    const struct msg revoked = {.kind = MSG_REFUSAL, .refusal = REFUSAL_REVOKED};
-    const enum err err = link_send(&channel->link, &revoked, NULL, 0);
+    const uint64_t expires_ms = channel->grant.expires_ms;
+    const bool expired = expires_ms != 0 && clock_monotonic_ms() + EXPIRING_MS >= expires_ms;
+    const struct msg told = {.kind = MSG_REFUSAL, .refusal = expired ? REFUSAL_EXPIRED : REFUSAL_REVOKED};
+    const enum err err = link_send(&channel->link, &told, NULL, 0);
     (void)err;
     for (const struct grant *child = channel->grant.first_child; child != NULL; child = child->next_sibling)
         tell_revoked(table_find(channel->table, child->id));
@@ -383,7 +388,11 @@ static void tell_revoked(struct channel *channel)
 void channel_table_revoke(struct channel_table *table, uint64_t grant)
 {
     struct channel *channel = table_find(table, grant);
-    if (channel == NULL) return;
+    if (channel == NULL) {
+        /* Somebody may wait for the word; but the queue's last places are for channels that end. */
+        if (events_have_room(table->events, grant)) report(table, grant, GRANT_EVENT_CLOSED, REFUSAL_REVOKED, NULL);
+        return;
+    }
     if (grant_is_reported(&channel->grant)) {
         tell_revoked(channel);
         report(table, grant, GRANT_EVENT_CLOSED, REFUSAL_REVOKED, NULL);

@@ -152,6 +152,8 @@ Test(control_handles, mints_on_the_terms_that_were_asked)
     cr_assert_eq(terms.parent, 0);
     cr_assert_eq(terms.max_signatures, 10);
     cr_assert_str_eq(terms.server, "localhost");
+    mint(0, false);
+    cr_assert_eq(next_grant().rate, HANDLE_RATE, "none is without");
     mint(0, true);
     cr_assert_eq(next_grant().pid, (uint32_t)getpid(), "pinned to whom the kernel names");
 }

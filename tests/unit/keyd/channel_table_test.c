@@ -87,6 +87,47 @@ Test(channel_table, derives_nothing_that_the_broker_cannot_be_told_of)
     cr_assert_eq(total(), 3);
 }
 
+/* The broker may wait for it, and have dropped the handle in the moment in which it ended. */
+Test(channel_table, the_end_of_what_is_not_there_is_told)
+{
+    channel_table_revoke(table, 7);
+    cr_assert_eq(events.num, 1);
+    cr_assert_eq(newest()->grant, 7);
+    cr_assert_eq(newest()->what, GRANT_EVENT_CLOSED);
+}
+
+static enum refusal last_word(uint32_t lifetime_s)
+{
+    static uint64_t number = 100;
+    int ends[2];
+    struct msg told;
+    struct packet_extra extra;
+    const struct keyd_grant terms = {.grant = ++number,
+                                     .purpose = PURPOSE_TLS_CLIENT,
+                                     .label = "test",
+                                     .server = "localhost",
+                                     .lifetime_s = lifetime_s};
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    cr_assert_eq(channel_pair(ends), ERR_OK);
+    channel_table_grant(table, &terms, ends[1]);
+    channel_table_revoke(table, number);
+    const struct link holder = {.fd = ends[0], .role = LINK_SIGN_CLIENT, .end = LINK_LOWER};
+    cr_assert_eq(link_recv(&holder, &told, &extra, arena), ERR_OK);
+    cr_assert_eq(told.kind, MSG_REFUSAL);
+    const enum refusal refusal = told.refusal;
+    codec_arena_free(arena);
+    close(ends[0]);
+    return refusal;
+}
+
+/* Whoever ends it: what is over with its time is not called revoked. */
+Test(channel_table, a_holder_is_told_what_its_handle_ended_of)
+{
+    cr_assert_eq(last_word(0), REFUSAL_REVOKED);
+    cr_assert_eq(last_word(60), REFUSAL_REVOKED);
+    cr_assert_eq(last_word(1), REFUSAL_EXPIRED);
+}
+
 /* A family of as many as there may be ends at once, and each end has its event. */
 Test(channel_table, every_descendants_end_is_told)
 {
