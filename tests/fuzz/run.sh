@@ -75,7 +75,7 @@ for target in "${targets[@]}"; do
     while read -r file; do cp --no-clobber "$file" "$found/seeds/$name/"; done < <(corpus "$target")
     log=$found/$name.log
     result=ok
-    "$(binary "$target")" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$found/$name-" \
+    "$(binary "$target")" -max_total_time="$seconds" -print_final_stats=1 -close_fd_mask=2 -artifact_prefix="$found/$name-" \
         "$found/$name" "$found/seeds/$name" >"$log" 2>&1 || { result="FAILED, see $log" && status=1; }
     progress=$(grep -E '^#[0-9]+.* cov: ' "$log" | tail -n 1 || true)
     printf '%-20s %12s %8s %8s %8s  %s\n' "$name" "$(field number_of_executed_units "$log")" \
