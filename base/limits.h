@@ -139,6 +139,7 @@
 #define LIMIT_PROXIES 16u             /* prefixes that lead to an application */
 #define LIMIT_PROXY_PREFIX 128u       /* bytes of one */
 #define LIMIT_PROXY_UPSTREAM 128u     /* bytes of its address as a text */
+#define LIMIT_UPSTREAM_CHAIN 2u       /* certificates that an application elsewhere is shown: keyd signs for no more */
 #define LIMIT_PROXY_CONNECTING 16u    /* connections that the broker is making for one worker */
 #define LIMIT_PROXY_CONNECTIONS 1024u /* to applications, for each worker */
 #define LIMIT_PROXY_IDLE 32u          /* of them, those that wait for a request, for each application */
@@ -161,6 +162,7 @@
 #define DEADLINE_SIGNED_MS 5000u         /* from keyd's signature for a server to the expectation that refers to it */
 #define DEADLINE_EXPECTATION_MS 5000u    /* from an expectation to the browser's request that it stands for */
 #define DEADLINE_PROXY_CONNECT_MS 5000u  /* a connection to an application, waiting for a place included */
+#define DEADLINE_PROXY_TLS_MS 5000u      /* the handshake with an application that is elsewhere */
 #define DEADLINE_PROXY_WRITE_MS 30000u   /* for an application that does not take what it is sent */
 #define DEADLINE_PROXY_ANSWER_MS 60000u  /* from a request to its answer's head */
 #define DEADLINE_PROXY_BODY_MS 60000u    /* without a byte of the answer's body */

@@ -43,7 +43,8 @@ struct process {
     bool introduced; /* it has an identity and the listeners */
     bool asked;      /* STATUS_QUERY is out; keyd as well */
     struct web_status counters;
-    bool metrics_wanted; /* METRICS_QUERY is in */
+    bool metrics_wanted;               /* METRICS_QUERY is in */
+    uint64_t upstreams[LIMIT_PROXIES]; /* its handles for applications elsewhere; 0: none */
 };
 
 /* keyd's certificates. The message stays in an arena of its own. */
@@ -88,11 +89,12 @@ struct broker {
     struct explain explain;
     struct access_log_file access_log;
     struct tickets tickets;
-    bool client_revoked;   /* the client certificate that an operator brought: no handle is given out any more */
-    bool expecting;        /* as the workers were told last */
-    uint64_t renew_at;     /* when keyd is to make new keys; 0: never */
-    const char *renew_why; /* NULL: they are two thirds through their life */
-    int page_listener;     /* from the browser's namespace; -1: none */
+    bool client_revoked; /* the client certificate that an operator brought: no handle is given out any more */
+    bool upstream_revoked[LIMIT_PROXIES]; /* an application's handle: no worker gets another from this keyd */
+    bool expecting;                       /* as the workers were told last */
+    uint64_t renew_at;                    /* when keyd is to make new keys; 0: never */
+    const char *renew_why;                /* NULL: they are two thirds through their life */
+    int page_listener;                    /* from the browser's namespace; -1: none */
     struct monitor_listener monitor;
     struct browser browser;
     struct control control;
@@ -188,6 +190,26 @@ void web_offer(struct broker *broker, uint32_t slot);
 
 /* web_connects hands over the connections to applications that have come about, or says why one did not. */
 void web_connects(struct broker *broker);
+
+/* ---- applications elsewhere: broker/web_upstream.c ---- */
+
+/* web_lend gives the worker a handle for each application that is elsewhere, or tells it why there is none. */
+void web_lend(struct broker *broker, struct process *web);
+
+/* web_lent returns how many such handles are out. No client of our own server holds them. */
+size_t web_lent(const struct broker *broker);
+
+/* web_not_lent: keyd has closed the grant for that reason; tells the worker, if one has it. */
+void web_not_lent(struct broker *broker, uint64_t grant, enum refusal reason);
+
+/* web_forget_lent forgets the grant, if a worker has it; 0: all of them. */
+void web_forget_lent(struct broker *broker, uint64_t grant);
+
+/* web_take_back revokes the worker's: it is gone. */
+void web_take_back(struct broker *broker, struct process *web);
+
+/* web_of_lent returns the worker that has the grant, NULL: none has. */
+struct process *web_of_lent(struct broker *broker, uint64_t grant);
 
 /* ---- the shim: broker/shim_link.c ---- */
 

@@ -39,6 +39,12 @@ struct config_name {
     size_t ip_len; /* 0, 4 or 16 */
 };
 
+/* Who vouches for an application that is elsewhere. */
+struct config_proxy_ca {
+    char prefix[LIMIT_PROXY_PREFIX + 1];
+    char path[LIMIT_PATH + 1];
+};
+
 struct config {
     bool listens;
     struct address listen;
@@ -74,6 +80,8 @@ struct config {
     bool log_json; /* what Keyward itself says */
     struct upstream_place proxies[LIMIT_PROXIES];
     size_t num_proxies;
+    struct config_proxy_ca proxy_cas[LIMIT_PROXIES];
+    size_t num_proxy_cas;
 
     struct web_limits limits;
 
@@ -120,6 +128,9 @@ MUST_CHECK enum err config_set_flag(struct config *config, const char *flag, con
 
 /* config_print_flags lists the flags for --help. */
 void config_print_flags(FILE *out);
+
+/* config_proxy_ca returns the path of the CA that vouches for a proxy's upstream, NULL: there is none. */
+const char *config_proxy_ca(const struct config *config, const char *prefix);
 
 /* config_check looks for options that contradict each other, and fills in what follows from others. */
 MUST_CHECK enum err config_check(struct config *config, struct diag *diag);

@@ -21,6 +21,32 @@ static enum err name_address(struct config *config, const struct address *addres
     return ERR_OK;
 }
 
+/* An application elsewhere is known by one CA that the operator names: there is no other that could be meant. */
+static enum err check_proxies(const struct config *config, struct diag *diag)
+{
+    for (size_t i = 0; i < config->num_proxies; i++) {
+        const struct upstream_place *place = &config->proxies[i];
+        const bool has_ca = config_proxy_ca(config, place->prefix) != NULL;
+        if (place->tls == has_ca) continue;
+        return place->tls ? diag_set(diag, ERR_INPUT,
+                                     "[proxy \"%s\"] %s needs the CA that vouches for it; add ca = FILE, or --proxy-ca "
+                                     "%s=FILE",
+                                     place->prefix, place->text, place->prefix)
+                          : diag_set(diag, ERR_INPUT, "[proxy \"%s\"] ca is about https://, which %s is not; drop one",
+                                     place->prefix, place->text);
+    }
+    for (size_t i = 0; i < config->num_proxy_cas; i++) {
+        bool is_used = false;
+        for (size_t j = 0; j < config->num_proxies; j++)
+            is_used = is_used || strcmp(config->proxies[j].prefix, config->proxy_cas[i].prefix) == 0;
+        if (!is_used)
+            return diag_set(diag, ERR_INPUT,
+                            "[proxy \"%s\"] has a ca and no upstream; add upstream = https://HOST:PORT",
+                            config->proxy_cas[i].prefix);
+    }
+    return ERR_OK;
+}
+
 enum err config_check(struct config *config, struct diag *diag)
 {
     if (config->num_names == 0) return diag_set(diag, ERR_MEMORY, "no memory");
@@ -61,8 +87,8 @@ enum err config_check(struct config *config, struct diag *diag)
                         "not; listen on 127.0.0.1 or [::1], or take another mode",
                         text);
     }
-    enum err err = ERR_OK;
-    if (config->listens) err = name_address(config, &config->listen, diag);
+    enum err err = check_proxies(config, diag);
+    if (err == ERR_OK && config->listens) err = name_address(config, &config->listen, diag);
     if (err == ERR_OK && config->echoes) err = name_address(config, &config->echo, diag);
     return err;
 }

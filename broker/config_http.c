@@ -106,6 +106,43 @@ static enum err set_proxy(struct config *config, const char *value, struct diag 
     return ERR_OK;
 }
 
+static size_t find_proxy_ca(const struct config *config, const char *prefix, size_t len)
+{
+    size_t i = 0;
+    while (i < config->num_proxy_cas &&
+           (strlen(config->proxy_cas[i].prefix) != len || strncmp(config->proxy_cas[i].prefix, prefix, len) != 0))
+        i++;
+    return i;
+}
+
+static bool has_proxy_ca(const struct config *config, const char *name, size_t len)
+{
+    return find_proxy_ca(config, name, len) < config->num_proxy_cas;
+}
+
+const char *config_proxy_ca(const struct config *config, const char *prefix)
+{
+    const size_t at = find_proxy_ca(config, prefix, strlen(prefix));
+    return at < config->num_proxy_cas ? config->proxy_cas[at].path : NULL;
+}
+
+/* value is PREFIX=FILE. The upstream may be set later: config_check sees whether there is one. */
+static enum err set_proxy_ca(struct config *config, const char *value, struct diag *diag)
+{
+    const char *equals = strchr(value, '=');
+    if (equals == NULL) return diag_set(diag, ERR_INPUT, "'%s' has no '='; want PREFIX=FILE", value);
+    const size_t len = (size_t)(equals - value), at = find_proxy_ca(config, value, len);
+    if (len > LIMIT_PROXY_PREFIX)
+        return diag_set(diag, ERR_INPUT, "the prefix is longer than %u bytes", LIMIT_PROXY_PREFIX);
+    if (at == LIMIT_PROXIES) return diag_set(diag, ERR_INPUT, "more than %u prefixes", LIMIT_PROXIES);
+    struct config_proxy_ca *ca = &config->proxy_cas[at];
+    enum err err = value_text(ca->path, sizeof ca->path, equals + 1, diag);
+    if (err != ERR_OK) return err;
+    snprintf(ca->prefix, sizeof ca->prefix, "%.*s", (int)len, value);
+    if (at == config->num_proxy_cas) config->num_proxy_cas++;
+    return ERR_OK;
+}
+
 static enum err set_access_log(struct config *config, const char *value, struct diag *diag)
 {
     static const char *const names[ACCESS_LOG_NUM] = {
@@ -176,7 +213,15 @@ static const struct config_option rows[] = {
      .set = set_proxy,
      .has = has_proxy,
      .argument = "PREFIX=UPSTREAM",
-     .help = "pass requests for paths below PREFIX to an application at unix:/PATH or http://127.0.0.1:PORT"},
+     .help = "pass requests for paths below PREFIX to an application at unix:/PATH, http://127.0.0.1:PORT or "
+             "https://HOST:PORT"},
+    {.section = "proxy \"",
+     .key = "ca",
+     .flag = "--proxy-ca",
+     .set = set_proxy_ca,
+     .has = has_proxy_ca,
+     .argument = "PREFIX=FILE",
+     .help = "the one CA (PEM) that vouches for the https:// application of that prefix"},
     {.section = "log",
      .key = "access",
      .flag = "--access-log",

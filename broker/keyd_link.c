@@ -95,7 +95,7 @@ static struct process *holder_of(struct broker *broker, const struct handle *han
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (broker->processes[i].grant == handle->id) return &broker->processes[i];
     }
-    return NULL;
+    return web_of_lent(broker, handle->id);
 }
 
 static void forget_grant(struct broker *broker, uint64_t id)
@@ -105,6 +105,7 @@ static void forget_grant(struct broker *broker, uint64_t id)
     }
     if (broker->browser.handle == id) broker->browser.handle = 0;
     if (broker->browser.former == id) broker->browser.former = 0;
+    web_forget_lent(broker, id);
     handles_remove(&broker->handles, id);
     web_expect(broker);
 }
@@ -160,6 +161,7 @@ static void take_event(struct broker *broker, const struct keyd_event *event)
         break;
     case GRANT_EVENT_OPENED: control_opened(broker, event->grant); break;
     case GRANT_EVENT_CLOSED:
+        if (event->reason != REFUSAL_NONE) web_not_lent(broker, event->grant, event->reason);
         if (event->reason != REFUSAL_NONE) log_event(broker, "closed", handle, event, refusal_text(event->reason));
         forget_grant(broker, event->grant);
         break;
@@ -213,6 +215,7 @@ void keyd_ended(struct broker *broker)
     broker->keyd_counters = (struct keyd_status){0};
     broker->browser.handle = broker->browser.former = broker->browser.supplied_by = 0;
     for (size_t i = 0; i < broker->num_processes; i++) broker->processes[i].grant = 0;
+    web_forget_lent(broker, 0);
     control_none_opened(broker);
     handles_clear(&broker->handles);
     web_expect(broker);

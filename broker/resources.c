@@ -12,6 +12,7 @@
 #include "broker/listener.h"
 #include "broker/memory_file.h"
 #include "broker/pem.h"
+#include "broker/upstream_ca.h"
 #include "proto/field.h"
 
 /* They travel in a message, which takes text only. */
@@ -168,6 +169,16 @@ static enum err open_quota(struct resources *out, struct diag *diag)
     return ERR_OK;
 }
 
+static enum err open_proxy_cas(struct resources *out, const struct config *config, struct diag *diag)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < config->num_proxies && err == ERR_OK; i++) {
+        const char *path = config_proxy_ca(config, config->proxies[i].prefix);
+        if (path) err = upstream_ca_read(&out->proxy_cas[i], path, diag);
+    }
+    return err;
+}
+
 static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
                            struct diag *diag)
 {
@@ -178,6 +189,7 @@ static enum err open_files(struct resources *out, const struct config *config, e
         err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
     if (err == ERR_OK && config->upload_quota > 0) err = open_quota(out, diag);
+    if (err == ERR_OK) err = open_proxy_cas(out, config, diag);
     if (err == ERR_OK && config->client_ca[0]) err = open_client_ca(out, config->client_ca, diag);
     if (err == ERR_OK) {
         err = brought_open(&out->server, "server", config->server_certificate, config->server_key, diag);
@@ -260,6 +272,10 @@ void resources_close(struct resources *resources)
                         &resources->client_ca_dir};
     resources_stop_listening(resources);
     close_each(fds, sizeof fds / sizeof *fds);
+    for (size_t i = 0; i < LIMIT_PROXIES; i++) {
+        free((void *)(uintptr_t)resources->proxy_cas[i].data);
+        resources->proxy_cas[i] = (struct bytes){0};
+    }
     free(resources->client_ca);
     resources->client_ca = NULL;
     brought_close(&resources->server);

@@ -34,7 +34,8 @@ struct resources {
     int client_ca_dir;     /* the directory that the file is in, for reading it again; -1: none */
     struct brought server; /* keys and certificates */
     struct brought client;
-    enum tls_mode mode; /* of the host's listener */
+    struct bytes proxy_cas[LIMIT_PROXIES]; /* DER, for the proxies with the same index; empty: it needs none */
+    enum tls_mode mode;                    /* of the host's listener */
     char listener_address[ADDRESS_TEXT];
     char echo_address[ADDRESS_TEXT];
     char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */

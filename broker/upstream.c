@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define WANTED "want unix:/PATH, or http://ADDR:PORT with a loopback address, such as http://127.0.0.1:8080"
+#define WANTED \
+    "want unix:/PATH, http://ADDR:PORT with a loopback address, such as http://127.0.0.1:8080, or https://HOST:PORT"
 
 static bool begins(const char *text, const char *with)
 {
@@ -40,22 +41,54 @@ static enum err parse_unix(struct upstream_place *out, const char *path, struct 
     return ERR_OK;
 }
 
+/* The part between the scheme and a slash that stands alone. */
+static enum err take_authority(char out[LIMIT_PROXY_UPSTREAM + 1], const char *text, struct diag *diag)
+{
+    size_t len = strlen(text);
+    if (len > 0 && text[len - 1] == '/') len--;
+    memcpy(out, text, len);
+    out[len] = '\0';
+    if (strchr(out, '/') == NULL) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "'%s' has a path; paths are passed on as they are; " WANTED, text);
+}
+
 /* What goes there is not encrypted, and says who the client is: it stays on this machine. */
 static enum err parse_tcp(struct upstream_place *out, const char *text, struct diag *diag)
 {
     char authority[LIMIT_PROXY_UPSTREAM + 1];
-    size_t len = strlen(text);
-    if (len > 0 && text[len - 1] == '/') len--;
-    memcpy(authority, text, len);
-    authority[len] = '\0';
-    if (strchr(authority, '/') != NULL)
-        return diag_set(diag, ERR_INPUT, "'%s' has a path; paths are passed on as they are; " WANTED, text);
-    enum err err = address_parse(&out->address, authority, diag);
+    enum err err = take_authority(authority, text, diag);
+    if (err == ERR_OK) err = address_parse(&out->address, authority, diag);
     if (err != ERR_OK) return err;
     if (address_port(&out->address) == 0) return diag_set(diag, ERR_INPUT, "'%s' has port 0; " WANTED, text);
     if (!address_is_loopback(&out->address))
-        return diag_set(diag, ERR_INPUT, "'%s' is another machine's address, and nothing would be encrypted; " WANTED,
+        return diag_set(diag, ERR_INPUT,
+                        "'%s' is another machine's address, and nothing would be encrypted; say https://, or " WANTED,
                         authority);
+    return ERR_OK;
+}
+
+/* The host as its certificate has it: without a port, and without brackets. */
+static void take_host(struct upstream_place *out, const char *authority)
+{
+    const char *colon = strrchr(authority, ':');
+    size_t len = (size_t)(colon - authority);
+    if (authority[0] == '[') {
+        authority++;
+        len -= 2;
+    }
+    memcpy(out->host, authority, len);
+    out->host[len] = '\0';
+}
+
+static enum err parse_tls(struct upstream_place *out, const char *text, struct diag *diag)
+{
+    char authority[LIMIT_PROXY_UPSTREAM + 1];
+    out->tls = true;
+    enum err err = take_authority(authority, text, diag);
+    if (err == ERR_OK) err = address_parse(&out->address, authority, diag);
+    if (err != ERR_OK) return err;
+    if (address_port(&out->address) == 0) return diag_set(diag, ERR_INPUT, "'%s' has port 0; " WANTED, text);
+    take_host(out, authority);
     return ERR_OK;
 }
 
@@ -72,5 +105,6 @@ enum err upstream_parse(struct upstream_place *out, const char *text, struct dia
     memcpy(out->text, upstream, strlen(upstream) + 1);
     if (begins(upstream, "unix:")) return parse_unix(out, upstream + strlen("unix:"), diag);
     if (begins(upstream, "http://")) return parse_tcp(out, upstream + strlen("http://"), diag);
+    if (begins(upstream, "https://")) return parse_tls(out, upstream + strlen("https://"), diag);
     return diag_set(diag, ERR_INPUT, "'%s' is no upstream; " WANTED, upstream);
 }

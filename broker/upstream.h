@@ -2,6 +2,8 @@
 #ifndef KEYWARD_BROKER_UPSTREAM_H
 #define KEYWARD_BROKER_UPSTREAM_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/limits.h"
 #include "broker/address.h"
@@ -9,10 +11,12 @@
 struct upstream_place {
     char prefix[LIMIT_PROXY_PREFIX + 1];
     char text[LIMIT_PROXY_UPSTREAM + 1]; /* as it was given */
-    struct address address;              /* AF_UNIX with an absolute path, or TCP on a loopback address */
+    struct address address;    /* AF_UNIX with an absolute path, or TCP; plain TCP on a loopback address alone */
+    bool tls;                  /* what goes there is encrypted */
+    char host[LIMIT_NAME + 1]; /* with TLS: the name or address that its certificate has to have */
 };
 
-/* upstream_parse reads /PREFIX=unix:/PATH or /PREFIX=http://ADDR:PORT. ERR_INPUT with what is wrong. */
+/* upstream_parse reads /PREFIX=unix:/PATH, /PREFIX=http://ADDR:PORT or /PREFIX=https://HOST:PORT. ERR_INPUT with what is wrong. */
 MUST_CHECK enum err upstream_parse(struct upstream_place *out, const char *text, struct diag *diag);
 
 #endif

@@ -43,7 +43,7 @@ void web_begin(struct broker *broker, struct process *web)
         msg.web_setup.headers[msg.web_setup.num_headers++] = broker->config->headers[i];
     for (size_t i = 0; i < broker->config->num_proxies; i++) {
         const struct upstream_place *place = &broker->config->proxies[i];
-        msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text};
+        msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text, place->tls};
     }
     process_send(broker, web, &msg, fds, num_fds);
     access_log_tell(broker, web, 0);
@@ -173,6 +173,7 @@ void web_identify(struct broker *broker, struct process *web)
     }
     audit_granted(broker, web->grant, &terms, -1);
     send_identity(broker, web, channel, client_ca);
+    web_lend(broker, web);
     if (web->introduced) return;
     web->introduced = true;
     revocation_introduce(broker, web);
@@ -193,7 +194,7 @@ void web_identify_all(struct broker *broker)
 
 void web_expect(struct broker *broker)
 {
-    const bool expect = handles_lent(&broker->handles) > 0;
+    const bool expect = handles_lent(&broker->handles) > web_lent(broker);
     if (expect == broker->expecting) return;
     broker->expecting = expect;
     for (size_t i = 0; i < broker->num_processes; i++) {
@@ -313,6 +314,7 @@ void web_ended(struct broker *broker, struct process *web)
     if (web->grant != 0) audit_handle(broker, AUDIT_REVOKED, web->grant, "its process has ended");
     audit_server_ends(broker, web->grant);
     if (web->grant != 0) keyd_revoke(broker, web->grant);
+    web_take_back(broker, web);
     revocation_note_web_gone(broker, web);
     reload_note_web_gone(broker, web);
     explain_note_web_gone(broker, web);

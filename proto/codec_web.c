@@ -50,7 +50,8 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     for (size_t i = 0; i < from->n_proxies; i++)
-        out->web_setup.proxies[i] = (struct web_proxy){from->proxies[i]->prefix, from->proxies[i]->upstream};
+        out->web_setup.proxies[i] =
+            (struct web_proxy){from->proxies[i]->prefix, from->proxies[i]->upstream, from->proxies[i]->tls != 0};
     return ERR_OK;
 }
 
@@ -66,6 +67,7 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
         keyward__wire__web_proxy__init(&proxies[i]);
         proxies[i].prefix = wire_text(from->proxies[i].prefix);
         proxies[i].upstream = wire_text(from->proxies[i].upstream);
+        proxies[i].tls = from->proxies[i].tls;
         pointers[i] = &proxies[i];
     }
     to.proxies = pointers;

@@ -213,3 +213,42 @@ enum err codec_encode_web_connected(const struct packer *packer, const struct ms
     to.reason = wire_text(msg->web_connected.reason);
     return codec_pack(packer, &to.base);
 }
+
+bool codec_check_web_upstream(const struct msg *msg)
+{
+    const struct web_upstream *upstream = &msg->web_upstream;
+    return upstream->proxy < LIMIT_PROXIES && field_text(upstream->host, 1, LIMIT_NAME) &&
+           upstream->ca.len <= LIMIT_CERTIFICATE && upstream->num_chain <= LIMIT_UPSTREAM_CHAIN &&
+           field_certificates(upstream->chain, upstream->num_chain) && field_text(upstream->reason, 0, LIMIT_TEXT);
+}
+
+enum err codec_decode_web_upstream(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__WebUpstream *from = (const Keyward__Wire__WebUpstream *)wire;
+    struct web_upstream *to = &out->web_upstream;
+    if (from->n_chain > LIMIT_UPSTREAM_CHAIN) return ERR_MALFORMED;
+    to->proxy = from->proxy;
+    to->host = from->host;
+    to->ca = bytes_of_wire(from->ca);
+    to->num_chain = from->n_chain;
+    for (size_t i = 0; i < to->num_chain; i++) to->chain[i] = bytes_of_wire(from->chain[i]);
+    to->reason = from->reason;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_upstream(const struct packer *packer, const struct msg *msg)
+{
+    const struct web_upstream *from = &msg->web_upstream;
+    ProtobufCBinaryData chain[LIMIT_UPSTREAM_CHAIN];
+    Keyward__Wire__WebUpstream to;
+    for (size_t i = 0; i < from->num_chain; i++) chain[i] = wire_bytes(from->chain[i]);
+    keyward__wire__web_upstream__init(&to);
+    to.proxy = from->proxy;
+    to.host = wire_text(from->host);
+    to.ca = wire_bytes(from->ca);
+    to.chain = chain;
+    to.n_chain = from->num_chain;
+    to.reason = wire_text(from->reason);
+    return codec_pack(packer, &to.base);
+}

@@ -70,6 +70,7 @@
     ROW(EXPLAIN_QUERY, explain_query)             \
     ROW(EXPLANATION, explanation)                 \
     EMPTY(WEB_LOG)                                \
-    EMPTY(LOG_REOPEN)
+    EMPTY(LOG_REOPEN)                             \
+    ROW(WEB_UPSTREAM, web_upstream)
 
 #endif

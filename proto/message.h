@@ -101,6 +101,8 @@ enum msg_kind {
     MSG_WEB_LOG,
     MSG_LOG_REOPEN,
 
+    MSG_WEB_UPSTREAM,
+
     MSG_NUM_KINDS
 };
 
@@ -137,6 +139,7 @@ struct msg {
         bool web_expect;
         uint32_t web_connect; /* below LIMIT_PROXIES */
         struct web_connected web_connected;
+        struct web_upstream web_upstream;
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */

@@ -28,6 +28,7 @@ enum access_log { ACCESS_LOG_TEXT, ACCESS_LOG_JSON, ACCESS_LOG_COMBINED, ACCESS_
 struct web_proxy {
     const char *prefix;   /* 1 to LIMIT_PROXY_PREFIX bytes */
     const char *upstream; /* 1 to LIMIT_PROXY_UPSTREAM bytes */
+    bool tls;
 };
 
 /* An operator's limits of one worker. 0: none. */
@@ -61,6 +62,15 @@ struct web_setup {
 struct web_connected {
     uint32_t error;     /* enum err; ERR_OK: a descriptor comes with it */
     const char *reason; /* at most LIMIT_TEXT bytes */
+};
+
+struct web_upstream {
+    uint32_t proxy;                           /* below LIMIT_PROXIES */
+    const char *host;                         /* 1 to LIMIT_NAME bytes */
+    struct bytes ca;                          /* DER, at most LIMIT_CERTIFICATE bytes */
+    struct bytes chain[LIMIT_UPSTREAM_CHAIN]; /* DER, the client's own first */
+    size_t num_chain;
+    const char *reason; /* at most LIMIT_TEXT bytes; empty: a descriptor comes with it */
 };
 
 struct web_listen {

@@ -21,8 +21,8 @@ static const struct {
                                     KIND(EXPLANATION) | KIND(DONE) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
                                     KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) |
-                                    KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(WEB_LOG) | KIND(STATUS_QUERY) |
-                                    KIND(STOP),
+                                    KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(WEB_LOG) |
+                                    KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -109,6 +109,7 @@ static size_t announced_fds(const struct msg *msg)
         const struct web_setup *setup = &msg->web_setup;
         return (size_t)setup->has_root + (size_t)setup->has_uploads + (setup->upload_quota > 0 ? 1u : 0u);
     }
+    if (msg->kind == MSG_WEB_UPSTREAM) return msg->web_upstream.reason == NULL || msg->web_upstream.reason[0] == '\0';
     if (msg->kind == MSG_WEB_CONNECTED) return msg->web_connected.error == 0;
     if (msg->kind == MSG_WEB_IDENTITY) return msg->web_identity.has_client_ca_file;
     if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;

@@ -24,7 +24,7 @@
 struct tlsclient_server;
 
 /* A client sends its leaf, or its leaf and the issuer: keyd signs for nothing else. */
-enum { TLSCLIENT_CHAIN = 2 };
+enum { TLSCLIENT_CHAIN = LIMIT_UPSTREAM_CHAIN };
 
 struct tlsclient_config {
     const char *host;                    /* a host name, or an IP address in text; at most LIMIT_NAME bytes */

@@ -28,6 +28,14 @@ static enum access_format access_format(enum access_log access_log)
     return ACCESS_TEXT;
 }
 
+/* https://AUTHORITY, perhaps with a slash behind: what an application elsewhere knows itself as, and its certificate names. */
+static void take_authority(struct proxy_route *route)
+{
+    const char *begin = strstr(route->upstream, "://");
+    begin = begin != NULL ? begin + strlen("://") : route->upstream;
+    snprintf(route->authority, sizeof route->authority, "%.*s", (int)strcspn(begin, "/"), begin);
+}
+
 static void take_proxies(struct proxy_config *out, const struct web_setup *message)
 {
     out->deadlines = proxy_deadlines_default();
@@ -35,6 +43,8 @@ static void take_proxies(struct proxy_config *out, const struct web_setup *messa
         struct proxy_route *route = &out->routes[out->num_routes++];
         snprintf(route->prefix, sizeof route->prefix, "%s", message->proxies[i].prefix);
         snprintf(route->upstream, sizeof route->upstream, "%s", message->proxies[i].upstream);
+        route->tls = message->proxies[i].tls;
+        if (route->tls) take_authority(route);
     }
 }
 

@@ -117,6 +117,26 @@ static void take_connection(struct worker *worker, const struct msg *msg, struct
         proxy_connected(worker->proxy, msg->id, packet_extra_take(extra, 0));
 }
 
+static void take_upstream(struct worker *worker, const struct web_upstream *upstream, struct packet_extra *extra)
+{
+    static const uint8_t protocols[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+    if (worker->proxy == NULL) return;
+    if (upstream->reason[0] != '\0') {
+        proxy_deny(worker->proxy, upstream->proxy, upstream->reason);
+        return;
+    }
+    struct tlsclient_config config = {
+        .host = upstream->host,
+        .ca = upstream->ca,
+        .num_chain = upstream->num_chain,
+        .protocols = protocols,
+        .protocols_len = sizeof protocols,
+        .foreign = true,
+    };
+    memcpy(config.chain, upstream->chain, sizeof config.chain);
+    proxy_take_handle(worker->proxy, upstream->proxy, &config, packet_extra_take(extra, 0));
+}
+
 /* conn_shared.closed */
 static void on_conn_closed(void *context)
 {
@@ -231,6 +251,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         take_revocation(worker, msg);
     else if (msg->kind == MSG_WEB_CONNECTED)
         take_connection(worker, msg, extra);
+    else if (msg->kind == MSG_WEB_UPSTREAM)
+        take_upstream(worker, &msg->web_upstream, extra);
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)

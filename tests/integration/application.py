@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 
@@ -120,17 +121,35 @@ class Application:
             except OSError:
                 pass
 
+    def secure(self, plain):
+        """What is spoken to instead of the plain connection."""
+        return plain
+
     def serve(self, plain):
         self.open.add(plain)
+        try:
+            self.serve_all(plain)
+        finally:
+            self.open.discard(plain)
+
+    def serve_all(self, plain):
+        try:
+            plain = self.secure(plain)
+        except OSError as error:
+            self.seen.append(repr(error))
+            plain.close()
+            return
         connection = Connection(plain)
         try:
             while self.serve_one(connection):
                 pass
-        except (Gone, ConnectionError, AssertionError) as error:
+        except (Gone, ConnectionError, AssertionError, ssl.SSLError) as error:
             self.seen.append(repr(error))
         finally:
-            self.open.discard(plain)
-            plain.close()
+            self.part(plain)
+
+    def part(self, plain):
+        plain.close()
 
     def serve_one(self, connection):
         """Answers one request; whether the connection goes on."""
@@ -238,3 +257,37 @@ class Application:
         """Takes the body only when it is released."""
         self.released.wait(60)
         self.do_echo(connection, method, target, fields)
+
+
+class SecureApplication(Application):
+    """The same over mutual TLS 1.3, with the certificate and key in a pair of files."""
+
+    def __init__(self, pair, **more):
+        self.pair = pair
+        self.client_ca = None
+        self.asks = True
+        self.ragged = False  # it ends connections without saying so
+        self.clients = []
+        super().__init__(**more)
+
+    def secure(self, plain):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.load_cert_chain(*self.pair)
+        if self.asks:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.client_ca)
+        plain.settimeout(60)
+        secure = context.wrap_socket(plain, server_side=True)
+        self.clients.append((secure.getpeercert(), secure.selected_alpn_protocol(), secure.session_reused))
+        return secure
+
+    def part(self, plain):
+        try:
+            if not self.ragged:
+                plain.settimeout(2)
+                plain.unwrap()
+        except OSError:
+            pass
+        plain.close()

@@ -29,17 +29,23 @@ class ProxyCase(SharedSystemCase):
         path = os.path.join(cls.base, "app.sock")
         cls.unix = application.Application(path, **cls.more)
         cls.tcp = application.Application(**cls.more)
+        elsewhere = certificates.Authority(os.path.join(cls.base, "elsewhere"), "CA of an application elsewhere")
+        cls.tls = application.SecureApplication(elsewhere.leaf("server", profile="server"), **cls.more)
         cls.addClassCleanup(cls.unix.stop)
         cls.addClassCleanup(cls.tcp.stop)
+        cls.addClassCleanup(cls.tls.stop)
         cls.addClassCleanup(cls.unix.released.set)
+        cls.addClassCleanup(cls.tls.released.set)
         cls.flags = ("--listen", "127.0.0.1:0", "--no-browser", "--client-ca", authority.certificate,
                      "--proxy", f"/app=unix:{path}", "--proxy", f"/app/tcp/=http://127.0.0.1:{cls.tcp.port}",
+                     "--proxy", f"/app/tls/=https://127.0.0.1:{cls.tls.port}",
+                     "--proxy-ca", f"/app/tls/={elsewhere.certificate}",
                      "--proxy", f"/none/=unix:{cls.base}/none.sock")
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.ca = cls.system.ca_file()
+        cls.ca = cls.tls.client_ca = cls.system.ca_file()
 
     def curl(self, path, *options, version="--http2"):
         certificate, key = self.client
@@ -73,7 +79,7 @@ VERSIONS = ("--http1.1", "--http2")
 class Pass(ProxyCase):
     def test_a_get_reaches_each_application_by_both_protocols(self):
         for version in VERSIONS:
-            for path, app in (("/app/echo", self.unix), ("/app/tcp/echo", self.tcp)):
+            for path, app in (("/app/echo", self.unix), ("/app/tcp/echo", self.tcp), ("/app/tls/echo", self.tls)):
                 seen = self.echo(path + "?a=%20b", version=version)
                 self.assertEqual((seen["method"], seen["target"]), ("GET", path + "?a=%20b"))
                 self.assertIn(("GET", path + "?a=%20b"), app.seen)
@@ -84,10 +90,11 @@ class Pass(ProxyCase):
         self.assertEqual(self.get("/app"), (404, b"no such page"))
 
     def test_connections_are_kept(self):
-        before = self.unix.connections
-        for _ in range(20):
-            self.echo("/app/echo", version="--http1.1")
-        self.assertLessEqual(self.unix.connections - before, int(os.cpu_count()))
+        for path, app in (("/app/echo", self.unix), ("/app/tls/echo", self.tls)):
+            before = app.connections
+            for _ in range(20):
+                self.echo(path, version="--http1.1")
+            self.assertLessEqual(app.connections - before, int(os.cpu_count()))
 
     def test_bodies_arrive_whole(self):
         name = os.path.join(self.base, "body")
@@ -96,7 +103,7 @@ class Pass(ProxyCase):
         digest = hashlib.sha256(application.BLOCK * BIG).hexdigest()
         for version in VERSIONS:
             for chunked in ((), ("--header", "Transfer-Encoding: chunked")) if version == "--http1.1" else ((),):
-                for path in ("/app/echo", "/app/tcp/echo"):
+                for path in ("/app/echo", "/app/tcp/echo", "/app/tls/echo"):
                     seen = self.echo(path, "--data-binary", "@" + name, *chunked, version=version)
                     self.assertEqual((seen["method"], seen["length"], seen["sha256"]),
                                      ("POST", len(application.BLOCK) * BIG, digest))
@@ -110,16 +117,18 @@ class Pass(ProxyCase):
 
     def test_answers_arrive_whole(self):
         for version in VERSIONS:
-            for path in (f"/app/big?{BIG}", f"/app/chunked?{BIG}", f"/app/tcp/chunked?{BIG}"):
+            for path in (f"/app/big?{BIG}", f"/app/chunked?{BIG}", f"/app/tcp/chunked?{BIG}", f"/app/tls/big?{BIG}",
+                         f"/app/tls/chunked?{BIG}"):
                 status, body = self.get(path, version=version)
                 self.assertEqual((status, len(body)), (200, BIG * len(application.BLOCK)))
                 self.assertEqual(body, application.BLOCK * BIG)
-            self.assertEqual(self.get("/app/toend", version=version), (200, application.BLOCK))
-            self.assertEqual(self.get("/app/interim", version=version), (200, b"after all"))
+            for app in ("/app", "/app/tls"):
+                self.assertEqual(self.get(app + "/toend", version=version), (200, application.BLOCK))
+                self.assertEqual(self.get(app + "/interim", version=version), (200, b"after all"))
 
     def test_a_cut_answer_is_seen_as_cut(self):
         for version in VERSIONS:
-            for path in ("/app/cut", "/app/cutchunk"):
+            for path in ("/app/cut", "/app/cutchunk", "/app/tls/cut", "/app/tls/cutchunk"):
                 done = self.curl(path, version=version)
                 self.assertNotEqual(done.returncode, 0, f"{path} {version}")
                 self.assertLessEqual(len(done.stdout), len(application.BLOCK))
@@ -158,14 +167,15 @@ class Pass(ProxyCase):
         self.assertIn(b"413", done.stdout, done.stderr)
 
     def test_server_sent_events_come_at_once(self):
-        for version in VERSIONS:
-            self.unix.released.clear()
+        for version, app, name in [(version, app, name) for version in VERSIONS
+                                   for app, name in ((self.unix, "/app"), (self.tls, "/app/tls"))]:
+            app.released.clear()
             certificate, key = self.client
             with subprocess.Popen(["curl", "--silent", "--no-buffer", version, "--cacert", self.ca, "--cert", certificate,
-                                   "--key", key, f"https://localhost:{self.system.port}/app/event"],
+                                   "--key", key, f"https://localhost:{self.system.port}{name}/event"],
                                   stdout=subprocess.PIPE) as curl:
                 self.assertEqual(curl.stdout.readline(), b"data: first\n")
-                self.unix.released.set()
+                app.released.set()
                 self.assertEqual(curl.stdout.read(), b"\ndata: second\n\n")
                 self.assertEqual(curl.wait(), 0)
 
@@ -173,8 +183,12 @@ class Pass(ProxyCase):
                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 
     def test_a_websocket_passes_both_ways(self):
+        for app, name in ((self.unix, b"/app/"), (self.tls, b"/app/tls/")):
+            self.pass_through_websocket(app, self.UPGRADE.replace(b"/app/", name))
+
+    def pass_through_websocket(self, app, upgrade):
         with wire.connect(self.system.port, self.ca, self.client) as tunnel:
-            tunnel.sendall(self.UPGRADE + b"early")
+            tunnel.sendall(upgrade + b"early")
             received = b""
             while not received.endswith(b"helloearly"):
                 received += tunnel.recv(65536)
@@ -192,11 +206,11 @@ class Pass(ProxyCase):
                 echoed += tunnel.recv(65536)
             writer.join()
             self.assertEqual(hashlib.sha256(echoed).digest(), hashlib.sha256(sent).digest())
-            self.unix.released.clear()
+            app.released.clear()
             wire.close_half(tunnel)
-            while "the client has said all" not in self.unix.seen:
+            while "the client has said all" not in app.seen:
                 time.sleep(0.01)
-            self.unix.released.set()
+            app.released.set()
             self.assertEqual(wire.read_to_end(tunnel), b"farewell")
 
     def test_no_other_upgrade_passes(self):
@@ -217,26 +231,30 @@ class Pass(ProxyCase):
 
     def test_a_slow_client_holds_the_application_up(self):
         """What the client does not fetch is not fetched from the application: memory is bounded."""
-        with wire.connect(self.system.port, self.ca, self.client) as slow:
+        with wire.connect(self.system.port, self.ca, self.client) as slow, \
+                wire.connect(self.system.port, self.ca, self.client) as secure:
             slow.sendall(b"GET /app/big?4096 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            secure.sendall(b"GET /app/tls/big?4096 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             slow.recv(1000)
+            secure.recv(1000)
             time.sleep(0.5)
             resident = sum(self.resident(pid) for pid in self.workers())
             self.assertLess(resident, 150 << 20)
 
     def test_a_slow_application_holds_the_client_up(self):
-        self.unix.released.clear()
-        with wire.connect(self.system.port, self.ca, self.client) as fast:
-            fast.sendall(b"POST /app/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n")
-            fast.settimeout(1)
-            sent = 0
-            try:
-                while sent < 100000000:
-                    sent += fast.send(bytes(65536))
-            except TimeoutError:
-                pass
-            self.assertLess(sent, 40 << 20)
-        self.unix.released.set()
+        for app, name in ((self.unix, b"/app/slow"), (self.tls, b"/app/tls/slow")):
+            app.released.clear()
+            with wire.connect(self.system.port, self.ca, self.client) as fast:
+                fast.sendall(b"POST " + name + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n")
+                fast.settimeout(1)
+                sent = 0
+                try:
+                    while sent < 100000000:
+                        sent += fast.send(bytes(65536))
+                except TimeoutError:
+                    pass
+                self.assertLess(sent, 40 << 20)
+            app.released.set()
 
     def workers(self):
         return [process["pid"] for process in self.system.status()["processes"] if process["name"].startswith("web")]
@@ -332,9 +350,10 @@ class Trouble(ProxyCase):
     def test_an_answer_that_is_none_is_502(self):
         for name in MALFORMED:
             for version in VERSIONS:
-                status, body = self.get("/app/" + name, version=version)
-                self.assertEqual(status, 502, f"{name} {version} {body}")
-                self.assertRegex(body.decode(), r"^502 Bad Gateway\nRequest [0-9a-f]{24}\n$")
+                for app in ("/app/", "/app/tls/"):
+                    status, body = self.get(app + name, version=version)
+                    self.assertEqual(status, 502, f"{name} {version} {body}")
+                    self.assertRegex(body.decode(), r"^502 Bad Gateway\nRequest [0-9a-f]{24}\n$")
 
     def test_nobody_there_is_502(self):
         for version in VERSIONS:
@@ -347,6 +366,7 @@ class Trouble(ProxyCase):
         for version in VERSIONS:
             for _ in range(10):
                 self.assertEqual(self.get("/app/fleeting", version=version), (200, b"fleeting"))
+                self.assertEqual(self.get("/app/tls/fleeting", version=version), (200, b"fleeting"))
 
     def test_the_application_comes_back(self):
         self.echo()

@@ -1,11 +1,7 @@
 #include "web/proxy/proxy.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -20,6 +16,7 @@ struct proxy_deadlines proxy_deadlines_default(void)
 {
     return (struct proxy_deadlines){
         .connect_ms = DEADLINE_PROXY_CONNECT_MS,
+        .tls_ms = DEADLINE_PROXY_TLS_MS,
         .write_ms = DEADLINE_PROXY_WRITE_MS,
         .answer_ms = DEADLINE_PROXY_ANSWER_MS,
         .body_ms = DEADLINE_PROXY_BODY_MS,
@@ -36,6 +33,7 @@ struct proxy *proxy_new(struct ev_loop *loop, const struct proxy_config *config,
     proxy->loop = loop;
     proxy->config = *config;
     proxy->host = *host;
+    proxy_tls_init(proxy);
     return proxy;
 }
 
@@ -56,27 +54,6 @@ int proxy_find(const struct proxy *proxy, const char *path)
 
 /* ---- Connections ---- */
 
-void upstream_watch(struct upstream *upstream, int events)
-{
-    struct ev_loop *loop = upstream->proxy->loop;
-    int active = ev_is_active(&upstream->io) ? upstream->io.events & (EV_READ | EV_WRITE) : 0;
-    if (active == events) return;
-    ev_io_stop(loop, &upstream->io);
-    if (events == 0) return;
-    ev_io_set(&upstream->io, upstream->fd, events);
-    ev_io_start(loop, &upstream->io);
-}
-
-void upstream_close(struct upstream *upstream)
-{
-    struct proxy *proxy = upstream->proxy;
-    ev_io_stop(proxy->loop, &upstream->io);
-    ev_timer_stop(proxy->loop, &upstream->idle);
-    close(upstream->fd);
-    free(upstream);
-    proxy->num_upstreams--;
-}
-
 static void leave_idle(struct upstream *upstream)
 {
     struct proxy_list *list = &upstream->proxy->lists[upstream->route];
@@ -87,7 +64,7 @@ static void leave_idle(struct upstream *upstream)
     if (upstream->next != NULL) upstream->next->prev = upstream->prev;
     upstream->prev = upstream->next = NULL;
     list->num_idle--;
-    ev_timer_stop(upstream->proxy->loop, &upstream->idle);
+    ev_timer_stop(upstream->proxy->loop, &upstream->timer);
 }
 
 static void close_idle(struct upstream *upstream)
@@ -96,36 +73,39 @@ static void close_idle(struct upstream *upstream)
     upstream_close(upstream);
 }
 
+void proxy_close_idle(struct proxy *proxy, uint32_t route)
+{
+    while (proxy->lists[route].idle != NULL) close_idle(proxy->lists[route].idle);
+}
+
 /* An application that has something to say while nobody asks, or nothing more to say at all, is of no use. */
-static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
+void proxy_on_io(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop;
     struct upstream *upstream = watcher->data;
-    if (upstream->relay != NULL)
+    if (upstream->asked != 0)
+        proxy_tls_shake(upstream);
+    else if (upstream->relay != NULL)
         relay_io(upstream->relay, events);
-    else
+    else if (upstream_is_spoilt(upstream))
         close_idle(upstream);
 }
 
-static void on_idle_over(struct ev_loop *loop, ev_timer *watcher, int events)
+void proxy_on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     (void)loop;
     (void)events;
-    close_idle(watcher->data);
-}
-
-/* Closed by the application, or it says what nobody asked for: that would be the answer to another's question. */
-static bool is_spoilt(const struct upstream *upstream)
-{
-    char byte;
-    ssize_t got = recv(upstream->fd, &byte, 1, MSG_PEEK);
-    return got >= 0 || errno != EAGAIN;
+    struct upstream *upstream = watcher->data;
+    if (upstream->asked != 0)
+        proxy_tls_late(upstream);
+    else
+        close_idle(upstream);
 }
 
 struct upstream *proxy_take_idle(struct proxy *proxy, uint32_t route)
 {
     struct proxy_list *list = &proxy->lists[route];
-    while (list->idle != NULL && is_spoilt(list->idle)) close_idle(list->idle);
+    while (list->idle != NULL && upstream_is_spoilt(list->idle)) close_idle(list->idle);
     struct upstream *upstream = list->idle;
     if (upstream != NULL) leave_idle(upstream);
     return upstream;
@@ -163,14 +143,14 @@ static void ask(struct proxy *proxy, uint32_t route)
 }
 
 /* Each relay that waits is worth a connection that is being made. */
-static void ask_for_all(struct proxy *proxy)
+void proxy_ask_for_all(struct proxy *proxy)
 {
     bool asked = true;
     while (asked) {
         asked = false;
         for (uint32_t i = 0; i < proxy->config.num_routes; i++) {
             const struct proxy_list *list = &proxy->lists[i];
-            if (list->num_waiting <= list->num_asked) continue;
+            if (list->num_waiting <= list->num_asked || proxy_tls_is_awaited(proxy, i)) continue;
             if (proxy->num_asked == LIMIT_PROXY_CONNECTING || !make_room(proxy)) return;
             ask(proxy, i);
             asked = true;
@@ -192,7 +172,7 @@ enum err proxy_wait(struct proxy *proxy, struct relay *relay)
     list->last = relay;
     list->num_waiting++;
     proxy->num_waiting++;
-    ask_for_all(proxy);
+    proxy_ask_for_all(proxy);
     return ERR_OK;
 }
 
@@ -226,10 +206,15 @@ void proxy_give_back(struct upstream *upstream)
     struct proxy *proxy = upstream->proxy;
     struct proxy_list *list = &proxy->lists[upstream->route];
     upstream->relay = NULL;
-    /* One that nobody waits for is looked at when it is taken. */
-    if (list->first != NULL && upstream->used && is_spoilt(upstream)) {
+    if (proxy_tls_is_stale(upstream)) {
         upstream_close(upstream);
-        ask_for_all(proxy);
+        proxy_ask_for_all(proxy);
+        return;
+    }
+    /* One that nobody waits for is looked at when it is taken. */
+    if (list->first != NULL && upstream->used && upstream_is_spoilt(upstream)) {
+        upstream_close(upstream);
+        proxy_ask_for_all(proxy);
         return;
     }
     struct relay *relay = next_waiting(proxy, upstream->route);
@@ -246,67 +231,91 @@ void proxy_give_back(struct upstream *upstream)
     list->idle = upstream;
     list->num_idle++;
     upstream_watch(upstream, EV_READ);
-    ev_timer_set(&upstream->idle, proxy->config.deadlines.idle_ms / 1e3, 0);
-    ev_timer_start(proxy->loop, &upstream->idle);
+    ev_timer_set(&upstream->timer, proxy->config.deadlines.idle_ms / 1e3, 0);
+    ev_timer_start(proxy->loop, &upstream->timer);
 }
 
-/* Whether the id was asked for; it is then answered. */
-static bool end_ask(struct proxy *proxy, uint64_t id, uint32_t *out_route)
+/* The route that the id was asked for; -1: it was not. */
+static int route_of_ask(const struct proxy *proxy, uint64_t id)
+{
+    for (size_t i = 0; i < LIMIT_PROXY_CONNECTING; i++) {
+        if (id != 0 && proxy->asked[i].id == id) return (int)proxy->asked[i].route;
+    }
+    return -1;
+}
+
+/* It is answered. */
+void proxy_forget_ask(struct proxy *proxy, uint64_t id)
 {
     for (size_t i = 0; i < LIMIT_PROXY_CONNECTING; i++) {
         if (id == 0 || proxy->asked[i].id != id) continue;
         proxy->asked[i].id = 0;
-        *out_route = proxy->asked[i].route;
         proxy->num_asked--;
-        proxy->lists[*out_route].num_asked--;
-        return true;
+        proxy->lists[proxy->asked[i].route].num_asked--;
     }
-    return false;
+}
+
+void proxy_complete(struct upstream *upstream, uint64_t id)
+{
+    struct proxy *proxy = upstream->proxy;
+    proxy_forget_ask(proxy, id);
+    proxy_give_back(upstream);
+    proxy_ask_for_all(proxy);
 }
 
 void proxy_connected(struct proxy *proxy, uint64_t id, int fd)
 {
-    static const int on = 1;
-    uint32_t route;
-    struct upstream *upstream = end_ask(proxy, id, &route) ? calloc(1, sizeof(*upstream)) : NULL;
+    const int route = route_of_ask(proxy, id);
+    struct upstream *upstream = route >= 0 ? upstream_new(proxy, (uint32_t)route, fd) : NULL;
     if (upstream == NULL) {
+        proxy_forget_ask(proxy, id);
         close(fd);
         return; /* who waits for it has a deadline */
     }
-    /* Not for Unix sockets, which have nothing to delay. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    upstream->proxy = proxy;
-    upstream->route = route;
-    upstream->fd = fd;
-    ev_init(&upstream->io, on_io);
-    ev_init(&upstream->idle, on_idle_over);
-    upstream->io.data = upstream->idle.data = upstream;
-    proxy->num_upstreams++;
-    proxy_give_back(upstream);
-    ask_for_all(proxy);
+    if (proxy->config.routes[route].tls)
+        proxy_tls_begin(upstream, id);
+    else
+        proxy_complete(upstream, id);
+}
+
+void proxy_log(struct proxy *proxy, uint32_t route, const char *what, const char *why, const char *request)
+{
+    uint64_t withheld;
+    const struct proxy_route *to = &proxy->config.routes[route];
+    if (!log_rate_admit(&proxy->log, &withheld, clock_monotonic_ms(), LOG_LINES_PER_SECOND)) return;
+    log_error("%s prefix=%s upstream=%s reason=%s request=%s withheld=%llu", what, log_quote(to->prefix),
+              log_quote(to->upstream), log_quote(why), request != NULL ? request : "-", (unsigned long long)withheld);
+}
+
+static void answer_without(struct proxy *proxy, uint64_t id, enum relay_lack lack, const char *why)
+{
+    static const char *const what[] = {
+        [RELAY_NO_CONNECTION] = "no connection to the application", [RELAY_NO_TLS] = "no TLS with the application"};
+    const int route = route_of_ask(proxy, id);
+    if (route < 0) return;
+    proxy_forget_ask(proxy, id);
+    struct relay *relay = next_waiting(proxy, (uint32_t)route);
+    proxy_log(proxy, (uint32_t)route, what[lack], why, relay != NULL ? relay->request_id : NULL);
+    if (relay != NULL) relay_not_connected(relay, lack);
+    proxy_ask_for_all(proxy);
 }
 
 void proxy_not_connected(struct proxy *proxy, uint64_t id, const char *why)
 {
-    uint32_t route;
-    uint64_t withheld;
-    if (!end_ask(proxy, id, &route)) return;
-    if (log_rate_admit(&proxy->log, &withheld, clock_monotonic_ms(), LOG_LINES_PER_SECOND))
-        log_error("no connection to the application prefix=%s upstream=%s reason=%s withheld=%llu",
-                 log_quote(proxy->config.routes[route].prefix), log_quote(proxy->config.routes[route].upstream),
-                 log_quote(why), (unsigned long long)withheld);
-    struct relay *relay = next_waiting(proxy, route);
-    if (relay != NULL) relay_not_connected(relay);
-    ask_for_all(proxy);
+    answer_without(proxy, id, RELAY_NO_CONNECTION, why);
+}
+
+void proxy_no_tls(struct proxy *proxy, uint64_t id, const char *why)
+{
+    answer_without(proxy, id, RELAY_NO_TLS, why);
 }
 
 void proxy_free(struct proxy *proxy)
 {
     if (proxy == NULL) return;
     CHECK(proxy->num_waiting == 0);
-    for (size_t i = 0; i < LIMIT_PROXIES; i++) {
-        while (proxy->lists[i].idle != NULL) close_idle(proxy->lists[i].idle);
-    }
+    for (uint32_t i = 0; i < LIMIT_PROXIES; i++) proxy_close_idle(proxy, i);
+    proxy_tls_cleanup(proxy);
     CHECK(proxy->num_upstreams == 0);
     free(proxy);
 }

@@ -5,16 +5,19 @@
 #define KEYWARD_WEB_PROXY_PROXY_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "tlsclient/tlsclient.h"
 
 struct proxy;
 
 struct proxy_deadlines {
     unsigned connect_ms;
+    unsigned tls_ms;    /* for the handshake with one that is elsewhere */
     unsigned write_ms;  /* for an application that takes nothing */
     unsigned answer_ms; /* to its answer's head */
     unsigned body_ms;   /* between bytes of its answer */
@@ -29,6 +32,8 @@ struct proxy_deadlines proxy_deadlines_default(void);
 struct proxy_route {
     char prefix[LIMIT_PROXY_PREFIX + 1];     /* begins with '/' */
     char upstream[LIMIT_PROXY_UPSTREAM + 1]; /* for log lines */
+    bool tls;                                /* nothing is said there but over TLS, with a handle (proxy_take_handle) */
+    char authority[LIMIT_PROXY_UPSTREAM + 1]; /* what its Host field says; empty: what the client's says */
 };
 
 struct proxy_config {
@@ -56,6 +61,14 @@ void proxy_connected(struct proxy *proxy, uint64_t id, int fd);
 
 /* proxy_not_connected: there is no connection; why is for the log. */
 void proxy_not_connected(struct proxy *proxy, uint64_t id, const char *why);
+
+/* proxy_take_handle has connections to a route with TLS made for config's server, signed with handle, which is the proxy's
+ * from then on. What was made with another one carries no further request. */
+void proxy_take_handle(struct proxy *proxy, uint32_t route, const struct tlsclient_config *config, int handle);
+
+/* proxy_deny: there is no handle for the route, and why; requests fail with that until there is one. Until either is called
+ * they wait. */
+void proxy_deny(struct proxy *proxy, uint32_t route, const char *why);
 
 /* proxy_num_idle counts the connections that wait for a request. */
 size_t proxy_num_idle(const struct proxy *proxy);

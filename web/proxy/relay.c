@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "web/proxy/relay_internal.h"
@@ -17,6 +14,7 @@
 enum { READS_PER_WAKE = 4 };
 
 static const struct fault no_connection = {HTTP_STATUS_BAD_GATEWAY, "the application cannot be reached"};
+static const struct fault no_tls = {HTTP_STATUS_BAD_GATEWAY, "TLS with the application failed"};
 static const struct fault no_answer = {HTTP_STATUS_BAD_GATEWAY, "the application closed the connection unanswered"};
 static const struct fault late_connection = {HTTP_STATUS_GATEWAY_TIMEOUT, "no connection to the application in time"};
 static const struct fault late_answer = {HTTP_STATUS_GATEWAY_TIMEOUT, "no answer from the application in time"};
@@ -176,20 +174,12 @@ static void note_sent(struct relay *relay, size_t len)
     note_progress(relay);
 }
 
-static void add_piece(struct msghdr *message, struct buffer *from, size_t skip)
-{
-    size_t len = buffer_left(from).len - skip;
-    if (len == 0) return;
-    message->msg_iov[message->msg_iovlen++] = (struct iovec){from->data + from->start + skip, len};
-}
-
 static ssize_t send_some(struct relay *relay)
 {
-    struct iovec pieces[2];
-    struct msghdr message = {.msg_iov = pieces};
-    add_piece(&message, &relay->head, relay->head_sent);
-    add_piece(&message, &relay->body, 0);
-    return sendmsg(relay->upstream->fd, &message, MSG_NOSIGNAL);
+    struct bytes head = buffer_left(&relay->head);
+    head.data = head.len > 0 ? head.data + relay->head_sent : NULL;
+    head.len -= relay->head_sent;
+    return upstream_write(relay->upstream, head, buffer_left(&relay->body));
 }
 
 static void send_request(struct relay *relay)
@@ -204,7 +194,7 @@ static void send_request(struct relay *relay)
         }
     }
     bool said_all = relay->tunnel && relay->ended && relay_unsent(relay) == 0;
-    if (said_all && relay->upstream != NULL) shutdown(relay->upstream->fd, SHUT_WR);
+    if (said_all && relay->upstream != NULL) upstream_end(relay->upstream);
     watch(relay);
 }
 
@@ -254,7 +244,14 @@ void relay_body_end(struct relay *relay)
 
 static void lose(struct relay *relay)
 {
-    if (!retry(relay)) fail(relay, no_answer);
+    struct diag why;
+    if (retry(relay)) return;
+    const bool tls = relay->upstream->failed;
+    if (tls) {
+        proxy_tls_explain(relay->upstream, &why);
+        proxy_log(relay->proxy, relay->route, "TLS with the application failed", why.text, relay->request_id);
+    }
+    fail(relay, tls ? no_tls : no_answer);
 }
 
 /* Reads once. Whether there may be more. */
@@ -264,7 +261,7 @@ static bool read_some(struct relay *relay)
     size_t room = LIMIT_PROXY_BUFFER - buffer_left(&relay->content).len, used;
     size_t want = room < sizeof(proxy->scratch) ? room : sizeof(proxy->scratch);
     if (want == 0) return false;
-    ssize_t got = read(relay->upstream->fd, proxy->scratch, want);
+    ssize_t got = upstream_read(relay->upstream, proxy->scratch, want);
     if (got < 0 && errno == EINTR) return true;
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) {
@@ -347,9 +344,9 @@ void relay_connected(struct relay *relay, struct upstream *upstream)
     ev_feed_event(relay->proxy->loop, &upstream->io, EV_WRITE);
 }
 
-void relay_not_connected(struct relay *relay)
+void relay_not_connected(struct relay *relay, enum relay_lack lack)
 {
-    fail(relay, no_connection);
+    fail(relay, lack == RELAY_NO_TLS ? no_tls : no_connection);
     relay->changed(relay->context);
 }
 
@@ -384,13 +381,15 @@ enum err relay_begin(struct relay **out, struct proxy *proxy, uint32_t route, co
     relay->changed = request->changed;
     relay->context = request->context;
     relay->progress_ms = clock_monotonic_ms();
+    snprintf(relay->request_id, sizeof(relay->request_id), "%s", request->request_id);
     ev_init(&relay->timer, on_timer);
     relay->timer.data = relay;
     enum request_head_body body = request_head_body(request->request);
     relay->chunked = body == REQUEST_HEAD_CHUNKED;
     relay->may_retry = body == REQUEST_HEAD_NO_BODY && is_idempotent(request->request->method);
     answer_init(&relay->answer, answer_to(request->request));
-    enum err err = request_head_write(&relay->head, request->request, request->peer, request->request_id);
+    const char *authority = proxy->config.routes[route].authority;
+    enum err err = request_head_write(&relay->head, request->request, request->peer, request->request_id, authority);
     if (err == ERR_OK) err = start(relay);
     if (err != ERR_OK) {
         relay_free(relay);

@@ -2,6 +2,7 @@
 #ifndef KEYWARD_WEB_PROXY_RELAY_INTERNAL_H
 #define KEYWARD_WEB_PROXY_RELAY_INTERNAL_H
 
+#include "web/http/request_id.h"
 #include "web/proxy/proxy_internal.h"
 
 struct relay {
@@ -12,6 +13,7 @@ struct relay {
     struct upstream *upstream; /* NULL: none yet, or none any more */
     void (*changed)(void *context);
     void *context;
+    char request_id[REQUEST_ID_LEN + 1];
 
     /* The request. */
     bool may_retry; /* nothing is lost if it is asked twice, and all of it is in head */

@@ -181,7 +181,7 @@ static void put_identity(struct writer *writer, const struct session_peer *peer)
 }
 
 enum err request_head_write(struct buffer *out, const struct request *request, const struct session_peer *peer,
-                            const char *request_id)
+                            const char *request_id, const char *authority)
 {
     struct writer writer = {.out = out};
     struct fields_nominated nominated = {{0}, 0};
@@ -190,7 +190,8 @@ enum err request_head_write(struct buffer *out, const struct request *request, c
     put(&writer, " ");
     put(&writer, request->target.raw);
     put(&writer, " HTTP/1.1\r\n");
-    put_field(&writer, "Host", request->host[0] != '\0' ? request->host : "localhost");
+    const char *host = request->host[0] != '\0' ? request->host : "localhost";
+    put_field(&writer, "Host", authority[0] != '\0' ? authority : host);
     put_clients_fields(&writer, request, &nominated);
     put_framing(&writer, request);
     if (request_head_is_upgrade(request)) {

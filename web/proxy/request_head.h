@@ -19,8 +19,8 @@ enum request_head_body request_head_body(const struct request *request);
 bool request_head_is_upgrade(const struct request *request);
 
 /* request_head_write appends request line and header section: what of the client's fields passes (web/proxy/fields.h), and
- * who the client is. ERR_INPUT: a field that cannot be understood. ERR_MEMORY. */
+ * who the client is. authority is what Host says; empty: what the client's says. ERR_INPUT: a field that cannot be understood. ERR_MEMORY. */
 MUST_CHECK enum err request_head_write(struct buffer *out, const struct request *request,
-                                       const struct session_peer *peer, const char *request_id);
+                                       const struct session_peer *peer, const char *request_id, const char *authority);
 
 #endif

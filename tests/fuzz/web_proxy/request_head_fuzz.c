@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) return 0;
     const struct session_peer *peer = data[0] % 2 != 0 ? &known : fuzz_peer();
     if (read_head(&exchange, peer, (struct bytes){data + 1, size - 1}) == 0 &&
-        request_head_write(&out, &exchange.request, peer, "0123") == ERR_OK) {
+        request_head_write(&out, &exchange.request, peer, "0123", "") == ERR_OK) {
         check(&exchange.request, peer, buffer_left(&out));
         /* And whoever reads it as this server does, sees the same request, if he takes so much. */
         unsigned refused = read_head(&again, peer, buffer_left(&out));

@@ -345,7 +345,10 @@ Test(config, says_what_is_wrong_with_an_application)
         {"/a=http://192.0.2.1:80", "another machine's address"},
         {"/a=http://0.0.0.0:80", "another machine's address"},
         {"/a=http://[::]:80", "another machine's address"},
-        {"/a=https://127.0.0.1:80", "is no upstream"},
+        {"/a=https://192.0.2.1", "has no port"},
+        {"/a=https://192.0.2.1:0", "has port 0"},
+        {"/a=https://192.0.2.1:443/x", "has a path"},
+        {"/a=HTTPS://192.0.2.1:443", "is no upstream"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct config config;
@@ -354,6 +357,72 @@ Test(config, says_what_is_wrong_with_an_application)
         cr_expect_eq(config_set_flag(&config, "--proxy", bad[i].value, &diag), ERR_INPUT, "%s", bad[i].value);
         cr_expect_not_null(strstr(diag.text, bad[i].says), "%s", diag.text);
         cr_expect_eq(config.num_proxies, 0);
+    }
+}
+
+Test(config, takes_applications_that_are_elsewhere)
+{
+    static const char content[] = "[proxy \"/api/\"]\nca = /etc/app.pem\nupstream = https://192.0.2.1:8443/\n"
+                                  "[proxy \"/six\"]\nupstream = https://[2001:db8::1]:443\nca = six.pem\n";
+    struct config config;
+    struct diag diag = {0};
+    config_defaults(&config);
+    cr_assert_eq(load(&config, content, strlen(content), &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config.num_proxies, 2);
+    cr_expect(config.proxies[0].tls && config.proxies[1].tls);
+    cr_expect_str_eq(config.proxies[0].host, "192.0.2.1");
+    cr_expect_str_eq(config.proxies[1].host, "2001:db8::1");
+    cr_expect_eq(address_port(&config.proxies[0].address), 8443);
+    cr_expect_str_eq(config_proxy_ca(&config, "/api/"), "/etc/app.pem");
+    cr_expect_str_eq(config_proxy_ca(&config, "/six"), "six.pem");
+    cr_expect_null(config_proxy_ca(&config, "/"));
+    cr_expect_eq(config_set_flag(&config, "--proxy-ca", "/six=other.pem", &diag), ERR_OK);
+    cr_expect_str_eq(config_proxy_ca(&config, "/six"), "other.pem");
+    cr_expect_eq(config.num_proxy_cas, 2);
+}
+
+Test(config, an_application_elsewhere_and_its_ca_need_each_other)
+{
+    static const struct {
+        const char *proxy, *ca, *says;
+    } bad[] = {
+        {"/a=https://192.0.2.1:443", NULL, "needs the CA that vouches for it; add ca = FILE, or --proxy-ca /a=FILE"},
+        {"/a=https://192.0.2.1:443", "/b=ca.pem", "needs the CA"},
+        {"/a=unix:/app", "/a=ca.pem", "ca is about https://, which unix:/app is not"},
+        {NULL, "/a=ca.pem", "[proxy \"/a\"] has a ca and no upstream"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct config config;
+        struct diag diag = {0};
+        config_defaults(&config);
+        if (bad[i].proxy) cr_assert_eq(config_set_flag(&config, "--proxy", bad[i].proxy, &diag), ERR_OK);
+        if (bad[i].ca) cr_assert_eq(config_set_flag(&config, "--proxy-ca", bad[i].ca, &diag), ERR_OK);
+        cr_expect_eq(config_check(&config, &diag), ERR_INPUT);
+        cr_expect_not_null(strstr(diag.text, bad[i].says), "%s", diag.text);
+    }
+}
+
+Test(config, limits_cas_of_applications)
+{
+    struct config config;
+    struct diag diag = {0};
+    char value[LIMIT_PATH + 64];
+    config_defaults(&config);
+    for (int over = 0; over <= 1; over++) {
+        memset(value, 'a', sizeof value);
+        snprintf(value + LIMIT_PROXY_PREFIX + over, 16, "=ca.pem");
+        cr_expect_eq(config_set_flag(&config, "--proxy-ca", value, &diag), over ? ERR_INPUT : ERR_OK);
+        memset(value, 'a', sizeof value);
+        value[1] = '=';
+        value[2u + LIMIT_PATH + (unsigned)over] = '\0';
+        cr_expect_eq(config_set_flag(&config, "--proxy-ca", value, &diag), over ? ERR_INPUT : ERR_OK);
+    }
+    cr_expect_eq(config_set_flag(&config, "--proxy-ca", "/a", &diag), ERR_INPUT);
+    cr_expect_eq(config_set_flag(&config, "--proxy-ca", "/a=", &diag), ERR_INPUT);
+    for (size_t i = config.num_proxy_cas; i <= LIMIT_PROXIES; i++) {
+        snprintf(value, sizeof value, "/n%zu=ca.pem", i);
+        cr_expect_eq(config_set_flag(&config, "--proxy-ca", value, &diag), i < LIMIT_PROXIES ? ERR_OK : ERR_INPUT);
     }
 }
 

@@ -128,6 +128,9 @@ Test(rules, optional_descriptors_are_announced)
     struct msg connected = {.kind = MSG_WEB_CONNECTED};
     cr_expect(rules_fds_valid(&connected, 1));
     cr_expect_not(rules_fds_valid(&connected, 0));
+    struct msg upstream = {.kind = MSG_WEB_UPSTREAM, .web_upstream = {.reason = ""}};
+    cr_expect(rules_fds_valid(&upstream, 1));
+    cr_expect_not(rules_fds_valid(&upstream, 0));
     struct msg shim = {.kind = MSG_SHIM_SETUP};
     cr_expect(rules_fds_valid(&shim, 1));
 }

@@ -105,7 +105,8 @@ struct msg sample_of(enum msg_kind kind)
                                          ACCESS_LOG_COMBINED,
                                          5,
                                          40,
-                                         {{"/api/", "unix:/run/app.sock"}, {"/", "http://127.0.0.1:8080"}},
+                                         {{"/api/", "unix:/run/app.sock", false},
+                                          {"/", "https://app.example:8443", true}},
                                          2,
                                          {41, 42, 43},
                                          2}},
@@ -124,6 +125,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_EXPECT] = {.web_expect = true},
         [MSG_WEB_CONNECT] = {.web_connect = 7},
         [MSG_WEB_CONNECTED] = {.web_connected = {ERR_SYSTEM, "Connection refused"}},
+        [MSG_WEB_UPSTREAM] =
+            {.web_upstream = {1, "app.example", {blob, 440}, {{blob, 441}, {blob, 442}}, 2, "it is revoked"}},
         [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority", 3}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
@@ -379,6 +382,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < want->web_setup.num_proxies; i++) {
             SAME_TEXT(web_setup.proxies[i].prefix);
             SAME_TEXT(web_setup.proxies[i].upstream);
+            SAME(web_setup.proxies[i].tls);
         }
         for (size_t i = 0; i < want->web_setup.num_headers; i++) SAME_TEXT(web_setup.headers[i]);
     } else if (want->kind == MSG_WEB_LISTEN) {
@@ -456,6 +460,14 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < want->client_bound.num_above; i++) SAME(client_bound.above[i]);
         break;
     case MSG_WEB_CONNECT: SAME(web_connect); break;
+    case MSG_WEB_UPSTREAM:
+        SAME(web_upstream.proxy);
+        SAME_TEXT(web_upstream.host);
+        SAME_BYTES(web_upstream.ca);
+        SAME(web_upstream.num_chain);
+        for (size_t i = 0; i < want->web_upstream.num_chain; i++) SAME_BYTES(web_upstream.chain[i]);
+        SAME_TEXT(web_upstream.reason);
+        break;
     case MSG_WEB_CONNECTED:
         SAME(web_connected.error);
         SAME_TEXT(web_connected.reason);

@@ -414,7 +414,8 @@ Test(relay, what_it_said_before_it_ended_is_read)
 
 static struct proxy_deadlines all_but(unsigned long offset)
 {
-    struct proxy_deadlines deadlines = {PATIENCE_MS, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS};
+    struct proxy_deadlines deadlines = {PATIENCE_MS, PATIENCE_MS, PATIENCE_MS, PATIENCE_MS,
+                                        PATIENCE_MS, PATIENCE_MS, PATIENCE_MS};
     *(unsigned *)(void *)((char *)&deadlines + offset) = SOON_MS;
     return deadlines;
 }
