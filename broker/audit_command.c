@@ -16,7 +16,8 @@
 #include "broker/value.h"
 #include "proto/link.h"
 
-#define USAGE "broker audit verify FILE [--key FINGERPRINT] [--head N:HASH], or broker audit show FILE [--json]"
+#define USAGE \
+    "broker audit verify FILE [--key FINGERPRINT] [--head N:HASH] [--crash N], or broker audit show FILE [--json]"
 
 struct audit_words {
     bool verify;
@@ -67,10 +68,20 @@ static enum err take_head(struct audit_trust *trust, const char *text, struct di
     return diag_set(diag, ERR_INPUT, "--head: '%s' is no head; want N:HASH as in an 'audit head' line", text);
 }
 
+static enum err take_crash(struct audit_trust *trust, const char *text, struct diag *diag)
+{
+    struct diag why = {0};
+    if (trust->num_crashes == LIMIT_AUDIT_KEYS)
+        return diag_set(diag, ERR_INPUT, "more than %u --crash", LIMIT_AUDIT_KEYS);
+    if (value_number(&trust->crashes[trust->num_crashes++], text, 1, UINT64_MAX, &why) == ERR_OK) return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "--crash: '%s' is no record; want the number of the start behind the crash", text);
+}
+
 static enum err take_flag(struct audit_words *words, const char *name, const char *value, struct diag *diag)
 {
     if (words->verify && strcmp(name, "--key") == 0) return take_key(&words->trust, value, diag);
     if (words->verify && strcmp(name, "--head") == 0) return take_head(&words->trust, value, diag);
+    if (words->verify && strcmp(name, "--crash") == 0) return take_crash(&words->trust, value, diag);
     if (words->verify && strcmp(name, "--runtime-dir") == 0) {
         words->runtime_dir = value;
         return ERR_OK;
@@ -164,6 +175,11 @@ static enum err tell(const struct audit_words *words, const struct audit_report 
                (unsigned long long)report->records, (unsigned long long)report->covered,
                report->confirmed ? ", and confirmed by the running broker" : "");
         if (report->lost > 0) printf("%llu records were lost, as the log says\n", (unsigned long long)report->lost);
+        if (report->crashes > 0)
+            printf(
+                "%llu brokers were killed, as you say: what came after the last head of each is as the next one found "
+                "it\n",
+                (unsigned long long)report->crashes);
         if (words->trust.num_keys == 0 && words->trust.num_pins == 0)
             printf("the keys are those that the file names; compare them with the journal's 'audit key' lines, or give "
                    "--key\n");

@@ -156,6 +156,16 @@ static void check_before(struct audit_verify *verify, const struct audit_record 
     verify->unvouched_after = verify->report.covered;
 }
 
+/* Whether the broker before this start was killed, as somebody has looked into. */
+static bool is_known_crash(const struct audit_verify *verify, const struct audit_record *start)
+{
+    if (verify->number == 0 || verify->closed) return false;
+    for (size_t i = 0; i < verify->trust->num_crashes; i++) {
+        if (verify->trust->crashes[i] == start->number) return true;
+    }
+    return false;
+}
+
 /* ---- Records ---------------------------------------------------------------------------------------------------- */
 
 static void take_start(struct audit_verify *verify, const struct audit_record *record)
@@ -173,7 +183,9 @@ static void check_meaning(struct audit_verify *verify, const struct audit_record
         fault(verify, verify->line, record->number, "a log begins, and goes on after its end, with a start");
         return;
     }
-    if (record->what == AUDIT_START) {
+    if (record->what == AUDIT_START && is_known_crash(verify, record)) {
+        verify->report.crashes++;
+    } else if (record->what == AUDIT_START) {
         check_before(verify, record);
         take_start(verify, record);
     }
@@ -368,8 +380,8 @@ static void judge(struct audit_verify *verify, struct audit_report *out)
     snprintf(
         out->text, sizeof out->text,
         "record %llu: the broker before this start did not close the log; of what it wrote after record %llu the end "
-        "may be missing",
-        (ull)verify->unclosed, (ull)verify->unclosed_after);
+        "may be missing; once you know why, say so with --crash %llu",
+        (ull)verify->unclosed, (ull)verify->unclosed_after, (ull)verify->unclosed);
 }
 
 void audit_verify_finish(struct audit_verify *verify, struct audit_report *out)

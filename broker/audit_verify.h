@@ -19,6 +19,8 @@ struct audit_trust {
     size_t num_keys;
     struct audit_pin pins[LIMIT_AUDIT_KEYS];
     size_t num_pins;
+    uint64_t crashes[LIMIT_AUDIT_KEYS]; /* starts of which an operator knows that the broker before them was killed */
+    size_t num_crashes;
     bool
         live; /* a running broker was asked, before the file was opened; it has written as far as running, with live_key */
     struct audit_pin running;
@@ -37,6 +39,7 @@ struct audit_report {
     uint64_t covered;      /* up to this record a signature vouches, or a pin */
     bool confirmed;        /* the running broker says that it has written these records */
     uint64_t lost;         /* records that the log itself says are lost */
+    uint64_t crashes;      /* starts behind a log that was not closed, which the caller knows of */
     uint64_t fault_line;   /* where it is damaged; lines count from 1 */
     uint64_t fault_record; /* the number that the record has, or should have */
     char text[512];        /* for people; empty if AUDIT_INTACT and nothing is to be said */
