@@ -50,11 +50,22 @@ static uint64_t seconds_from_civil(unsigned year, unsigned month, unsigned day)
     return ((uint64_t)era * DAYS_PER_ERA + day_of_era - DAYS_TO_EPOCH) * DAY_S;
 }
 
+/* Most answers are of the same second as the one before. */
 void date_http(char out[DATE_HTTP_LEN + 1], uint64_t seconds)
 {
+    static _Thread_local struct {
+        uint64_t seconds;
+        char text[DATE_HTTP_LEN + 1];
+    } last;
+    if (last.text[0] != '\0' && last.seconds == seconds) {
+        memcpy(out, last.text, sizeof(last.text));
+        return;
+    }
     struct civil c = civil_from_seconds(seconds);
     snprintf(out, DATE_HTTP_LEN + 1, "%s, %02u %s %04u %02u:%02u:%02u GMT", weekdays[c.weekday % 7], c.day % 100,
              months[(c.month - 1) % 12], c.year % 10000, c.hour % 100, c.minute % 100, c.second % 100);
+    memcpy(last.text, out, sizeof(last.text));
+    last.seconds = seconds;
 }
 
 void date_iso(char out[DATE_ISO_LEN + 1], uint64_t milliseconds)

@@ -20,13 +20,20 @@ static enum err write_field(struct buffer *out, const char *name, const char *va
     return err;
 }
 
+static enum err write_status(struct buffer *out, unsigned status)
+{
+    const char digits[] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10),
+                           ' ', '\0'};
+    enum err err = write_text(out, "HTTP/1.1 ");
+    if (err == ERR_OK) err = write_text(out, digits);
+    if (err == ERR_OK) err = write_text(out, http_status_str((enum http_status)status));
+    return err == ERR_OK ? write_text(out, "\r\n") : err;
+}
+
 enum err http1_write_head(struct buffer *out, const struct exchange *exchange, enum exchange_after after)
 {
     const struct response *response = &exchange->response;
-    char line[64];
-    snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", response->status,
-             http_status_str((enum http_status)response->status));
-    enum err err = write_text(out, line);
+    enum err err = write_status(out, response->status);
     for (size_t i = 0, num = response_num_fields(response); i < num && err == ERR_OK; i++) {
         struct header_table_field field = response_field(response, i);
         err = write_field(out, field.name, field.value);

@@ -1,7 +1,8 @@
 #include "web/http/request_id.h"
 
-#include <stdio.h>
 #include <sys/random.h>
+
+#include "base/bytes.h"
 
 enum err request_ids_init(struct request_ids *ids)
 {
@@ -21,5 +22,9 @@ static uint64_t mix(uint64_t number)
 
 void request_id_make(char out[REQUEST_ID_LEN + 1], struct request_ids *ids)
 {
-    snprintf(out, REQUEST_ID_LEN + 1, "%08x%016llx", ids->worker, (unsigned long long)mix(ids->next++));
+    uint8_t id[REQUEST_ID_LEN / 2];
+    const uint64_t number = mix(ids->next++);
+    for (size_t i = 0; i < 4; i++) id[i] = (uint8_t)(ids->worker >> (24 - 8 * i));
+    for (size_t i = 0; i < 8; i++) id[4 + i] = (uint8_t)(number >> (56 - 8 * i));
+    bytes_hex(out, (struct bytes){id, sizeof(id)});
 }

@@ -81,7 +81,9 @@ void response_set_relay(struct response *response, struct relay *relay)
 static bool has_relayed(const struct response *response, const char *name)
 {
     for (size_t i = 0; i < response->num_relayed; i++) {
-        if (strcasecmp(response->relayed[i].name, name) == 0) return true;
+        const char *relayed = response->relayed[i].name;
+        /* The first letters are compared here: there are many names, and hardly one is like another. */
+        if (((relayed[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(relayed, name) == 0) return true;
     }
     return false;
 }
@@ -101,6 +103,16 @@ static bool status_has_body(unsigned status)
     return status != HTTP_STATUS_NO_CONTENT && status != HTTP_STATUS_NOT_MODIFIED;
 }
 
+static void write_decimal(char out[RESPONSE_LENGTH_TEXT], uint64_t number)
+{
+    char digits[RESPONSE_LENGTH_TEXT];
+    size_t len = 0;
+    do digits[len++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    for (size_t i = 0; i < len; i++) out[i] = digits[len - 1 - i];
+    out[len] = '\0';
+}
+
 void response_finish(struct response *response, enum response_body body, const struct header_table *headers,
                      enum response_hsts hsts)
 {
@@ -108,7 +120,7 @@ void response_finish(struct response *response, enum response_body body, const s
     if (!status_has_body(response->status)) {
         response->length = 0;
     } else if (says_length) {
-        snprintf(response->length_text, sizeof(response->length_text), "%llu", (unsigned long long)response->length);
+        write_decimal(response->length_text, response->length);
         response_add(response, "Content-Length", response->length_text);
     }
     if (body == RESPONSE_HEAD_ONLY) response->length = 0;

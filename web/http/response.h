@@ -16,6 +16,7 @@
 
 #define RESPONSE_OWN_FIELDS 14u
 #define RESPONSE_FIELDS (RESPONSE_OWN_FIELDS + HEADER_TABLE_FIELDS + 1u + LIMIT_HTTP_FIELDS)
+#define RESPONSE_LENGTH_TEXT 24u
 #define RESPONSE_CONTENT_TYPE 80u
 #define RESPONSE_CONTENT_RANGE (sizeof("bytes -/") + 3 * 20)
 
@@ -61,7 +62,7 @@ struct response {
     char last_modified[DATE_HTTP_LEN + 1];
     char date[DATE_HTTP_LEN + 1];
     char request_id[REQUEST_ID_LEN + 1]; /* "": it has none; reset leaves it */
-    char length_text[24];
+    char length_text[RESPONSE_LENGTH_TEXT];
     char content_type[RESPONSE_CONTENT_TYPE];
     char content_range[RESPONSE_CONTENT_RANGE];
     char *location;
