@@ -177,8 +177,8 @@ static enum err tell(const struct audit_words *words, const struct audit_report 
         if (report->lost > 0) printf("%llu records were lost, as the log says\n", (unsigned long long)report->lost);
         if (report->crashes > 0)
             printf(
-                "%llu brokers were killed, as you say: what came after the last head of each is as the next one found "
-                "it\n",
+                "brokers that were killed, as you say: %llu; what came after the last head of each is as the next one "
+                "found it\n",
                 (unsigned long long)report->crashes);
         if (words->trust.num_keys == 0 && words->trust.num_pins == 0)
             printf("the keys are those that the file names; compare them with the journal's 'audit key' lines, or give "
