@@ -27,6 +27,9 @@
 #define LIMIT_CHAIN 4u
 #define LIMIT_SERVER_CHAIN 8u    /* certificates that a server shows to a client of this system */
 #define LIMIT_CHAIN_BYTES 10240u /* of a chain that an operator brings: it is part of a handshake's LIMIT_TRANSCRIPT */
+#define LIMIT_SERVER_CERTIFICATES 8u /* beside the default one */
+#define LIMIT_SERVER_NAMES 128u      /* in one of them */
+#define LIMIT_SERVER_SECTION 32u     /* bytes of what its section of the configuration is called */
 #define LIMIT_CLIENT_CAS 8u
 #define LIMIT_CERTIFICATES 16u
 #define LIMIT_SIGNATURE 512u
@@ -47,7 +50,7 @@
 #define LIMIT_HANDLE_LINES 100u           /* log lines a second of what handles are used for */
 #define LIMIT_HANDLE_LIFETIME_S 3600u     /* a command-line client's handle */
 #define LIMIT_KEY_FILE 8192u              /* a private key that an operator brings; RSA 4096 has about 3300, PEM */
-#define LIMIT_SECRET_HEAP (256u * 1024u)  /* all that BoringSSL may allocate in keyd */
+#define LIMIT_SECRET_HEAP (1024u * 1024u) /* all that BoringSSL may allocate in keyd */
 #define LIMIT_ASIDE_HEAP (512u * 1024u)   /* what it may allocate while it reads the certificates of a foreign server */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
 #define LIMIT_KEYD_BATCH 2u               /* packets that keyd reads from one channel before it turns to the next */

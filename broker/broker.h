@@ -17,6 +17,7 @@
 #include "broker/resources.h"
 #include "broker/revocation.h"
 #include "broker/runtime_dir.h"
+#include "broker/servers.h"
 #include "broker/spawner.h"
 #include "broker/tickets.h"
 #include "broker/topology.h"
@@ -84,6 +85,7 @@ struct broker {
     struct log_rate handle_log;
     struct audit audit;
     struct identity identity;
+    struct servers servers;
     struct revocations revocations;
     struct reload reload;
     struct explain explain;
@@ -155,8 +157,9 @@ void keyd_begin(struct broker *broker, struct process *keyd);
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg);
 void keyd_ended(struct broker *broker);
 
-/* keyd_server_ca returns what a client has to trust: what the server's certificate leads to. The identity is present. */
-struct bytes keyd_server_ca(const struct broker *broker);
+/* keyd_server_ca returns what a client has to trust: what the certificate of the server of that name leads to, the default
+ * one's if there is none. The identity is present. */
+struct bytes keyd_server_ca(const struct broker *broker, const char *server);
 
 /* keyd_grant makes a channel to keyd on these terms, whose number it chooses. out_end is the holder's end, the caller's to
  * close. ERR_AGAIN: keyd is not there now. ERR_DENIED: the client certificate is revoked. ERR_TOO_LARGE: too many. */

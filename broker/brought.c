@@ -82,6 +82,25 @@ static enum err open_key(int *out_fd, const char *flag, const char *path, struct
     return ERR_OK;
 }
 
+static enum err open_pair(struct brought *out, const char *certificate_flag, const char *certificate,
+                          const char *key_flag, const char *key, struct diag *diag)
+{
+    enum err err = open_key(&out->key, key_flag, key, diag);
+    if (err == ERR_OK) err = read_chain(out, certificate_flag, certificate, diag);
+    if (err != ERR_OK) brought_close(out);
+    return err;
+}
+
+enum err brought_open_server(struct brought *out, const char *name, const char *certificate, const char *key,
+                             struct diag *diag)
+{
+    char certificate_flag[LIMIT_SERVER_SECTION + 32], key_flag[LIMIT_SERVER_SECTION + 32];
+    *out = (struct brought){.key = -1};
+    snprintf(certificate_flag, sizeof certificate_flag, "[certificate \"%s\"] certificate", name);
+    snprintf(key_flag, sizeof key_flag, "[certificate \"%s\"] key", name);
+    return open_pair(out, certificate_flag, certificate, key_flag, key, diag);
+}
+
 enum err brought_open(struct brought *out, const char *role, const char *certificate, const char *key,
                       struct diag *diag)
 {
@@ -94,10 +113,7 @@ enum err brought_open(struct brought *out, const char *role, const char *certifi
         return diag_set(diag, ERR_INPUT, "%s goes with %s; give both, or neither", key[0] ? key_flag : certificate_flag,
                         key[0] ? certificate_flag : key_flag);
     }
-    enum err err = open_key(&out->key, key_flag, key, diag);
-    if (err == ERR_OK) err = read_chain(out, certificate_flag, certificate, diag);
-    if (err != ERR_OK) brought_close(out);
-    return err;
+    return open_pair(out, certificate_flag, certificate, key_flag, key, diag);
 }
 
 void brought_close(struct brought *brought)

@@ -26,6 +26,10 @@ struct brought {
  * among the certificates, or a key's file that is not regular, not the operator's, or that others may read. */
 MUST_CHECK enum err brought_open(struct brought *out, const char *role, const char *certificate, const char *key,
                                  struct diag *diag);
+
+/* brought_open_server does the same for the section [certificate "name"], both of whose paths are given. */
+MUST_CHECK enum err brought_open_server(struct brought *out, const char *name, const char *certificate, const char *key,
+                                        struct diag *diag);
 void brought_close(struct brought *brought);
 
 /* What peers of the role's certificate have to trust: its chain's last certificate; and who signed it, which is the second

@@ -13,6 +13,7 @@ static const struct config_table *const tables[] = {
     &config_listen_options,
     &config_http_options,
     &config_host_options,
+    &config_certificate_options,
 };
 
 /* The row with that number, counted through all tables; NULL behind the last. */

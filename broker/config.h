@@ -45,6 +45,13 @@ struct config_proxy_ca {
     char path[LIMIT_PATH + 1];
 };
 
+/* A server certificate beside the default one. */
+struct config_certificate {
+    char name[LIMIT_SERVER_SECTION + 1];
+    char certificate[LIMIT_PATH + 1]; /* this and the key: PEM files */
+    char key[LIMIT_PATH + 1];
+};
+
 struct config {
     bool listens;
     struct address listen;
@@ -78,6 +85,8 @@ struct config {
     size_t num_headers;
     enum access_log access_log;
     bool log_json; /* what Keyward itself says */
+    struct config_certificate certificates[LIMIT_SERVER_CERTIFICATES];
+    size_t num_certificates;
     struct upstream_place proxies[LIMIT_PROXIES];
     size_t num_proxies;
     struct config_proxy_ca proxy_cas[LIMIT_PROXIES];

@@ -47,6 +47,18 @@ static enum err check_proxies(const struct config *config, struct diag *diag)
     return ERR_OK;
 }
 
+static enum err check_certificates(const struct config *config, struct diag *diag)
+{
+    for (size_t i = 0; i < config->num_certificates; i++) {
+        const struct config_certificate *row = &config->certificates[i];
+        const bool has_key = row->key[0] != '\0';
+        if (has_key && row->certificate[0]) continue;
+        return diag_set(diag, ERR_INPUT, "[certificate \"%s\"] has a %s and no %s; give both", row->name,
+                        has_key ? "key" : "certificate", has_key ? "certificate" : "key");
+    }
+    return ERR_OK;
+}
+
 enum err config_check(struct config *config, struct diag *diag)
 {
     if (config->num_names == 0) return diag_set(diag, ERR_MEMORY, "no memory");
@@ -88,6 +100,7 @@ enum err config_check(struct config *config, struct diag *diag)
                         text);
     }
     enum err err = check_proxies(config, diag);
+    if (err == ERR_OK) err = check_certificates(config, diag);
     if (err == ERR_OK && config->listens) err = name_address(config, &config->listen, diag);
     if (err == ERR_OK && config->echoes) err = name_address(config, &config->echo, diag);
     return err;

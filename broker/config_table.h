@@ -1,4 +1,4 @@
-/* How the options are told: each file of them (config_listen.c, config_http.c, config_host.c) has a table, and config.c
+/* How the options are told: each file of them (config_listen.c, config_http.c, config_certificates.c, config_host.c) has a table, and config.c
  * knows nothing but the tables. */
 #ifndef KEYWARD_BROKER_CONFIG_TABLE_H
 #define KEYWARD_BROKER_CONFIG_TABLE_H
@@ -38,6 +38,7 @@ struct config_table {
 extern const struct config_table config_listen_options;
 extern const struct config_table config_http_options;
 extern const struct config_table config_host_options;
+extern const struct config_table config_certificate_options;
 
 /* config_set_listen and config_set_names are setters that the defaults go through as well. */
 MUST_CHECK enum err config_set_listen(struct config *config, const char *value, struct diag *diag);

@@ -114,7 +114,7 @@ static void answer_ca(struct broker *broker, struct control_client *client, uint
         control_reply_failed(client, id, ERR_AGAIN, "keyd has no CA now; it is being started, ask again");
         return;
     }
-    const struct msg msg = {.kind = MSG_CA, .id = id, .ca = keyd_server_ca(broker)};
+    const struct msg msg = {.kind = MSG_CA, .id = id, .ca = keyd_server_ca(broker, "")};
     control_reply(client, &msg, NULL, 0);
 }
 

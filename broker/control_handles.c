@@ -57,10 +57,11 @@ static bool grant(struct broker *broker, struct control_client *client, uint64_t
 static void reply_minted(struct broker *broker, struct control_client *client, uint64_t id, uint64_t handle, int end)
 {
     const struct keyd_identity *identity = &broker->identity.value;
+    const char *server = handles_find(&broker->handles, handle)->server;
     const struct msg msg = {
         .kind = MSG_HANDLE_MINTED,
         .id = id,
-        .handle_minted = {.handle = handle, .client = identity->client, .ca = keyd_server_ca(broker)},
+        .handle_minted = {.handle = handle, .client = identity->client, .ca = keyd_server_ca(broker, server)},
     };
     control_reply(client, &msg, &end, 1);
 }

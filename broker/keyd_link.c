@@ -1,11 +1,11 @@
 /* What the broker and keyd say to each other. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/host_name.h"
 #include "base/log.h"
 #include "broker/broker.h"
 
@@ -41,6 +41,7 @@ void keyd_begin(struct broker *broker, struct process *keyd)
     if (server->num > 0) keys[num_keys++] = server->key;
     if (client->num > 0) keys[num_keys++] = client->key;
     process_send(broker, keyd, &msg, keys, num_keys);
+    servers_give_keyd(broker, keyd);
 }
 
 /* The message moves into an arena of its own, by trading arenas; nothing is copied. */
@@ -50,24 +51,36 @@ static void keep_identity(struct broker *broker, const struct keyd_identity *val
     broker->identity.arena = broker->arena;
     broker->arena = spare;
     broker->identity.value = *value;
-    broker->identity.present = true;
 }
 
-/* The browser opens the page under the one name that it can reach. */
-static bool is_for_the_browser(const struct keyd_identity *identity)
+/* Whether the default server's certificate is for that name. */
+static bool is_for(const struct keyd_identity *identity, const char *name)
 {
     for (size_t i = 0; i < identity->num_certificates; i++) {
         const struct certificate_info *info = &identity->certificates[i];
         for (size_t j = 0; j < info->num_names; j++) {
-            if (strcmp(info->role, "server") == 0 && strcasecmp(info->names[j], "localhost") == 0) return true;
+            if (strcmp(info->role, "server") == 0 && host_name_matches(info->names[j], name)) return true;
         }
     }
     return false;
 }
 
+/* keyd has all its keys. */
+static void begin_service(struct broker *broker, struct process *keyd)
+{
+    broker->identity.present = true;
+    /* New keys in good time: when two thirds of the leaves' life are over. Brought ones are the operator's to renew. */
+    const bool is_all_brought = broker->resources->server.num > 0 && broker->resources->client.num > 0;
+    broker->renew_at =
+        is_all_brought ? 0 : clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
+    process_ready(broker, keyd);
+    shim_supply(broker);
+    web_identify_all(broker);
+}
+
 static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
 {
-    if (broker->resources->server.num > 0 && broker->resources->with_browser && !is_for_the_browser(value)) {
+    if (broker->resources->server.num > 0 && broker->resources->with_browser && !is_for(value, "localhost")) {
         log_error("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
                   "name added, or say --no-browser");
         broker_stop(broker, ERR_INPUT);
@@ -79,13 +92,7 @@ static void take_identity(struct broker *broker, struct process *keyd, const str
         log_warning(
             "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
             "newer, before 6.5 with secretmem.enable=1 on its command line, and no container that forbids the call");
-    /* New keys in good time: when two thirds of the leaves' life are over. Brought ones are the operator's to renew. */
-    const bool is_all_brought = broker->resources->server.num > 0 && broker->resources->client.num > 0;
-    broker->renew_at =
-        is_all_brought ? 0 : clock_monotonic_ms() + UINT64_C(1000) * broker->config->leaf_lifetime_s / 3 * 2;
-    process_ready(broker, keyd);
-    shim_supply(broker);
-    web_identify_all(broker);
+    if (servers_complete(broker)) begin_service(broker, keyd);
 }
 
 /* Which of our processes has the channel; NULL: none, a client of the control socket has it. */
@@ -194,19 +201,26 @@ static void take_status(struct broker *broker, struct process *keyd, const struc
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg)
 {
     if (msg->kind == MSG_KEYD_IDENTITY) take_identity(broker, keyd, &msg->keyd_identity);
+    if (msg->kind == MSG_SERVER_INFO && servers_note_info(broker, msg) && servers_complete(broker))
+        begin_service(broker, keyd);
     if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
     if (msg->kind == MSG_KEYD_STATUS) take_status(broker, keyd, &msg->keyd_status);
     if (msg->kind == MSG_AUDIT_HEAD) audit_head_signed(broker, msg->audit_head.number, msg->audit_head.signature);
 }
 
-struct bytes keyd_server_ca(const struct broker *broker)
+struct bytes keyd_server_ca(const struct broker *broker, const char *server)
 {
+    if (server[0] && !is_for(&broker->identity.value, server)) {
+        const struct bytes anchor = servers_anchor(broker, server);
+        if (anchor.len > 0) return anchor;
+    }
     return brought_anchor(&broker->resources->server, broker->identity.value.ca);
 }
 
 void keyd_ended(struct broker *broker)
 {
     broker->identity.present = false;
+    servers_forget(&broker->servers);
     broker->renew_at = 0;
     audit_keyd_is_gone(broker);
     broker->retired_signatures += broker->keyd_counters.signatures;

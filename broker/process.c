@@ -151,8 +151,9 @@ static bool hear_one(struct broker *broker, struct process *process)
         process_give_up(broker, process, "it sent what is no message of its channel");
         return false;
     }
-    if (msg.kind == MSG_FAILED && reload_note_failed(broker, process, &msg)) {
-        /* its own: the process goes on */
+    if (msg.kind == MSG_FAILED &&
+        (reload_note_failed(broker, process, &msg) || servers_note_failed(broker, process, &msg))) {
+        /* their own: the process goes on */
     } else if (msg.kind == MSG_FAILED) {
         process_note_failed(process, &msg.failed);
     } else {

@@ -179,6 +179,20 @@ static enum err open_proxy_cas(struct resources *out, const struct config *confi
     return err;
 }
 
+static enum err open_servers(struct resources *out, const struct config *config, struct diag *diag)
+{
+    if (config->num_certificates == 0) return ERR_OK;
+    out->servers = calloc(config->num_certificates, sizeof *out->servers);
+    if (!out->servers) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
+    for (size_t i = 0; i < config->num_certificates; i++) {
+        const struct config_certificate *row = &config->certificates[i];
+        enum err err = brought_open_server(&out->servers[i], row->name, row->certificate, row->key, diag);
+        if (err != ERR_OK) return err;
+        out->num_servers++;
+    }
+    return ERR_OK;
+}
+
 static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
                            struct diag *diag)
 {
@@ -197,6 +211,7 @@ static enum err open_files(struct resources *out, const struct config *config, e
     if (err == ERR_OK) {
         err = brought_open(&out->client, "client", config->client_certificate, config->client_key, diag);
     }
+    if (err == ERR_OK) err = open_servers(out, config, diag);
     if (err == ERR_OK && config->screenshot[0] && out->with_browser) {
         err = open_screenshot(out, config->screenshot, use, diag);
     }
@@ -280,5 +295,9 @@ void resources_close(struct resources *resources)
     resources->client_ca = NULL;
     brought_close(&resources->server);
     brought_close(&resources->client);
+    for (size_t i = 0; i < resources->num_servers; i++) brought_close(&resources->servers[i]);
+    free(resources->servers);
+    resources->servers = NULL;
+    resources->num_servers = 0;
     programs_close(&resources->programs);
 }

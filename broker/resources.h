@@ -34,6 +34,8 @@ struct resources {
     int client_ca_dir;     /* the directory that the file is in, for reading it again; -1: none */
     struct brought server; /* keys and certificates */
     struct brought client;
+    struct brought *servers; /* by name, as the configuration has them: SERVER_CERTIFICATE's numbers are one more */
+    size_t num_servers;
     struct bytes proxy_cas[LIMIT_PROXIES]; /* DER, for the proxies with the same index; empty: it needs none */
     enum tls_mode mode;                    /* of the host's listener */
     char listener_address[ADDRESS_TEXT];

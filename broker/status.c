@@ -13,7 +13,11 @@ struct status {
     struct process_status processes[LIMIT_PROCESSES];
     char namespaces[LIMIT_PROCESSES][sizeof((struct procfs_process *)0)->namespaces];
     struct handle_status handles[LIMIT_STATUS_HANDLES];
+    struct certificate_info certificates[LIMIT_CERTIFICATES];
 };
+
+/* With all names of all certificates a status might be longer than a packet. */
+enum { SERVER_NAMES_SHOWN = 4 };
 
 const struct system_status *status_value(const struct status *status)
 {
@@ -137,6 +141,20 @@ static void add_counters(struct system_status *value, const struct broker *broke
     value->audit_held = broker->audit.blocked && broker->audit.policy == AUDIT_REFUSE;
 }
 
+static void add_certificates(struct status *status, const struct broker *broker)
+{
+    struct system_status *value = &status->value;
+    const struct keyd_identity *identity = &broker->identity.value;
+    value->certificates = status->certificates;
+    for (size_t i = 0; i < identity->num_certificates; i++)
+        status->certificates[value->num_certificates++] = identity->certificates[i];
+    for (size_t i = 0; i < broker->servers.num && value->num_certificates < LIMIT_CERTIFICATES; i++) {
+        struct certificate_info *row = &status->certificates[value->num_certificates++];
+        *row = *broker->servers.infos[i];
+        if (row->num_names > SERVER_NAMES_SHOWN) row->num_names = SERVER_NAMES_SHOWN;
+    }
+}
+
 struct status *status_collect(struct broker *broker)
 {
     struct status *status = calloc(1, sizeof *status);
@@ -153,8 +171,7 @@ struct status *status_collect(struct broker *broker)
     add_counters(value, broker);
     if (broker->identity.present) {
         value->secret_memory = broker->identity.value.secret_memory;
-        value->certificates = broker->identity.value.certificates;
-        value->num_certificates = broker->identity.value.num_certificates;
+        add_certificates(status, broker);
     }
     return status;
 }

@@ -142,6 +142,8 @@ static void send_identity(struct broker *broker, struct process *web, int channe
                 .own_client = own_client,
             },
     };
+    servers_give_web(broker, web);
+    msg.web_identity.num_servers = (uint32_t)broker->resources->num_servers;
     for (size_t i = 0; i < server->num; i++) msg.web_identity.chain[i] = server->chain[i];
     if (server->num > 0) msg.web_identity.num_chain = server->num;
     process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);

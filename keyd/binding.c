@@ -17,12 +17,13 @@ static void verify_digest(struct digest *out, uint16_t scheme, enum purpose_role
     CHECK(refusal == REFUSAL_NONE); /* the scheme is one of a key's, and the hash as long as a suite's */
 }
 
-/* The server's certificate is compared, not verified: the only server that keyd's CA ever vouched for, or that an operator
- * brought, is this one. */
-static bool is_own_server(const struct transcript *transcript, const struct keystore *keystore)
+/* The server's certificate is compared, not verified: the only servers that keyd's CA ever vouched for, or that an operator
+ * brought, are these. */
+static bool is_own_server(enum key_role *out_server, const struct transcript *transcript,
+                          const struct keystore *keystore)
 {
-    return bytes_equal(transcript->chain[0], keystore_certificate(keystore, KEY_SERVER)) &&
-           keystore_does(keystore, KEY_SERVER, transcript->scheme);
+    return keystore_find_server(keystore, out_server, transcript->chain[0]) &&
+           keystore_does(keystore, *out_server, transcript->scheme);
 }
 
 /* The chains that a client may send: its leaf alone, or its leaf and the issuer, if that is another. */
@@ -58,10 +59,11 @@ enum refusal binding_expect(struct expectation_source *source, const struct keys
 {
     struct transcript transcript;
     struct digest digest, candidates[EXPECTATION_CANDIDATES];
+    enum key_role server;
     if (!transcript_parse(&transcript, messages, TRANSCRIPT_TO_FINISHED)) return REFUSAL_TRANSCRIPT;
-    if (!is_own_server(&transcript, keystore)) return REFUSAL_SERVER;
+    if (!is_own_server(&server, &transcript, keystore)) return REFUSAL_SERVER;
     verify_digest(&digest, transcript.scheme, PURPOSE_ROLE_SERVER, transcript.signed_hash, transcript.hash.len);
-    if (!expectation_take_signature(source, &digest, transcript.signature, now_ms)) return REFUSAL_SERVER;
+    if (!expectation_take_signature(source, server, &digest, transcript.signature, now_ms)) return REFUSAL_SERVER;
     const size_t num = predict(candidates, &transcript, keystore);
     expectation_add(source, id, candidates, num, now_ms);
     return REFUSAL_NONE;
@@ -90,11 +92,12 @@ static enum refusal check_own_server(const struct transcript *transcript, const 
                                      const char *name, uint64_t now_s)
 {
     struct digest digest;
-    if (!is_own_server(transcript, keystore) || !keystore_is_server_name(keystore, name) ||
-        !is_in_its_time(keystore_info(keystore, KEY_SERVER), now_s))
+    enum key_role server;
+    if (!is_own_server(&server, transcript, keystore) || !keystore_is_server_name(keystore, server, name) ||
+        !is_in_its_time(keystore_info(keystore, server), now_s))
         return REFUSAL_SERVER;
     verify_digest(&digest, transcript->scheme, PURPOSE_ROLE_SERVER, transcript->signed_hash, transcript->hash.len);
-    return keystore_verify(keystore, KEY_SERVER, &digest, transcript->signature) ? REFUSAL_NONE : REFUSAL_SERVER;
+    return keystore_verify(keystore, server, &digest, transcript->signature) ? REFUSAL_NONE : REFUSAL_SERVER;
 }
 
 static enum refusal check_foreign_server(const struct transcript *transcript, const struct binding_server *server,

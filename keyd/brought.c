@@ -25,22 +25,32 @@ struct brought {
     uint8_t der[LIMIT_CHAIN_BYTES];
     struct certificate_info info; /* points to the texts below */
     struct certificate_text text;
+    char role[LIMIT_SERVER_SECTION + sizeof("server/")];
     char names[LIMIT_NAMES][LIMIT_NAME + 1];
 };
 
 /* How the broker's options are called, and what is different for the two roles. */
 struct words {
-    const char *role;
-    const char *certificate;
-    const char *key;
+    char certificate[LIMIT_SERVER_SECTION + sizeof("[certificate \"\"] certificate")];
+    char key[LIMIT_SERVER_SECTION + sizeof("[certificate \"\"] key")];
     int purpose;
     const char *purpose_name;
 };
 
-static const struct words words_of[KEY_NUM_ROLES] = {
-    [KEY_SERVER] = {"server", "--server-certificate", "--server-key", X509_PURPOSE_SSL_SERVER, "server"},
-    [KEY_CLIENT] = {"client", "--client-certificate", "--client-key", X509_PURPOSE_SSL_CLIENT, "client"},
-};
+static struct words words_of(enum key_role role, const char *name)
+{
+    const char *role_name = role == KEY_SERVER ? "server" : "client";
+    struct words words = {.purpose = role == KEY_SERVER ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT,
+                          .purpose_name = role_name};
+    if (name != NULL) {
+        snprintf(words.certificate, sizeof(words.certificate), "[certificate \"%s\"] certificate", name);
+        snprintf(words.key, sizeof(words.key), "[certificate \"%s\"] key", name);
+    } else {
+        snprintf(words.certificate, sizeof(words.certificate), "--%s-certificate", role_name);
+        snprintf(words.key, sizeof(words.key), "--%s-key", role_name);
+    }
+    return words;
+}
 
 /* The chain while it is being looked at. */
 struct parsed {
@@ -192,7 +202,7 @@ static enum err describe(struct brought *brought, const struct words *words, str
     struct certificate_info *info = &brought->info;
     if (certificate_describe(&brought->text, brought->leaf) != ERR_OK)
         return diag_set(diag, ERR_INPUT, "%s: the leaf cannot be read", words->certificate);
-    info->role = words->role;
+    info->role = brought->role;
     info->subject = brought->text.subject;
     info->serial = brought->text.serial;
     info->fingerprint = brought->text.fingerprint;
@@ -208,12 +218,14 @@ static enum err describe(struct brought *brought, const struct words *words, str
 enum err brought_new(struct brought **out, enum key_role role, const struct brought_files *files, uint64_t now_s,
                      struct diag *diag)
 {
-    const struct words *words = &words_of[role];
+    const struct words named = words_of(role, files->name), *words = &named;
     AUTO(parsed_cleanup) struct parsed parsed = {{NULL}};
     *out = NULL;
     ERR_clear_error();
     struct brought *brought = calloc(1, sizeof(*brought));
     if (brought == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
+    snprintf(brought->role, sizeof(brought->role), "%s%s%s", words->purpose_name, files->name != NULL ? "/" : "",
+             files->name != NULL ? files->name : "");
     enum err err = copy_chain(brought, &parsed, files, words, diag);
     if (err == ERR_OK) err = check_links(&parsed, files->num, words, diag);
     if (err == ERR_OK) err = describe(brought, words, diag);

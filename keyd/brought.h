@@ -17,8 +17,9 @@ struct brought;
 /* What the broker passes on: the chain, leaf first, and the key's file. */
 struct brought_files {
     const struct bytes *chain;
-    size_t num; /* 0: nothing is brought, 1 to LIMIT_CHAIN otherwise, LIMIT_CHAIN_BYTES in all */
-    int key;    /* stays the caller's */
+    size_t num;       /* 0: nothing is brought, 1 to LIMIT_CHAIN otherwise, LIMIT_CHAIN_BYTES in all */
+    int key;          /* stays the caller's */
+    const char *name; /* what a server certificate beside the default one is called, or NULL */
 };
 
 /* brought_new reads the role's (KEY_SERVER or KEY_CLIENT) key and chain, which it copies, and checks all that a TLS peer

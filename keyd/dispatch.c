@@ -7,12 +7,21 @@
 typedef enum refusal (*dispatch_handler)(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene);
 
+static enum refusal check_server(const struct keystore *keystore, uint32_t number, uint16_t scheme)
+{
+    const enum key_role key = key_of_server(number);
+    if (!keystore_has(keystore, key)) return REFUSAL_SERVER;
+    return keystore_does(keystore, key, scheme) ? REFUSAL_NONE : REFUSAL_SCHEME;
+}
+
 static enum refusal on_sign_tls13_server(struct answer *out, struct digest *out_digest, struct grant *grant,
                                          const struct msg *request, const struct dispatch_scene *scene)
 {
     (void)out, (void)grant;
-    if (!keystore_does(scene->keystore, KEY_SERVER, request->sign_tls13_server.scheme)) return REFUSAL_SCHEME;
-    return purpose_tls13(out_digest, PURPOSE_ROLE_SERVER, &request->sign_tls13_server);
+    const struct sign_tls13 *wanted = &request->sign_tls13_server;
+    const enum refusal refusal = check_server(scene->keystore, wanted->server, wanted->scheme);
+    if (refusal != REFUSAL_NONE) return refusal;
+    return purpose_tls13(out_digest, PURPOSE_ROLE_SERVER, wanted);
 }
 
 static enum refusal on_sign_tls12_server(struct answer *out, struct digest *out_digest, struct grant *grant,
@@ -20,8 +29,10 @@ static enum refusal on_sign_tls12_server(struct answer *out, struct digest *out_
 {
     (void)out, (void)grant;
     if (!keystore_does_tls12(scene->keystore)) return REFUSAL_PURPOSE;
-    if (!keystore_does(scene->keystore, KEY_SERVER, request->sign_tls12_server.scheme)) return REFUSAL_SCHEME;
-    return purpose_tls12_server(out_digest, &request->sign_tls12_server);
+    const struct sign_tls12_server *wanted = &request->sign_tls12_server;
+    const enum refusal refusal = check_server(scene->keystore, wanted->server, wanted->scheme);
+    if (refusal != REFUSAL_NONE) return refusal;
+    return purpose_tls12_server(out_digest, wanted);
 }
 
 static enum refusal on_sign_tls13_client(struct answer *out, struct digest *out_digest, struct grant *grant,
@@ -88,7 +99,7 @@ struct dispatch_row {
     enum purpose purpose;
     enum msg_kind kind;
     enum grant_use use;
-    enum key_role key; /* for GRANT_USE_SIGN alone */
+    enum key_role key; /* for GRANT_USE_SIGN alone; KEY_SERVER: the server's that the request names */
     enum dispatch_binding binding;
     dispatch_handler handler;
 };
@@ -139,6 +150,13 @@ static enum refusal sign(struct answer *out, struct grant *grant, enum key_role 
     return REFUSAL_NONE;
 }
 
+static enum key_role key_of(const struct dispatch_row *row, const struct msg *request)
+{
+    if (row->kind == MSG_SIGN_TLS13_SERVER) return key_of_server(request->sign_tls13_server.server);
+    if (row->kind == MSG_SIGN_TLS12_SERVER) return key_of_server(request->sign_tls12_server.server);
+    return row->key;
+}
+
 static enum refusal answer_request(struct answer *out, struct grant *grant, const struct msg *request,
                                    const struct dispatch_scene *scene)
 {
@@ -155,9 +173,10 @@ static enum refusal answer_request(struct answer *out, struct grant *grant, cons
     if (refusal != REFUSAL_NONE || row->use != GRANT_USE_SIGN) return refusal;
     refusal = bind_to_handshake(grant, row->binding, &digest, scene);
     if (refusal != REFUSAL_NONE) return refusal;
-    refusal = sign(out, grant, row->key, &digest, scene);
+    const enum key_role key = key_of(row, request);
+    refusal = sign(out, grant, key, &digest, scene);
     if (refusal == REFUSAL_NONE && row->kind == MSG_SIGN_TLS13_SERVER)
-        expectation_note_signature(scene->source, &digest, out->msg.signature, scene->now_ms);
+        expectation_note_signature(scene->source, key, &digest, out->msg.signature, scene->now_ms);
     return refusal;
 }
 

@@ -14,6 +14,7 @@ struct mark {
 struct made {
     uint64_t until_ms;
     bool referred;
+    enum key_role server;
     struct mark mark;
 };
 
@@ -70,17 +71,18 @@ static struct mark mark_of_digest(const struct digest *digest)
     return mark_of(digest, (struct bytes){NULL, 0});
 }
 
-void expectation_note_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
-                                uint64_t now_ms)
+void expectation_note_signature(struct expectation_source *source, enum key_role server, const struct digest *digest,
+                                struct bytes signature, uint64_t now_ms)
 {
     struct made *made = &source->made[source->num_made++ % LIMIT_KEYD_SIGNED];
     made->until_ms = now_ms + DEADLINE_SIGNED_MS;
     made->mark = mark_of(digest, signature);
     made->referred = false;
+    made->server = server;
 }
 
-bool expectation_take_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
-                                uint64_t now_ms)
+bool expectation_take_signature(struct expectation_source *source, enum key_role server, const struct digest *digest,
+                                struct bytes signature, uint64_t now_ms)
 {
     if (signature.len == 0) return false;
     const struct mark mark = mark_of(digest, signature);
@@ -88,7 +90,7 @@ bool expectation_take_signature(struct expectation_source *source, const struct 
     for (uint64_t i = 0; i < LIMIT_KEYD_SIGNED && i < source->num_made; i++) {
         struct made *made = &source->made[(source->num_made - 1 - i) % LIMIT_KEYD_SIGNED];
         if (made->until_ms <= now_ms) return false;
-        if (made->referred || memcmp(&made->mark, &mark, sizeof(mark)) != 0) continue;
+        if (made->referred || made->server != server || memcmp(&made->mark, &mark, sizeof(mark)) != 0) continue;
         made->referred = true;
         return true;
     }

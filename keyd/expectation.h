@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "keyd/key_generate.h"
 #include "keyd/scheme.h"
 
 /* A client may send its leaf alone, or its leaf and the issuer, and sign under any scheme of its key: whichever comes
@@ -28,14 +29,14 @@ struct expectations {
 struct expectation_source *expectation_source_new(struct expectations *all, void *owner);
 void expectation_source_free(struct expectations *all, struct expectation_source *source);
 
-/* expectation_note_signature remembers for DEADLINE_SIGNED_MS that keyd signed digest. */
-void expectation_note_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
-                                uint64_t now_ms);
+/* expectation_note_signature remembers for DEADLINE_SIGNED_MS that keyd signed digest with that server's key. */
+void expectation_note_signature(struct expectation_source *source, enum key_role server, const struct digest *digest,
+                                struct bytes signature, uint64_t now_ms);
 
-/* expectation_take_signature says whether keyd made this very signature of digest for this channel a moment ago, and
- * forgets it: one handshake, one expectation. */
-bool expectation_take_signature(struct expectation_source *source, const struct digest *digest, struct bytes signature,
-                                uint64_t now_ms);
+/* expectation_take_signature says whether keyd made this very signature of digest with that server's key for this channel a
+ * moment ago, and forgets it: one handshake, one expectation. */
+bool expectation_take_signature(struct expectation_source *source, enum key_role server, const struct digest *digest,
+                                struct bytes signature, uint64_t now_ms);
 
 /* expectation_add makes the candidates, at most EXPECTATION_CANDIDATES, good for one signature within
  * DEADLINE_EXPECTATION_MS. id is the owner's name for the handshake. */

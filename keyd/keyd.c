@@ -141,6 +141,23 @@ static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_ext
     send_identity(keyd, msg->id);
 }
 
+/* What is no good costs nothing: the broker is told why, and what was there before is still there. */
+static void on_server_certificate(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
+{
+    const struct server_certificate *server = &msg->server_certificate;
+    struct diag diag = {{0}};
+    AUTO_FD key = packet_extra_take(extra, 0);
+    const struct brought_files files = {server->chain, server->num_chain, key, server->name};
+    struct msg answer = {.kind = MSG_SERVER_INFO, .id = msg->id};
+    enum err err = keystore_bring_server(keyd->keystore, server->number, &files, clock_wall_s(), &diag);
+    if (err == ERR_OK)
+        answer.server_info = *keystore_info(keyd->keystore, key_of_server(server->number));
+    else
+        answer = (struct msg){.kind = MSG_FAILED, .id = msg->id, .failed = {diag.text, (uint32_t)err}};
+    err = link_send(&keyd->broker, &answer, NULL, 0);
+    if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot tell the broker of a server certificate"));
+}
+
 static void on_sign_audit_head(struct keyd *keyd, const struct msg *msg)
 {
     keyd->head_id = msg->id;
@@ -172,6 +189,9 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
     if (is_setup == (keyd->keystore != NULL)) return ERR_MALFORMED;
     if (is_setup) {
         on_setup(keyd, msg, extra);
+    } else if (msg->kind == MSG_SERVER_CERTIFICATE) {
+        if (!msg->server_certificate.has_key) return ERR_MALFORMED;
+        on_server_certificate(keyd, msg, extra);
     } else if (msg->kind == MSG_KEYD_GRANT) {
         channel_table_grant(keyd->channels, &msg->keyd_grant, packet_extra_take(extra, 0));
     } else if (msg->kind == MSG_KEYD_REVOKE) {

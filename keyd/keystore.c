@@ -35,10 +35,10 @@ struct certificate {
 };
 
 struct keystore {
-    EVP_PKEY *keys[KEY_NUM_ROLES]; /* NULL: has no key (any more) */
+    EVP_PKEY *keys[KEY_NUM]; /* NULL: has no key (any more) */
     uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
     struct certificate certificates[KEY_NUM_ROLES];
-    struct brought *brought[KEY_NUM_ROLES]; /* NULL: keyd made it */
+    struct brought *brought[KEY_NUM]; /* NULL: keyd made it, or it is a further server's that is not there */
     bool tls12;
 };
 
@@ -180,8 +180,8 @@ static enum err bring(struct keystore *keystore, enum key_role role, const struc
 enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup, const struct keystore_files *files,
                            uint64_t now_s, struct diag *diag)
 {
-    const struct brought_files server = {setup->server_chain, setup->num_server_chain, files->server_key},
-                               client = {setup->client_chain, setup->num_client_chain, files->client_key};
+    const struct brought_files server = {setup->server_chain, setup->num_server_chain, files->server_key, NULL},
+                               client = {setup->client_chain, setup->num_client_chain, files->client_key, NULL};
     *out = NULL;
     enum err err = check_setup(setup, diag);
     if (err != ERR_OK) return err;
@@ -208,16 +208,42 @@ enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uin
 void keystore_free(struct keystore *keystore)
 {
     if (keystore == NULL) return;
-    for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) {
+    for (enum key_role role = 0; role < KEY_NUM; role++) {
         EVP_PKEY_free(keystore->keys[role]);
         brought_free(keystore->brought[role]);
     }
     free(keystore);
 }
 
+enum err keystore_bring_server(struct keystore *keystore, uint32_t number, const struct brought_files *files,
+                               uint64_t now_s, struct diag *diag)
+{
+    const enum key_role key = key_of_server(number);
+    CHECK(number >= 1 && number <= LIMIT_SERVER_CERTIFICATES && files->num > 0);
+    if (keystore->brought[key] != NULL) return diag_set(diag, ERR_DENIED, "server certificate %u is there", number);
+    enum err err = brought_new(&keystore->brought[key], KEY_SERVER, files, now_s, diag);
+    if (err == ERR_OK) keystore->keys[key] = brought_take_key(keystore->brought[key]);
+    return err;
+}
+
+bool keystore_find_server(const struct keystore *keystore, enum key_role *out, struct bytes leaf)
+{
+    for (uint32_t number = 0; number <= LIMIT_SERVER_CERTIFICATES; number++) {
+        *out = key_of_server(number);
+        if (keystore->keys[*out] != NULL && bytes_equal(leaf, keystore_certificate(keystore, *out))) return true;
+    }
+    return false;
+}
+
+bool keystore_has(const struct keystore *keystore, enum key_role role)
+{
+    return keystore->keys[role] != NULL;
+}
+
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role)
 {
     if (keystore->brought[role] != NULL) return brought_leaf(keystore->brought[role]);
+    CHECK(role < KEY_NUM_ROLES);
     return (struct bytes){keystore->certificates[role].der, keystore->certificates[role].len};
 }
 
@@ -241,6 +267,7 @@ bool keystore_issues(const struct keystore *keystore)
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role)
 {
     if (keystore->brought[role] != NULL) return brought_info(keystore->brought[role]);
+    CHECK(role < KEY_NUM_ROLES);
     return &keystore->certificates[role].info;
 }
 
@@ -284,11 +311,11 @@ static void normalize_address(char out[LIMIT_NAME + 1], const char *name)
     if (inet_pton(AF_INET6, name, address) == 1) inet_ntop(AF_INET6, address, out, LIMIT_NAME);
 }
 
-bool keystore_is_server_name(const struct keystore *keystore, const char *name)
+bool keystore_is_server_name(const struct keystore *keystore, enum key_role server, const char *name)
 {
     const struct certificate_info *info = &keystore->certificates[KEY_SERVER].info;
     char wanted[LIMIT_NAME + 1];
-    if (keystore->brought[KEY_SERVER] != NULL) return brought_is_for(keystore->brought[KEY_SERVER], name);
+    if (keystore->brought[server] != NULL) return brought_is_for(keystore->brought[server], name);
     normalize_address(wanted, name);
     for (size_t i = 0; i < info->num_names; i++) {
         if (strcasecmp(info->names[i], wanted) == 0) return true;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "keyd/brought.h"
 #include "keyd/key_generate.h"
 #include "keyd/scheme.h"
 #include "proto/message.h"
@@ -33,6 +34,17 @@ struct keystore_files {
 MUST_CHECK enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup,
                                       const struct keystore_files *files, uint64_t now_s, struct diag *diag);
 void keystore_free(struct keystore *keystore);
+
+/* keystore_bring_server adds a server certificate and its key (brought_new), beside the default one, under a number that has none:
+ * 1 to LIMIT_SERVER_CERTIFICATES. ERR_DENIED: it has one. */
+MUST_CHECK enum err keystore_bring_server(struct keystore *keystore, uint32_t number, const struct brought_files *files,
+                                          uint64_t now_s, struct diag *diag);
+
+/* keystore_find_server says which server's certificate leaf is: KEY_SERVER, or one that was brought since. */
+bool keystore_find_server(const struct keystore *keystore, enum key_role *out, struct bytes leaf);
+
+/* keystore_has says whether there is a key. Of further servers that have none nothing else may be asked. */
+bool keystore_has(const struct keystore *keystore, enum key_role role);
 
 /* keystore_certificate returns the role's certificate, DER; it lives as long as the keystore. */
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role);
@@ -59,8 +71,8 @@ bool keystore_does_tls12(const struct keystore *keystore);
 bool keystore_verify(const struct keystore *keystore, enum key_role role, const struct digest *digest,
                      struct bytes signature);
 
-/* keystore_is_server_name says whether the server's certificate is for name, a host name or an IP address in text. */
-bool keystore_is_server_name(const struct keystore *keystore, const char *name);
+/* keystore_is_server_name says whether that server's certificate is for name, a host name or an IP address in text. */
+bool keystore_is_server_name(const struct keystore *keystore, enum key_role server, const char *name);
 
 /* keystore_sign writes a signature of digest as TLS carries it. Only keyd/dispatch.c calls it, with a digest that
  * keyd/purpose.c made, or that keyd/expectation.c foretold. ERR_DENIED: the role's key does not sign, or not under the

@@ -51,7 +51,10 @@ PROTO_KINDS(DECLARE_KIND, DECLARE_NOTHING)
 #undef DECLARE_KIND
 #undef DECLARE_NOTHING
 
-/* CertificateInfo is in two kinds; these are in codec_keyd.c. codec_wire_certificates fills storage and pointers, which
+/* codec_check_chain says whether a chain that an operator brings is one, or empty. In codec_keyd.c. */
+bool codec_check_chain(const struct bytes *chain, size_t num);
+
+/* CertificateInfo is in several kinds; these are in codec_keyd.c. codec_wire_certificates fills storage and pointers, which
  * have room for num. */
 struct wire_certificate {
     Keyward__Wire__CertificateInfo info;

@@ -2,7 +2,7 @@
 #include "proto/codec_internal.h"
 #include "proto/field.h"
 
-static bool check_chain(const struct bytes *chain, size_t num)
+bool codec_check_chain(const struct bytes *chain, size_t num)
 {
     size_t len = 0;
     if (num > LIMIT_CHAIN || !field_certificates(chain, num)) return false;
@@ -21,8 +21,8 @@ bool codec_check_keyd_setup(const struct msg *msg)
            setup->ca_lifetime_s >= 60 && setup->ca_lifetime_s <= LIMIT_CA_LIFETIME_S && setup->leaf_lifetime_s >= 60 &&
            setup->leaf_lifetime_s <= LIMIT_LEAF_LIFETIME_S && setup->leaf_lifetime_s <= setup->ca_lifetime_s &&
            field_text(setup->client_name, 1, LIMIT_LABEL) &&
-           check_chain(setup->server_chain, setup->num_server_chain) &&
-           check_chain(setup->client_chain, setup->num_client_chain);
+           codec_check_chain(setup->server_chain, setup->num_server_chain) &&
+           codec_check_chain(setup->client_chain, setup->num_client_chain);
 }
 
 enum err codec_decode_keyd_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)

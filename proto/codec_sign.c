@@ -7,7 +7,7 @@
 bool codec_check_sign_tls13_server(const struct msg *msg)
 {
     size_t len = msg->sign_tls13_server.transcript_hash.len;
-    return len == 32 || len == 48;
+    return (len == 32 || len == 48) && msg->sign_tls13_server.server <= LIMIT_SERVER_CERTIFICATES;
 }
 
 enum err codec_decode_sign_tls13_server(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -17,6 +17,7 @@ enum err codec_decode_sign_tls13_server(struct codec_arena *arena, struct msg *o
     if (from->signature_scheme > UINT16_MAX) return ERR_MALFORMED;
     out->sign_tls13_server.scheme = (uint16_t)from->signature_scheme;
     out->sign_tls13_server.transcript_hash = bytes_of_wire(from->transcript_hash);
+    out->sign_tls13_server.server = from->server;
     return ERR_OK;
 }
 
@@ -26,13 +27,15 @@ enum err codec_encode_sign_tls13_server(const struct packer *packer, const struc
     keyward__wire__sign_tls13_server__init(&to);
     to.signature_scheme = msg->sign_tls13_server.scheme;
     to.transcript_hash = wire_bytes(msg->sign_tls13_server.transcript_hash);
+    to.server = msg->sign_tls13_server.server;
     return codec_pack(packer, &to.base);
 }
 
 bool codec_check_sign_tls12_server(const struct msg *msg)
 {
     const struct bytes *point = &msg->sign_tls12_server.point;
-    return point->len >= 1 && point->len <= LIMIT_ECDHE_POINT;
+    return point->len >= 1 && point->len <= LIMIT_ECDHE_POINT &&
+           msg->sign_tls12_server.server <= LIMIT_SERVER_CERTIFICATES;
 }
 
 enum err codec_decode_sign_tls12_server(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -48,6 +51,7 @@ enum err codec_decode_sign_tls12_server(struct codec_arena *arena, struct msg *o
     memcpy(to->client_random, from->client_random.data, sizeof to->client_random);
     memcpy(to->server_random, from->server_random.data, sizeof to->server_random);
     to->point = bytes_of_wire(from->point);
+    to->server = from->server;
     return ERR_OK;
 }
 
@@ -61,6 +65,7 @@ enum err codec_encode_sign_tls12_server(const struct packer *packer, const struc
     to.server_random = wire_bytes((struct bytes){from->server_random, sizeof from->server_random});
     to.group = from->group;
     to.point = wire_bytes(from->point);
+    to.server = from->server;
     return codec_pack(packer, &to.base);
 }
 

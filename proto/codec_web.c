@@ -126,7 +126,8 @@ bool codec_check_web_identity(const struct msg *msg)
 {
     const struct web_identity *identity = &msg->web_identity;
     return identity->num_chain >= 1 && identity->num_chain <= LIMIT_CHAIN &&
-           identity->num_client_cas <= LIMIT_CLIENT_CAS && field_certificates(identity->chain, identity->num_chain) &&
+           identity->num_servers <= LIMIT_SERVER_CERTIFICATES && identity->num_client_cas <= LIMIT_CLIENT_CAS &&
+           field_certificates(identity->chain, identity->num_chain) &&
            field_certificates(identity->client_cas, identity->num_client_cas) &&
            field_text(identity->own_client, 64, 64);
 }
@@ -143,6 +144,7 @@ enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, c
     for (size_t i = 0; i < to->num_client_cas; i++) to->client_cas[i] = bytes_of_wire(from->client_cas[i]);
     to->has_client_ca_file = from->has_client_ca_file != 0;
     to->own_client = from->own_client;
+    to->num_servers = from->server_certificates;
     return ERR_OK;
 }
 
@@ -161,6 +163,7 @@ enum err codec_encode_web_identity(const struct packer *packer, const struct msg
     to.client_cas = client_cas;
     to.has_client_ca_file = from->has_client_ca_file;
     to.own_client = wire_text(from->own_client);
+    to.server_certificates = from->num_servers;
     return codec_pack(packer, &to.base);
 }
 

@@ -71,6 +71,8 @@
     ROW(EXPLANATION, explanation)                 \
     EMPTY(WEB_LOG)                                \
     EMPTY(LOG_REOPEN)                             \
-    ROW(WEB_UPSTREAM, web_upstream)
+    ROW(WEB_UPSTREAM, web_upstream)               \
+    ROW(SERVER_CERTIFICATE, server_certificate)   \
+    ROW(SERVER_INFO, server_info)
 
 #endif

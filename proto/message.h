@@ -103,6 +103,9 @@ enum msg_kind {
 
     MSG_WEB_UPSTREAM,
 
+    MSG_SERVER_CERTIFICATE,
+    MSG_SERVER_INFO,
+
     MSG_NUM_KINDS
 };
 
@@ -124,6 +127,8 @@ struct msg {
         struct keyd_identity keyd_identity;
         struct keyd_grant keyd_grant;
         uint64_t keyd_revoke; /* the grant */
+        struct server_certificate server_certificate;
+        struct certificate_info server_info;
         struct keyd_event keyd_event;
         struct keyd_status keyd_status;
         struct sign_audit_head sign_audit_head;

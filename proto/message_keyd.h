@@ -68,6 +68,7 @@ enum {
 struct sign_tls13 {
     uint16_t scheme;
     struct bytes transcript_hash; /* 32 or 48 bytes */
+    uint32_t server;              /* whose key: a server certificate's number, or 0, the default one's */
 };
 
 struct sign_tls13_client {
@@ -81,6 +82,7 @@ struct sign_tls12_server {
     uint8_t server_random[32];
     uint16_t group;
     struct bytes point; /* 1 to LIMIT_ECDHE_POINT bytes; whether it fits the group is keyd's to check */
+    uint32_t server;    /* as in struct sign_tls13 */
 };
 
 struct sign_browser_digest {
@@ -131,6 +133,15 @@ struct keyd_identity {
     size_t num_certificates;
     bool secret_memory;
     struct bytes audit_key; /* DER, 1 to LIMIT_AUDIT_KEY bytes */
+};
+
+/* A server certificate beside the default one. */
+struct server_certificate {
+    uint32_t number;                 /* 1 to LIMIT_SERVER_CERTIFICATES */
+    const char *name;                /* 1 to LIMIT_SERVER_SECTION bytes */
+    struct bytes chain[LIMIT_CHAIN]; /* DER, leaf first; LIMIT_CHAIN_BYTES in all */
+    size_t num_chain;                /* at least 1 */
+    bool has_key;                    /* the key's file comes with it */
 };
 
 struct keyd_grant {

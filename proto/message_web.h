@@ -87,6 +87,7 @@ struct web_identity {
     size_t num_client_cas;
     bool has_client_ca_file;
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
+    uint32_t num_servers;   /* at most LIMIT_SERVER_CERTIFICATES: those that came before */
 };
 
 struct web_trust {

@@ -10,19 +10,19 @@ static const struct {
 } roles[LINK_NUM_ROLES] = {
     [LINK_BROKER_KEYD] =
         {
-            .accepted[LINK_UPPER] =
-                KIND(KEYD_IDENTITY) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) | KIND(AUDIT_HEAD) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(KEYD_SETUP) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) | KIND(STATUS_QUERY) |
-                                    KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) | KIND(STOP),
+            .accepted[LINK_UPPER] = KIND(KEYD_IDENTITY) | KIND(SERVER_INFO) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) |
+                                    KIND(AUDIT_HEAD) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(KEYD_SETUP) | KIND(SERVER_CERTIFICATE) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) |
+                                    KIND(STATUS_QUERY) | KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) | KIND(STOP),
         },
     [LINK_BROKER_WEB] =
         {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
                                     KIND(EXPLANATION) | KIND(DONE) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(WEB_LISTEN) | KIND(WEB_REVOKE) |
-                                    KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) | KIND(WEB_CONNECTED) |
-                                    KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) | KIND(WEB_LOG) |
-                                    KIND(STATUS_QUERY) | KIND(STOP),
+            .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(SERVER_CERTIFICATE) | KIND(WEB_LISTEN) |
+                                    KIND(WEB_REVOKE) | KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) |
+                                    KIND(WEB_CONNECTED) | KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) |
+                                    KIND(WEB_LOG) | KIND(STATUS_QUERY) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -112,6 +112,7 @@ static size_t announced_fds(const struct msg *msg)
     if (msg->kind == MSG_WEB_UPSTREAM) return msg->web_upstream.reason == NULL || msg->web_upstream.reason[0] == '\0';
     if (msg->kind == MSG_WEB_CONNECTED) return msg->web_connected.error == 0;
     if (msg->kind == MSG_WEB_IDENTITY) return msg->web_identity.has_client_ca_file;
+    if (msg->kind == MSG_SERVER_CERTIFICATE) return msg->server_certificate.has_key;
     if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;
     return 0;
 }

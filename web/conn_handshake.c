@@ -119,6 +119,7 @@ static enum conn_wait handshake_done(struct conn *conn)
     if (!tls_resume_judge(conn->ssl, conn->handshake)) return refuse_resumed(conn);
     if (!is_accounted_for(conn)) return refuse_without_handle(conn);
     conn->shared->handshakes++;
+    tls_servers_describe(&conn->peer, conn->ssl, conn->handshake);
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
     if (conn->leaf != NULL)

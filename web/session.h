@@ -11,6 +11,8 @@
 #include "base/certificate.h"
 #include "base/err.h"
 
+struct server_names;
+
 /* Who is at the other end, as far as it is known and verified. Lives as long as the connection. */
 struct session_peer {
     struct certificate_text certificate;
@@ -21,6 +23,8 @@ struct session_peer {
     const char *group;    /* "X25519" */
     const char *alpn;     /* "h2", "http/1.1" or "" */
     bool resumed;         /* the client proved that it has its key in an earlier connection */
+    const struct server_names *server_names; /* of several server certificates; NULL: there is one */
+    unsigned server;                         /* which of them the connection has */
 };
 
 /* session_peer_is_known says whether the peer has shown a certificate that was verified. Only some listeners let others in. */

@@ -51,3 +51,11 @@ enum err sign_input_parse(struct msg *out, uint16_t tls_version, uint16_t scheme
     default: return ERR_INPUT;
     }
 }
+
+void sign_input_set_server(struct msg *request, uint32_t server)
+{
+    if (request->kind == MSG_SIGN_TLS12_SERVER)
+        request->sign_tls12_server.server = server;
+    else
+        request->sign_tls13_server.server = server;
+}

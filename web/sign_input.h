@@ -19,4 +19,7 @@
  * SSL_version names it). out's spans point into input; its id is 0. ERR_INPUT: not such an input. */
 MUST_CHECK enum err sign_input_parse(struct msg *out, uint16_t tls_version, uint16_t scheme, struct bytes input);
 
+/* sign_input_set_server says in such a request whose key it is for, by the number of the server certificate. */
+void sign_input_set_server(struct msg *request, uint32_t server);
+
 #endif

@@ -27,6 +27,7 @@ struct sign_request {
     uint32_t generation;
     enum sign_request_state state;
     uint16_t tls_version, scheme;
+    uint32_t server;
     size_t len;
     union {
         uint8_t input[SIGN_INPUT_MAX];

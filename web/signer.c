@@ -55,6 +55,7 @@ static enum err request_send(struct signer *signer, struct sign_request *request
     enum err err =
         sign_input_parse(&msg, request->tls_version, request->scheme, (struct bytes){request->input, request->len});
     CHECK(err == ERR_OK); /* sign() has parsed it before */
+    sign_input_set_server(&msg, request->server);
     msg.id = sign_request_id(&signer->requests, request);
     err = link_send(&signer->link, &msg, NULL, 0);
     if (err == ERR_OK) request->state = REQUEST_SENT;
@@ -266,6 +267,7 @@ static enum ssl_private_key_result_t method_sign(SSL *ssl, uint8_t *out, size_t 
 
     request->tls_version = version;
     request->scheme = scheme;
+    request->server = wait->server;
     request->len = in_len;
     memcpy(request->input, in, in_len);
     wait->id = sign_request_id(&signer->requests, request);

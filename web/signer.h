@@ -22,6 +22,7 @@ struct signer;
 /* A handshake's place at the signer, part of the connection's memory. */
 struct signer_wait {
     uint64_t number;              /* of the connection, below SIGNER_MAX_NUMBER; keyd says by it whose handle is used */
+    uint32_t server;              /* whose key it is: what keyd calls it; 0: the default one's */
     void (*ready)(void *context); /* the answer is there, or will not come: go on with SSL_do_handshake */
     void *context;
     const char *failure; /* why the last signature did not come, in words; NULL: nothing failed */

@@ -18,29 +18,13 @@
 #define GROUPS (TLS_GROUPS_ALL & ~TLS_GROUP_X25519_MLKEM768)
 #endif
 
-/* What the server signs under, by the kind of its key; keyd knows no others. */
-struct schemes {
-    uint16_t list[3];
-    size_t num;
-};
-
 static void auto_context(SSL_CTX **context)
 {
     SSL_CTX_free(*context);
 }
 
-static void auto_x509(X509 **certificate)
-{
-    X509_free(*certificate);
-}
-
-static void auto_key(EVP_PKEY **key)
-{
-    EVP_PKEY_free(*key);
-}
-
 /* One client has one certificate in memory, however many connections it opens. */
-static CRYPTO_BUFFER_POOL *buffer_pool(void)
+CRYPTO_BUFFER_POOL *tls_buffer_pool(void)
 {
     static CRYPTO_BUFFER_POOL *pool;
     if (pool == NULL) pool = CRYPTO_BUFFER_POOL_new();
@@ -213,17 +197,6 @@ static enum err set_suites(SSL_CTX *context, const struct tls_terms *terms, stru
     return SSL_CTX_set_strict_cipher_list(context, list) ? ERR_OK : complain(diag, "TLS suites");
 }
 
-/* Which of the suites a handshake may have follows from the server's key. */
-static enum err check_suites(const struct tls_terms *terms, const struct schemes *schemes, struct diag *diag)
-{
-    const bool is_rsa = schemes->list[0] == SSL_SIGN_RSA_PSS_RSAE_SHA256;
-    if (!terms->tls12 || terms->suites == 0) return ERR_OK;
-    if ((terms->suites & (is_rsa ? TLS_SUITES_RSA : TLS_SUITES_ECDSA)) != 0) return ERR_OK;
-    return diag_set(diag, ERR_INPUT,
-                    "[tls] suites: none fits the server's key, which is %s; add ECDHE-%s-... or set min_version = 1.3",
-                    is_rsa ? "RSA" : "ECDSA", is_rsa ? "RSA" : "ECDSA");
-}
-
 static enum err set_protocol(SSL_CTX *context, const struct tls_terms *terms, struct diag *diag)
 {
     enum err err = set_groups(context, terms, diag);
@@ -239,71 +212,35 @@ static enum err set_protocol(SSL_CTX *context, const struct tls_terms *terms, st
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
-    SSL_CTX_set0_buffer_pool(context, buffer_pool());
+    SSL_CTX_set0_buffer_pool(context, tls_buffer_pool());
     SSL_CTX_set_msg_callback(context, on_message);
     return ERR_OK;
 }
 
-static struct schemes schemes_of(const EVP_PKEY *key)
+static enum err use_servers(SSL_CTX *context, const struct web_identity *identity, const struct tls_terms *terms,
+                            struct tls_servers *servers, struct diag *diag)
 {
-    const int bits = EVP_PKEY_bits(key);
-    if (EVP_PKEY_id(key) == EVP_PKEY_EC) {
-        switch (EC_GROUP_get_curve_name(EC_KEY_get0_group(EVP_PKEY_get0_EC_KEY(key)))) {
-        case NID_X9_62_prime256v1: return (struct schemes){{SSL_SIGN_ECDSA_SECP256R1_SHA256}, 1};
-        case NID_secp384r1: return (struct schemes){{SSL_SIGN_ECDSA_SECP384R1_SHA384}, 1};
-        default: return (struct schemes){.num = 0};
-        }
-    }
-    if (EVP_PKEY_id(key) != EVP_PKEY_RSA || (bits != 2048 && bits != 3072 && bits != 4096))
-        return (struct schemes){.num = 0};
-    return (struct schemes){{SSL_SIGN_RSA_PSS_RSAE_SHA256, SSL_SIGN_RSA_PSS_RSAE_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA512},
-                            3};
-}
-
-static enum err read_schemes(struct schemes *out, struct bytes der, struct diag *diag)
-{
-    const uint8_t *at = der.data;
-    AUTO(auto_x509) X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
-    if (leaf == NULL || at != der.data + der.len) return complain(diag, "the server's certificate does not parse");
-    AUTO(auto_key) EVP_PKEY *key = X509_get_pubkey(leaf);
-    *out = key != NULL ? schemes_of(key) : (struct schemes){.num = 0};
-    ERR_clear_error();
-    if (out->num > 0) return ERR_OK;
-    return diag_set(diag, ERR_INPUT,
-                    "the server's certificate: its key is not one that keyd signs with: ECDSA P-256 or P-384, or RSA "
-                    "of 2048, 3072 or 4096 bits");
-}
-
-static enum err set_chain(SSL_CTX *context, const struct web_identity *identity, const struct tls_terms *terms,
-                          struct diag *diag)
-{
-    struct schemes schemes;
-    CRYPTO_BUFFER *chain[LIMIT_CHAIN];
-    enum err err = read_schemes(&schemes, identity->chain[0], diag);
-    if (err == ERR_OK) err = check_suites(terms, &schemes, diag);
-    if (err != ERR_OK) return err;
-    bool whole = true;
-    for (size_t i = 0; i < identity->num_chain; i++) {
-        chain[i] = CRYPTO_BUFFER_new(identity->chain[i].data, identity->chain[i].len, buffer_pool());
-        whole = whole && chain[i] != NULL;
-    }
-    /* Current BoringSSL keeps this in a default SSL_CREDENTIAL of the context; the call is the same. */
-    if (!whole || !SSL_CTX_set_chain_and_key(context, chain, identity->num_chain, NULL, signer_method()) ||
-        !SSL_CTX_set_signing_algorithm_prefs(context, schemes.list, schemes.num))
-        err = complain(diag, "the server's certificate chain");
-    for (size_t i = 0; i < identity->num_chain; i++) CRYPTO_BUFFER_free(chain[i]);
+    const struct tls_server own = {.chain = identity->chain, .num_chain = identity->num_chain};
+    if (servers == NULL) servers = tls_servers_new();
+    if (servers == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
+    enum err err = tls_servers_add(servers, &own, terms, diag);
+    if (err == ERR_OK) return tls_servers_use(context, servers, diag);
+    tls_servers_free(servers);
     return err;
 }
 
 enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
-                         int client_ca_fd, struct diag *diag)
+                         struct tls_servers *servers, int client_ca_fd, struct diag *diag)
 {
     *out = NULL;
     /* Certificates stay bytes to BoringSSL: those of clients are parsed by us, and only where they have to be verified. */
     AUTO(auto_context) SSL_CTX *context = SSL_CTX_new(TLS_with_buffers_method());
-    if (context == NULL) return complain(diag, "TLS context");
-    enum err err = set_protocol(context, terms, diag);
-    if (err == ERR_OK) err = set_chain(context, identity, terms, diag);
+    enum err err = context != NULL ? set_protocol(context, terms, diag) : complain(diag, "TLS context");
+    if (err != ERR_OK) {
+        tls_servers_free(servers);
+        return err;
+    }
+    err = use_servers(context, identity, terms, servers, diag);
     if (err == ERR_OK) err = require_client_certificate(context, identity, client_ca_fd, diag);
     if (err != ERR_OK) return err;
     *out = context;

@@ -15,6 +15,7 @@
 #include "web/session.h"
 #include "web/signer.h"
 #include "web/tickets.h"
+#include "web/tls_servers.h"
 
 /* What a connection needs until its handshake is over. */
 struct tls_handshake {
@@ -30,6 +31,8 @@ struct tls_handshake {
     uint8_t *anchor;              /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
     char refused[CLIENTS_REASON]; /* why it was refused, in words */
     int refused_error;            /* and as X509_V_ERR_... */
+    unsigned server;              /* the place of the certificate it has; the default one's at first */
+    unsigned tls12_keys;          /* for which keys the client has a suite of TLS 1.2 (server_key_bit) */
     bool read_alert; /* the last record that was read calls itself an alert, which encrypted ones of TLS 1.3 do not */
     const char *unbound; /* why keyd expects no signature of a handle's in it; NULL: it has said nothing */
     bool own_client;     /* its leaf is keyd's: only a handle's holder can have signed */
@@ -37,9 +40,10 @@ struct tls_handshake {
 };
 
 /* tls_context_new makes the context of one identity on these terms; client_ca_fd is the PEM file or -1, and stays the caller's.
+ * servers has the certificates beside the identity's own, NULL for none; it is taken, also on an error.
  * ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and why. */
 MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
-                                    int client_ca_fd, struct diag *diag);
+                                    struct tls_servers *servers, int client_ca_fd, struct diag *diag);
 
 /* tls_context_trust has the context let in others' clients, at once and in handshakes that are in progress too. Takes clients, also
  * when it fails: ERR_MEMORY, then all is as it was. */
@@ -47,6 +51,9 @@ MUST_CHECK enum err tls_context_trust(SSL_CTX *context, struct clients *clients)
 
 /* tls_clients returns whose clients the context lets in. They stay the context's. */
 struct clients *tls_clients(const SSL_CTX *context);
+
+/* tls_buffer_pool is where certificates of one kind are in memory once. NULL: no memory. */
+CRYPTO_BUFFER_POOL *tls_buffer_pool(void);
 
 /* tls_keep_leaf gives the first certificate of a verified chain to whoever wants it. */
 void tls_keep_leaf(struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain);

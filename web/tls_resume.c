@@ -71,30 +71,31 @@ static enum ssl_ticket_aead_result_t open_ticket(SSL *ssl, uint8_t *out, size_t 
     return good ? ssl_ticket_aead_success : ssl_ticket_aead_ignore_ticket;
 }
 
-/* Called when the version is known, and before a ticket is looked at in TLS 1.2. */
-static int on_certificate_wanted(SSL *ssl, void *unused)
-{
-    (void)unused;
-    if (SSL_version(ssl) != TLS1_3_VERSION) tls_resume_forbid(ssl);
-    return 1;
-}
-
 void tls_resume_context(SSL_CTX *context)
 {
     static const SSL_TICKET_AEAD_METHOD method = {.max_overhead = max_overhead, .seal = seal, .open = open_ticket};
     SSL_CTX_set_ticket_aead_method(context, &method);
-    SSL_CTX_set_cert_cb(context, on_certificate_wanted, NULL);
     SSL_CTX_set_session_psk_dhe_timeout(context, LIMIT_TICKET_LIFETIME_S);
     SSL_CTX_set_early_data_enabled(context, 0);
 }
 
-enum err tls_resume_begin(SSL *ssl, const struct tls_handshake *handshake)
+enum err tls_resume_bind(SSL *ssl, const struct tls_handshake *handshake)
 {
     uint8_t id[SSL_MAX_SID_CTX_LENGTH];
+    const SSL_CTX *context = SSL_get_SSL_CTX(ssl);
+    const uint8_t *server = tls_servers_fingerprint(context, handshake);
+    _Static_assert(sizeof id == SHA256_DIGEST_LENGTH, "a session's context is a hash");
+    clients_digest(id, tls_clients(context));
+    id[0] ^= (uint8_t)handshake->mode;
+    for (size_t i = 0; i < sizeof id; i++) id[i] ^= server[i];
+    return SSL_set_session_id_context(ssl, id, sizeof id) ? ERR_OK : ERR_CRYPTO;
+}
+
+enum err tls_resume_begin(SSL *ssl, const struct tls_handshake *handshake)
+{
     const bool resumes = handshake->tickets != NULL && tickets_ready(handshake->tickets);
-    clients_digest(id, tls_clients(SSL_get_SSL_CTX(ssl)));
-    id[0] ^= (uint8_t)handshake->mode; /* a session is good where the same is asked of clients, by the same CAs */
-    if (!SSL_set_session_id_context(ssl, id, sizeof id)) return ERR_CRYPTO;
+    enum err err = tls_resume_bind(ssl, handshake);
+    if (err != ERR_OK) return err;
     if (!resumes) tls_resume_forbid(ssl);
     /* Without tickets nobody needs the certificates: verify_client keeps their text. */
     SSL_set_retain_only_sha256_of_client_certs(ssl, !resumes);

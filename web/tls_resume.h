@@ -14,6 +14,10 @@ void tls_resume_context(SSL_CTX *context);
 /* tls_resume_begin says to ssl, whose app data is the handshake, whether it may. ERR_CRYPTO. */
 MUST_CHECK enum err tls_resume_begin(SSL *ssl, const struct tls_handshake *handshake);
 
+/* tls_resume_bind makes the session good where the same is asked of clients, by the same CAs, of a server with the same certificate
+ * (RFC 8446, 4.6.1). To be called again when the handshake gets another certificate. ERR_CRYPTO. */
+MUST_CHECK enum err tls_resume_bind(SSL *ssl, const struct tls_handshake *handshake);
+
 /* tls_resume_forbid: this connection gets no ticket. */
 void tls_resume_forbid(SSL *ssl);
 

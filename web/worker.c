@@ -25,6 +25,9 @@ struct worker {
     struct proxy *proxy; /* NULL: there are no applications */
     struct listeners listeners;
     struct monitor *monitor;
+    struct tls_servers *servers; /* those of the next identity, as far as they have come; NULL: none */
+    enum err servers_err;        /* what is wrong with one of them */
+    struct diag servers_diag;
 };
 
 static void end_loop(struct worker *worker, int exit_code)
@@ -48,6 +51,27 @@ static void answer_failed(struct worker *worker, uint64_t id, enum err error, co
     if (worker->shared.tls == NULL) end_loop(worker, err_exit_code(error));
 }
 
+/* What is wrong with it is said when the identity comes that it belongs to. */
+static void take_server(struct worker *worker, const struct server_certificate *certificate)
+{
+    const struct tls_server server = {certificate->number, certificate->name, certificate->chain,
+                                      certificate->num_chain};
+    if (worker->servers_err != ERR_OK) return;
+    if (worker->servers == NULL) worker->servers = tls_servers_new();
+    worker->servers_err = worker->servers != NULL
+                              ? tls_servers_add(worker->servers, &server, &worker->tls, &worker->servers_diag)
+                              : diag_set(&worker->servers_diag, ERR_MEMORY, "no memory");
+}
+
+/* Whether all of the identity's certificates have come, and are good. */
+static enum err check_servers(const struct worker *worker, size_t wanted, struct diag *diag)
+{
+    const size_t num = worker->servers != NULL ? tls_servers_num(worker->servers) : 0;
+    if (worker->servers_err != ERR_OK) return diag_set(diag, worker->servers_err, "%s", worker->servers_diag.text);
+    if (num == wanted) return ERR_OK;
+    return diag_set(diag, ERR_MALFORMED, "%zu server certificates came, and not %zu", num, wanted);
+}
+
 /* The new context is for new connections. Handshakes that began under the last one fail at the signer, which has the
  * new key; connections that are open go on. */
 static void take_identity(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
@@ -55,7 +79,14 @@ static void take_identity(struct worker *worker, const struct msg *msg, struct p
     struct diag diag = {{0}};
     SSL_CTX *context;
     int client_ca_fd = extra->num_fds > 1 ? extra->fds[1] : -1;
-    enum err err = tls_context_new(&context, &msg->web_identity, &worker->tls, client_ca_fd, &diag);
+    enum err err = check_servers(worker, msg->web_identity.num_servers, &diag);
+    if (err == ERR_OK) {
+        err = tls_context_new(&context, &msg->web_identity, &worker->tls, worker->servers, client_ca_fd, &diag);
+    } else {
+        tls_servers_free(worker->servers);
+    }
+    worker->servers = NULL;
+    worker->servers_err = ERR_OK;
     if (err != ERR_OK) {
         answer_failed(worker, msg->id, err, &diag);
         return;
@@ -253,6 +284,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         take_connection(worker, msg, extra);
     else if (msg->kind == MSG_WEB_UPSTREAM)
         take_upstream(worker, &msg->web_upstream, extra);
+    else if (msg->kind == MSG_SERVER_CERTIFICATE)
+        take_server(worker, &msg->server_certificate);
     else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
         take_identity(worker, msg, extra);
     else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
@@ -376,6 +409,7 @@ void worker_free(struct worker *worker)
     proxy_free(worker->proxy);
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);
+    tls_servers_free(worker->servers);
     if (shared->loop != NULL) ev_loop_destroy(shared->loop);
     tickets_free(shared->tickets);
     verdicts_free(shared->log.verdicts);

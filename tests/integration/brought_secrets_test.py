@@ -1,5 +1,6 @@
 """A private key that an operator brings is in keyd's secret memory and in no other, for all that it went through others."""
 
+import os
 import re
 import subprocess
 import unittest
@@ -39,16 +40,33 @@ class Memory(brought.BroughtCase):
     def setUp(self):
         self.assertTrue(is_root(), "needs root: reads every process's memory; run the tests as root")
 
-    def start_and_use(self, server, client):
+    def start_and_use(self, server, client, *flags):
         system = self.start("--listen", "127.0.0.1:0", "--no-browser", "--workers", "1", *self.server(server),
-                            *self.client(client), uid=self.uid)
+                            *self.client(client), *flags, uid=self.uid)
         for _ in range(3):
             system.run("browser-shim", "get", system.url + "/hello", "--runtime-dir", system.runtime)
         return system
 
-    def expect_only_in_keyd(self, server, client):
-        system = self.start_and_use(server, client)
+    def named(self, kind):
+        """A server certificate beside the default one, and what openssl says of a connection under its name."""
+        path = os.path.join(self.base, f"named-{self.uid}.ini")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'[certificate "named"]\ncertificate = {self.bring("elsewhere.pem", 0o644)}\n'
+                       f'key = {self.bring(kind + ".key", 0o600)}\n')
+        return "--config", path
+
+    def use_named(self, system):
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{system.port}", "-servername", "kiosk.example",
+                               "-sigalgs", "ECDSA+SHA256"],  # the default one, which is RSA's, has that name too
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.assertIn(b"subject=CN = elsewhere", done.stdout)
+
+    def expect_only_in_keyd(self, server, client, named=None):
+        system = self.start_and_use(server, client, *(self.named(named) if named else ()))
         forms = {**forms_of(server), **forms_of(client)}
+        if named:
+            self.use_named(system)
+            forms.update(forms_of(named))
         self.assertGreaterEqual(len(forms), 10)
         seen = set()
         for pid in system.pids():
@@ -72,6 +90,10 @@ class Memory(brought.BroughtCase):
     def test_of_roots_system(self):
         self.uid = ROOT
         self.expect_only_in_keyd("p384", "rsa4096")
+
+    def test_of_a_key_beside_the_default_one(self):
+        self.uid = ORDINARY
+        self.expect_only_in_keyd("rsa2048", "p384", named="p256")
 
     def test_the_key_file_is_closed_in_keyd(self):
         self.uid = ORDINARY

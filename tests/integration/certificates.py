@@ -63,6 +63,20 @@ class Authority:
         self._sign(name, profile, start, end)
         return self._path(name + ".pem"), self._path(name + ".key")
 
+    def server(self, name, names, curve="P-256", rsa=None, end="20491231235959Z"):
+        """Makes a server's leaf for names, such as DNS:shop.example. Returns (file with leaf and CA, key file)."""
+        with open(self._path(name + ".ext"), "w", encoding="utf-8") as file:
+            file.write(EXTENSIONS.partition("[server]")[2].partition("subjectAltName")[0])
+            file.write("subjectAltName = " + ", ".join(names) + "\n")
+        kind = ["-newkey", f"rsa:{rsa}"] if rsa else [*EC[:-1], f"ec_paramgen_curve:{curve}"]
+        self._request(name, f"server {name}", kind)
+        self._sign(name, None, "20200101000000Z", end)
+        with open(self._path(name + ".chain.pem"), "w", encoding="ascii") as chain:
+            for path in (self._path(name + ".pem"), self.certificate):
+                with open(path, encoding="ascii") as file:
+                    chain.write(file.read())
+        return self._path(name + ".chain.pem"), self._path(name + ".key")
+
     def _path(self, file):
         return os.path.join(self.directory, file)
 
@@ -71,6 +85,7 @@ class Authority:
                 name + ".csr", cwd=self.directory)
 
     def _sign(self, name, profile, start, end, selfsign=False):
-        openssl("ca", "-batch", "-config", "openssl.cnf", "-name", "issuing", "-extensions", profile, "-notext",
+        extensions = ["-extensions", profile] if profile else ["-extfile", name + ".ext"]
+        openssl("ca", "-batch", "-config", "openssl.cnf", "-name", "issuing", *extensions, "-notext",
                 "-in", name + ".csr", "-out", name + ".pem", "-keyfile", "ca.key", "-startdate", start,
                 "-enddate", end, *(["-selfsign"] if selfsign else ["-cert", "ca.pem"]), cwd=self.directory)

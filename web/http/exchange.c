@@ -10,6 +10,7 @@
 #include "web/http/site_internal.h"
 #include "web/http/upload.h"
 #include "web/proxy/relay.h"
+#include "web/server_names.h"
 
 void exchange_init(struct exchange *exchange, struct http_site *site, const struct session_peer *peer,
                    enum request_version version, void (*ready)(void *context), void *context)
@@ -65,6 +66,7 @@ static enum exchange_after after_refusal(unsigned status)
     case HTTP_STATUS_NOT_FOUND:
     case HTTP_STATUS_METHOD_NOT_ALLOWED:
     case HTTP_STATUS_CONFLICT:
+    case HTTP_STATUS_MISDIRECTED_REQUEST:
     case HTTP_STATUS_BAD_GATEWAY:
     case HTTP_STATUS_GATEWAY_TIMEOUT:
     case HTTP_STATUS_PRECONDITION_FAILED: return AFTER_KEEP;
@@ -141,10 +143,21 @@ static struct fault begin_somewhere(struct exchange *exchange)
     return route_begin(exchange->route, exchange);
 }
 
+/* RFC 9110, 7.4 and 15.5.20: a host that another certificate is for is not answered for under this one. */
+static struct fault check_server(const struct exchange *exchange)
+{
+    const struct session_peer *peer = exchange->peer;
+    if (peer->server_names == NULL ||
+        !server_names_misdirected(peer->server_names, peer->server, exchange->request.host))
+        return (struct fault){0, NULL};
+    return (struct fault){HTTP_STATUS_MISDIRECTED_REQUEST, "the host is another certificate's than the connection's"};
+}
+
 void exchange_begin(struct exchange *exchange)
 {
     struct request *request = &exchange->request;
     struct fault fault = request_check(request);
+    if (fault.status == 0) fault = check_server(exchange);
     if (fault.status == 0) fault = begin_somewhere(exchange);
     if (fault.status == 0 && request->num_lengths > 0 && request->length > exchange->body_limit)
         fault = (struct fault){HTTP_STATUS_PAYLOAD_TOO_LARGE, "Content-Length over the limit"};

@@ -202,7 +202,7 @@ static void ask_server(size_t i, struct input *input)
     struct book_request request = {.hash = take(input) % BOOK_HASHES};
     struct msg msg = {.kind = MSG_SIGN_TLS13_SERVER};
     book_signed_hash(hash, &book, request.hash);
-    msg.sign_tls13_server = (struct sign_tls13){SCHEME_ECDSA_P256_SHA256, {hash, sizeof hash}};
+    msg.sign_tls13_server = (struct sign_tls13){SCHEME_ECDSA_P256_SHA256, {hash, sizeof hash}, 0};
     send_request(i, &msg, &request);
 }
 

@@ -228,6 +228,17 @@ Test(config, says_in_which_line_what_is_wrong)
          "2: [proxy \"/a%20\"] upstream: '/a%20': a prefix has no blanks and none of %?#\"\\;"},
         {"[proxy \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\nupstream = unix:/a\n",
          "1: the section's name is too long (49 bytes at most); give long ones as flags"},
+        {"[certificate \"a b\"]\nkey = k\n",
+         "2: [certificate \"a b\"] key: 'a b' is no name for a certificate; want 1 to 32 "
+         "letters, digits, '.', '-', '_' or '*'"},
+        {"[certificate \"123456789012345678901234567890123\"]\nkey = k\n",
+         "2: [certificate \"123456789012345678901234567890123\"] key: '123456789012345678901234567890123' is no name "
+         "for a "
+         "certificate; want 1 to 32 letters, digits, '.', '-', '_' or '*'"},
+        {"[certificate \"a\"]\nkey =\n", "2: [certificate \"a\"] key: the value is empty"},
+        {"[certificate \"a\"]\nkey = k\ncertificate = c\nkey = l\n", "4: [certificate \"a\"] key is set twice"},
+        {"[certificate \"a\"]\nname = k\n", "2: there is no option 'name' in [certificate \"a\"]"},
+        {"[certificate]\nkey = k\n", "2: there is no section [certificate]"},
         {"[headers]\nX Y = 1\n", "2: [headers] X Y: 'X Y:1' cannot be set: its name is not a header field's"},
         {"[headers]\nContent-Length = 1\n",
          "2: [headers] Content-Length: 'Content-Length:1' cannot be set: the server sets it by itself"},

@@ -53,7 +53,7 @@ static void sign_and_note(void *context, uint8_t *out, size_t *out_len, struct b
 {
     cr_assert(scheme_hash(&signed_digest, SCHEME_ECDSA_P256_SHA256, content));
     cr_assert_eq(keystore_sign(context, out, out_len, KEY_SERVER, &signed_digest), ERR_OK);
-    expectation_note_signature(source, &signed_digest, (struct bytes){out, *out_len}, NOW_MS);
+    expectation_note_signature(source, KEY_SERVER, &signed_digest, (struct bytes){out, *out_len}, NOW_MS);
 }
 
 static struct shake_keys keys_of(struct keystore *of)
@@ -347,7 +347,7 @@ Test(binding, refuses_another_certificate_with_a_good_signature)
     uint8_t *leaf = spoiled + (transcript.chain[0].data - spoiled);
     leaf[own.len - 1] ^= 0x01;
     cr_assert(transcript_parse(&transcript, spoiled_bytes(), TRANSCRIPT_TO_CLIENT_CERTIFICATE));
-    const struct sign_tls13 request = {SCHEME_ECDSA_P256_SHA256, {transcript.signed_hash, transcript.hash.len}};
+    const struct sign_tls13 request = {SCHEME_ECDSA_P256_SHA256, {transcript.signed_hash, transcript.hash.len}, 0};
     cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request), REFUSAL_NONE);
     spoil_signature(keystore, &digest);
     cr_assert_eq(ask_as("localhost", spoiled_bytes()), REFUSAL_SERVER);

@@ -51,7 +51,7 @@ static void sign_server(void *context, uint8_t *out, size_t *out_len, struct byt
     cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, &digest), ERR_OK);
     cr_assert(
         verify_scheme(keystore_certificate(keystore, KEY_SERVER), *scheme, content, (struct bytes){out, *out_len}));
-    expectation_note_signature(source, &digest, (struct bytes){out, *out_len}, NOW_MS);
+    expectation_note_signature(source, KEY_SERVER, &digest, (struct bytes){out, *out_len}, NOW_MS);
 }
 
 static void shake_hands(const struct shake_kind *kind, uint16_t server_scheme, uint16_t client_scheme)
@@ -201,9 +201,9 @@ Test(brought, the_servers_names_are_the_leafs)
                                       "127.0.0.2", "::2",     "server p384",  "localhost2"};
     bring_kind(&bring_kinds[1]);
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        cr_assert(keystore_is_server_name(keystore, good[i]), "'%s'", good[i]);
+        cr_assert(keystore_is_server_name(keystore, KEY_SERVER, good[i]), "'%s'", good[i]);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert_not(keystore_is_server_name(keystore, bad[i]), "'%s'", bad[i]);
+        cr_assert_not(keystore_is_server_name(keystore, KEY_SERVER, bad[i]), "'%s'", bad[i]);
     const struct certificate_info *info = keystore_info(keystore, KEY_SERVER);
     static const char *const names[] = {"localhost", "kiosk.example", "*.wild.example", "127.0.0.1", "::1"};
     cr_assert_eq(info->num_names, 5);

@@ -36,7 +36,7 @@ static void sign_server(void *context, uint8_t *out, size_t *out_len, struct byt
     struct digest digest;
     cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, content));
     cr_assert_eq(keystore_sign(keystore, out, out_len, KEY_SERVER, &digest), ERR_OK);
-    expectation_note_signature(source, &digest, (struct bytes){out, *out_len}, 1);
+    expectation_note_signature(source, KEY_SERVER, &digest, (struct bytes){out, *out_len}, 1);
 }
 
 /* A handshake of which keyd knows, but which it has not been told to expect. */
@@ -446,12 +446,12 @@ Test(dispatch, remembers_what_it_signed_for_a_server)
     struct msg request = make_request(MSG_SIGN_TLS13_SERVER);
     dispatch(&answer, &server, &request, &scene);
     cr_assert_eq(purpose_tls13(&digest, PURPOSE_ROLE_SERVER, &request.sign_tls13_server), REFUSAL_NONE);
-    cr_assert(expectation_take_signature(source, &digest, answer.msg.signature, 1));
+    cr_assert(expectation_take_signature(source, KEY_SERVER, &digest, answer.msg.signature, 1));
     request = make_request(MSG_SIGN_TLS12_SERVER);
     dispatch(&answer, &server, &request, &scene);
     purpose_tls12_content(content, &len, &request.sign_tls12_server);
     cr_assert(scheme_hash(&digest, SCHEME_ECDSA_P256_SHA256, (struct bytes){content, len}));
-    cr_assert_not(expectation_take_signature(source, &digest, answer.msg.signature, 1));
+    cr_assert_not(expectation_take_signature(source, KEY_SERVER, &digest, answer.msg.signature, 1));
 }
 
 Test(dispatch, signs_for_tls12_only_where_it_is_spoken)

@@ -151,12 +151,14 @@ static const uint8_t signature[] = {0x30, 1, 2, 3};
 
 static bool take_signature(uint32_t number, uint64_t now_ms)
 {
-    return expectation_take_signature(source, digest_of(number), (struct bytes){signature, sizeof(signature)}, now_ms);
+    return expectation_take_signature(source, KEY_SERVER, digest_of(number),
+                                      (struct bytes){signature, sizeof(signature)}, now_ms);
 }
 
 static void note(uint32_t number, uint64_t now_ms)
 {
-    expectation_note_signature(source, digest_of(number), (struct bytes){signature, sizeof(signature)}, now_ms);
+    expectation_note_signature(source, KEY_SERVER, digest_of(number), (struct bytes){signature, sizeof(signature)},
+                               now_ms);
 }
 
 Test(expectation, a_signature_is_referred_to_once)
@@ -167,14 +169,14 @@ Test(expectation, a_signature_is_referred_to_once)
     cr_assert_not(take_signature(1, 1));
     cr_assert(take_signature(2, 1));
     cr_assert_not(take_signature(3, 1));
-    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature, 0}, 1));
+    cr_assert_not(expectation_take_signature(source, KEY_SERVER, digest_of(1), (struct bytes){signature, 0}, 1));
 }
 
 Test(expectation, it_is_the_very_signature)
 {
     note(1, 1);
-    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature, 3}, 1));
-    cr_assert_not(expectation_take_signature(source, digest_of(1), (struct bytes){signature + 1, 3}, 1));
+    cr_assert_not(expectation_take_signature(source, KEY_SERVER, digest_of(1), (struct bytes){signature, 3}, 1));
+    cr_assert_not(expectation_take_signature(source, KEY_SERVER, digest_of(1), (struct bytes){signature + 1, 3}, 1));
     cr_assert(take_signature(1, 1));
 }
 

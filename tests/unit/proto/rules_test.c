@@ -43,9 +43,9 @@ Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
 
 Test(rules, keyd_says_nothing_but_what_the_broker_asked_for)
 {
-    cr_expect_eq(rules_accepted(LINK_BROKER_KEYD, LINK_UPPER), MSG_BIT(MSG_KEYD_IDENTITY) | MSG_BIT(MSG_KEYD_EVENT) |
-                                                                   MSG_BIT(MSG_KEYD_STATUS) | MSG_BIT(MSG_AUDIT_HEAD) |
-                                                                   MSG_BIT(MSG_FAILED));
+    cr_expect_eq(rules_accepted(LINK_BROKER_KEYD, LINK_UPPER), MSG_BIT(MSG_KEYD_IDENTITY) | MSG_BIT(MSG_SERVER_INFO) |
+                                                                   MSG_BIT(MSG_KEYD_EVENT) | MSG_BIT(MSG_KEYD_STATUS) |
+                                                                   MSG_BIT(MSG_AUDIT_HEAD) | MSG_BIT(MSG_FAILED));
 }
 
 Test(rules, only_the_broker_grants)
@@ -81,6 +81,7 @@ static size_t fds_of(enum msg_kind kind)
     case MSG_WEB_LISTEN:
     case MSG_WEB_TRUST:
     case MSG_WEB_LOG:
+    case MSG_SERVER_CERTIFICATE: /* the sample says that it has a key */
     case MSG_WEB_TICKETS:
     case MSG_SHIM_LISTENER:
     case MSG_SHIM_LAUNCH:
@@ -123,6 +124,10 @@ Test(rules, optional_descriptors_are_announced)
                 cr_expect_eq(rules_fds_valid(&keyd, num), num == (size_t)(server > 0) + (size_t)(client > 0));
         }
     }
+    struct msg server = sample_of(MSG_SERVER_CERTIFICATE);
+    server.server_certificate.has_key = false;
+    cr_expect(rules_fds_valid(&server, 0));
+    cr_expect_not(rules_fds_valid(&server, 1));
     struct msg identity = {.kind = MSG_WEB_IDENTITY};
     cr_expect(rules_fds_valid(&identity, 1));
     struct msg connected = {.kind = MSG_WEB_CONNECTED};

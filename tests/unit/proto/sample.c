@@ -50,12 +50,13 @@ static struct verdict verdicts[2] = {
 struct msg sample_of(enum msg_kind kind)
 {
     static const struct msg samples[MSG_NUM_KINDS] = {
-        [MSG_SIGN_TLS13_SERVER] = {.sign_tls13_server = {SCHEME_ECDSA_P256_SHA256, {blob, 32}}},
+        [MSG_SIGN_TLS13_SERVER] = {.sign_tls13_server = {SCHEME_ECDSA_P256_SHA256, {blob, 32}, 7}},
         [MSG_SIGN_TLS12_SERVER] = {.sign_tls12_server = {.scheme = SCHEME_ECDSA_P256_SHA256,
                                                          .client_random = {1, 2, 3},
                                                          .server_random = {4, 5, 6},
                                                          .group = GROUP_X25519,
-                                                         .point = {blob, 65}}},
+                                                         .point = {blob, 65},
+                                                         .server = 6}},
         [MSG_SIGN_TLS13_CLIENT] = {.sign_tls13_client = {0x0503, {blob, 448}}},
         [MSG_EXPECT_CLIENT] = {.expect_client = {blob, 449}},
         [MSG_CLIENT_BOUND] = {.client_bound = {53, {60, 61}, 2}},
@@ -117,7 +118,8 @@ struct msg sample_of(enum msg_kind kind)
                                                .num_client_cas = 1,
                                                .has_client_ca_file = true,
                                                .own_client =
-                                                   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+                                                   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                                               .num_servers = 5}},
         [MSG_WEB_STATUS] =
             {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99, 101}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
@@ -176,6 +178,15 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
+        [MSG_SERVER_CERTIFICATE] = {.server_certificate = {4, "shop", {{blob, 425}, {blob, 426}}, 2, true}},
+        [MSG_SERVER_INFO] = {.server_info = {.role = "server/shop",
+                                             .subject = "CN=shop",
+                                             .names = {"shop.example"},
+                                             .num_names = 1,
+                                             .serial = "03",
+                                             .fingerprint = "cafe",
+                                             .not_before = 99,
+                                             .not_after = 100}},
         /* Without fields. */
         [MSG_PIN_HANDLE] = {.kind = MSG_PIN_HANDLE},
         [MSG_DESCRIBE_HANDLE] = {.kind = MSG_DESCRIBE_HANDLE},
@@ -395,6 +406,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_identity.num_client_cas);
         SAME(web_identity.has_client_ca_file);
         SAME_TEXT(web_identity.own_client);
+        SAME(web_identity.num_servers);
         for (size_t i = 0; i < want->web_identity.num_chain; i++) SAME_BYTES(web_identity.chain[i]);
         for (size_t i = 0; i < want->web_identity.num_client_cas; i++) SAME_BYTES(web_identity.client_cas[i]);
     } else if (want->kind == MSG_WEB_STATUS) {
@@ -441,6 +453,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
     case MSG_SIGN_TLS13_SERVER:
         SAME(sign_tls13_server.scheme);
         SAME_BYTES(sign_tls13_server.transcript_hash);
+        SAME(sign_tls13_server.server);
         break;
     case MSG_SIGN_TLS12_SERVER:
         SAME(sign_tls12_server.scheme);
@@ -448,12 +461,21 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_ARRAY(sign_tls12_server.server_random);
         SAME(sign_tls12_server.group);
         SAME_BYTES(sign_tls12_server.point);
+        SAME(sign_tls12_server.server);
         break;
     case MSG_SIGN_TLS13_CLIENT:
         SAME(sign_tls13_client.scheme);
         SAME_BYTES(sign_tls13_client.messages);
         break;
     case MSG_EXPECT_CLIENT: SAME_BYTES(expect_client); break;
+    case MSG_SERVER_CERTIFICATE:
+        SAME(server_certificate.number);
+        SAME_TEXT(server_certificate.name);
+        SAME(server_certificate.num_chain);
+        SAME(server_certificate.has_key);
+        for (size_t i = 0; i < want->server_certificate.num_chain; i++) SAME_BYTES(server_certificate.chain[i]);
+        break;
+    case MSG_SERVER_INFO: same_certificates(&got->server_info, &want->server_info, 1); break;
     case MSG_CLIENT_BOUND:
         SAME(client_bound.handle);
         SAME(client_bound.num_above);

@@ -64,7 +64,7 @@ void rig_identity(struct rig *rig, bool with_tls12)
                                     .num_client_cas = 1,
                                     .own_client = own.fingerprint};
     SSL_CTX_free(rig->shared.tls);
-    CHECK(tls_context_new(&rig->shared.tls, &identity, &terms, -1, &diag) == ERR_OK);
+    CHECK(tls_context_new(&rig->shared.tls, &identity, &terms, NULL, -1, &diag) == ERR_OK);
     if (rig->keyd.arena != NULL) fake_keyd_close(&rig->keyd);
     signer_connect(rig->shared.signer, fake_keyd_open(&rig->keyd, rig->server.key));
 }
