@@ -14,6 +14,8 @@ import report
 import servers
 
 SIZES = {"1 KB": ("small.bin", 1024), "100 KB": ("large.bin", 100 * 1024)}
+# For h2load, whose own way to stop after a time may never do so: about what a server answers in a second.
+REQUESTS = {"small.bin": 10000, "large.bin": 2000, "app/": 5000}
 FILE_CACHE = "open_file_cache max=1000; open_file_cache_valid 60s; open_file_cache_min_uses 1;"
 CONNECTIONS = 32
 
@@ -22,15 +24,15 @@ def tool(name):
     return shutil.which(name) or sys.exit(f"bench: {name} is missing; run tools/bootstrap --all")
 
 
-def wrk(url, seconds):
+def wrk(url, seconds, _):
     said = servers.run_load(tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url)
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(f"bench: wrk {url}:\n{said}")
     return int(re.search(r"(\d+) requests in", said)[1])
 
 
-def h2load(url, seconds):
-    said = servers.run_load(tool("h2load"), "-t1", f"-c{CONNECTIONS}", "-m8", f"-D{seconds}", url)
+def h2load(url, seconds, requests):
+    said = servers.run_load(tool("h2load"), "-t1", f"-c{CONNECTIONS}", "-m8", f"-n{seconds * requests}", url)
     counts = {name: int(number) for number, name in re.findall(r"(\d+) (done|succeeded|failed)\b", said)}
     if counts["failed"] > 0 or counts["succeeded"] != counts["done"]:
         sys.exit(f"bench: h2load {url}:\n{said}")
@@ -47,36 +49,37 @@ def measure(subjects, load, path, options):
         first = number % len(subjects)
         for subject in subjects[first:] + subjects[:first]:
             before = servers.cpu_ns(subject.pids)
-            requests = load(f"https://localhost:{subject.port}/{path}", options.seconds)
+            requests = load(f"https://localhost:{subject.port}/{path}", options.seconds, REQUESTS[path])
             found[subject.name].append((servers.cpu_ns(subject.pids) - before) / 1000 / requests)
     return found
 
 
+def show(what, found, limit):
+    """A table of one measurement, and a bar for each server that the first is held against."""
+    (name, mine), *others = found.items()
+    rows = [[name, report.spread(mine), "-"]]
+    rows += [[other, report.spread(rounds), report.spread(report.ratios(rounds, mine), 2)] for other, rounds in others]
+    report.table([what, "us a request", f"{name}'s rate to it"], rows)
+    for other, rounds in others:
+        rate = statistics.median(report.ratios(rounds, mine))
+        report.bar(f"requests in a CPU second: {what}, to {other}", rate, limit, least=True)
+
+
 def compare(subjects, targets, options, limit):
-    """Prints a row for each target, protocol and subject. The first subject is held against each of the others."""
-    rows, bars, others = [], [], [subject.name for subject in subjects[1:]]
+    """Measures all subjects for each target and protocol, the first against the others."""
     try:
         for subject in subjects:
             servers.pin(subject.pids)
         for what, path in targets.items():
             for protocol, load in PROTOCOLS.items():
-                found = measure(subjects, load, path, options)
-                mine = found[subjects[0].name]
-                for name, rounds in found.items():
-                    rate = "-" if name == subjects[0].name else report.spread(report.ratios(rounds, mine), 2)
-                    rows.append([f"{what}, {protocol}", name, report.spread(rounds), rate])
-                bars += [(f"{what}, {protocol}, to {other}", statistics.median(report.ratios(found[other], mine)))
-                         for other in others]
+                show(f"{what}, {protocol}", measure(subjects, load, path, options), limit)
     finally:
         for subject in subjects:
             subject.stop()
-    report.table(["", "", "us a request", "keyward's rate to it"], rows)
-    for what, rate in bars:
-        report.bar(f"requests in a CPU second: {what}", rate, limit, least=True)
 
 
 def heading(what, options):
-    report.heading(f"{what}: server CPU on kept connections, {options.rounds} rounds of {options.seconds} s, "
+    report.heading(f"{what}: server CPU on kept connections, {options.rounds} rounds of about {options.seconds} s, "
                    f"{CONNECTIONS} connections, over HTTP/2 with 8 requests at a time on each")
 
 
