@@ -73,7 +73,7 @@
 
 /* web. */
 #define LIMIT_WORKERS 64u
-#define LIMIT_LISTENERS 8u
+#define LIMIT_LISTENERS 16u
 #define LIMIT_CONNECTIONS 16384u      /* for each worker */
 #define LIMIT_ADDRESSES 16384u        /* clients' addresses that a worker keeps count of */
 #define LIMIT_HANDSHAKES 2048u        /* of them, those whose client is not known yet; beyond: the oldest is cut */
@@ -151,6 +151,13 @@
 #define LIMIT_PROXY_CONNECTION 512u   /* bytes of what the Connection fields of a message say */
 #define LIMIT_PROXY_INTERIM 8u        /* answers 1xx before the answer */
 
+/* Streams. */
+#define LIMIT_STREAMS 8u
+#define LIMIT_STREAM_UPSTREAM 128u  /* bytes of its address as a text */
+#define LIMIT_STREAM_CONNECTING 16u /* connections that the broker is making for one worker's streams */
+#define LIMIT_CONNECTING (LIMIT_PROXY_CONNECTING + LIMIT_STREAM_CONNECTING) /* for one worker */
+#define LIMIT_STREAM_IDLE_S 604800u /* how long one may be silent, if its operator says so */
+
 /* echo. */
 #define LIMIT_ECHO_LINE 4096u
 #define LIMIT_ECHO_LINES 1000u /* a connection */
@@ -171,6 +178,9 @@
 #define DEADLINE_PROXY_BODY_MS 60000u    /* without a byte of the answer's body */
 #define DEADLINE_PROXY_TUNNEL_MS 120000u /* a WebSocket, without a byte either way */
 #define DEADLINE_PROXY_IDLE_MS 15000u    /* a connection that waits for a request */
+#define DEADLINE_STREAM_CONNECT_MS 5000u /* to a stream's upstream, waiting for a place included */
+#define DEADLINE_STREAM_IDLE_MS 600000u  /* a stream without a byte either way, unless its operator says otherwise */
+#define DEADLINE_STREAM_END_MS 60000u    /* a client that has heard its upstream's end, and is silent */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_DRAIN_MS 100u /* for a request that was on its way when a worker was told to stop */

@@ -24,7 +24,8 @@
 #include "proto/link.h"
 
 /* Slots of web's listeners. */
-enum { SLOT_HOST, SLOT_BROWSER, SLOT_ECHO, SLOT_METRICS };
+enum { SLOT_HOST, SLOT_BROWSER, SLOT_ECHO, SLOT_METRICS, SLOT_STREAM /* and as many as there are streams */ };
+_Static_assert(SLOT_STREAM + LIMIT_STREAMS <= LIMIT_LISTENERS, "every listener has a slot");
 
 struct process {
     const struct topology *row;

@@ -12,6 +12,7 @@
 static const struct config_table *const tables[] = {
     &config_listen_options,
     &config_http_options,
+    &config_stream_options,
     &config_host_options,
     &config_certificate_options,
 };

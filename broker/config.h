@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "broker/address.h"
+#include "broker/stream_place.h"
 #include "broker/upstream.h"
 #include "proto/header.h"
 #include "proto/message.h"
@@ -91,6 +92,8 @@ struct config {
     size_t num_proxies;
     struct config_proxy_ca proxy_cas[LIMIT_PROXIES];
     size_t num_proxy_cas;
+    struct stream_place streams[LIMIT_STREAMS];
+    size_t num_streams;
 
     struct web_limits limits;
 

@@ -84,7 +84,12 @@ enum err config_check(struct config *config, struct diag *diag)
         return diag_set(diag, ERR_INPUT,
                         "--headless goes with a browser, and --no-browser says there is none; drop one");
     }
-    if (!config->listens && !config->echoes && config->browser == CONFIG_BROWSER_NONE) {
+    for (size_t i = 0; i < config->num_streams; i++) {
+        if (config->streams[i].upstream[0] == '\0')
+            return diag_set(diag, ERR_INPUT, "[stream \"%s\"] has no upstream; want unix:/PATH or 127.0.0.1:PORT",
+                            config->streams[i].name);
+    }
+    if (!config->listens && !config->echoes && config->num_streams == 0 && config->browser == CONFIG_BROWSER_NONE) {
         return diag_set(diag, ERR_INPUT,
                         "--listen none with --no-browser leaves nothing to serve; drop one, or give --echo ADDR:PORT");
     }
@@ -103,5 +108,7 @@ enum err config_check(struct config *config, struct diag *diag)
     if (err == ERR_OK) err = check_certificates(config, diag);
     if (err == ERR_OK && config->listens) err = name_address(config, &config->listen, diag);
     if (err == ERR_OK && config->echoes) err = name_address(config, &config->echo, diag);
+    for (size_t i = 0; i < config->num_streams && err == ERR_OK; i++)
+        err = name_address(config, &config->streams[i].listen, diag);
     return err;
 }

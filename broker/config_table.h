@@ -1,4 +1,4 @@
-/* How the options are told: each file of them (config_listen.c, config_http.c, config_certificates.c, config_host.c) has a table, and config.c
+/* How the options are told: each file of them (config_listen.c, config_http.c, config_stream.c, config_certificates.c, config_host.c) has a table, and config.c
  * knows nothing but the tables. */
 #ifndef KEYWARD_BROKER_CONFIG_TABLE_H
 #define KEYWARD_BROKER_CONFIG_TABLE_H
@@ -37,6 +37,7 @@ struct config_table {
 
 extern const struct config_table config_listen_options;
 extern const struct config_table config_http_options;
+extern const struct config_table config_stream_options;
 extern const struct config_table config_host_options;
 extern const struct config_table config_certificate_options;
 

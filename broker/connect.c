@@ -16,7 +16,7 @@ static size_t count_of(const struct connects *connects, uint32_t worker)
 enum err connect_begin(struct connects *connects, uint32_t worker, uint64_t id, const struct address *address,
                        uint64_t now)
 {
-    if (connects->num_rows == CONNECT_MAX || count_of(connects, worker) >= LIMIT_PROXY_CONNECTING) return ERR_TOO_LARGE;
+    if (connects->num_rows == CONNECT_MAX || count_of(connects, worker) >= LIMIT_CONNECTING) return ERR_TOO_LARGE;
     int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return ERR_SYSTEM;
     connects->rows[connects->num_rows++] = (struct connecting){

@@ -1,4 +1,4 @@
-/* Connections to applications: the workers cannot make any, so this does, to the configured addresses alone. Nothing
+/* Connections to applications and the upstreams of streams: the workers cannot make any, so this does, to the configured addresses alone. Nothing
  * here blocks. */
 #ifndef KEYWARD_BROKER_CONNECT_H
 #define KEYWARD_BROKER_CONNECT_H
@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "broker/address.h"
 
-#define CONNECT_MAX (LIMIT_WORKERS * LIMIT_PROXY_CONNECTING)
+#define CONNECT_MAX (LIMIT_WORKERS * LIMIT_CONNECTING)
 
 /* One that is being made. */
 struct connecting {
@@ -38,7 +38,7 @@ struct connect_result {
     int error; /* then an errno number says why */
 };
 
-/* connect_begin begins one; connect_next says what comes of it. ERR_TOO_LARGE: LIMIT_PROXY_CONNECTING of that worker are
+/* connect_begin begins one; connect_next says what comes of it. ERR_TOO_LARGE: LIMIT_CONNECTING of that worker are
  * being made. ERR_SYSTEM: no socket, errno says why. */
 MUST_CHECK enum err connect_begin(struct connects *connects, uint32_t worker, uint64_t id,
                                   const struct address *address, uint64_t now);

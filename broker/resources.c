@@ -218,6 +218,16 @@ static enum err open_files(struct resources *out, const struct config *config, e
     return err;
 }
 
+static enum err bind_streams(struct resources *out, struct config *config, struct diag *diag)
+{
+    for (size_t i = 0; i < config->num_streams; i++) {
+        enum err err = listener_bind(&out->streams[i], &config->streams[i].listen, "stream", diag);
+        if (err != ERR_OK) return err;
+        address_format(out->stream_addresses[i], &config->streams[i].listen);
+    }
+    return ERR_OK;
+}
+
 static enum err bind_listeners(struct resources *out, struct config *config, struct diag *diag)
 {
     enum err err = ERR_OK;
@@ -234,7 +244,7 @@ static enum err bind_listeners(struct resources *out, struct config *config, str
         snprintf(out->url, sizeof out->url, "%s", out->with_browser ? out->page : "none");
     }
     if (config->echoes) address_format(out->echo_address, &config->echo);
-    return ERR_OK;
+    return bind_streams(out, config, diag);
 }
 
 static void find_users(struct resources *out)
@@ -257,6 +267,7 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
                               .client_ca_dir = -1,
                               .server = {.key = -1},
                               .client = {.key = -1}};
+    for (size_t i = 0; i < LIMIT_STREAMS; i++) out->streams[i] = -1;
     find_users(out);
     enum err err = decide_browser(out, config, diag);
     if (err == ERR_OK) err = programs_open(&out->programs, programs_dir, out->with_browser, diag);
@@ -279,6 +290,10 @@ void resources_stop_listening(struct resources *resources)
 {
     int *const fds[] = {&resources->listener, &resources->echo};
     close_each(fds, sizeof fds / sizeof *fds);
+    for (size_t i = 0; i < LIMIT_STREAMS; i++) {
+        if (resources->streams[i] >= 0) close(resources->streams[i]);
+        resources->streams[i] = -1;
+    }
 }
 
 void resources_close(struct resources *resources)

@@ -23,7 +23,8 @@ struct resources {
     bool with_browser;
     const char *browserless; /* why there is none although one was wanted, in words for people; or NULL */
     struct display display;
-    int listener; /* these six: -1 where not wanted */
+    int streams[LIMIT_STREAMS]; /* as in the configuration; -1 beyond */
+    int listener;               /* these six: -1 where not wanted */
     int echo;
     int root;
     int uploads;
@@ -40,6 +41,7 @@ struct resources {
     enum tls_mode mode;                    /* of the host's listener */
     char listener_address[ADDRESS_TEXT];
     char echo_address[ADDRESS_TEXT];
+    char stream_addresses[LIMIT_STREAMS][ADDRESS_TEXT];
     char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */
     char page[LIMIT_URL]; /* what the browser opens, inside its namespace */
     uint16_t page_port;

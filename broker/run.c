@@ -76,14 +76,19 @@ static enum err enter_sandbox(struct diag *diag)
     if (broker.access_log.path)
         dirs[num_dirs++] = (struct sandbox_dir){.fd = broker.access_log.dir, .access = SANDBOX_READ_WRITE};
     const struct config *config = broker.config;
-    uint16_t ports[LIMIT_PROXIES];
+    uint16_t ports[LIMIT_PROXIES + LIMIT_STREAMS];
     size_t num_ports = 0;
     for (size_t i = 0; i < config->num_proxies; i++) {
         if (config->proxies[i].address.socket.ss_family != AF_UNIX)
             ports[num_ports++] = address_port(&config->proxies[i].address);
     }
-    return sandbox_enter_connecting(config->num_proxies > 0 ? &broker_connecting_policy : &broker_policy, dirs,
-                                    num_dirs, ports, num_ports, diag);
+    for (size_t i = 0; i < config->num_streams; i++) {
+        if (config->streams[i].address.socket.ss_family != AF_UNIX)
+            ports[num_ports++] = address_port(&config->streams[i].address);
+    }
+    const bool connects = config->num_proxies > 0 || config->num_streams > 0;
+    return sandbox_enter_connecting(connects ? &broker_connecting_policy : &broker_policy, dirs, num_dirs, ports,
+                                    num_ports, diag);
 }
 
 /* Each channel needs a descriptor in keyd, whose limit is this process's hard one: it raises itself to that. What does not
@@ -155,6 +160,9 @@ static void tell_outset(const struct resources *resources)
             "WARNING: TLS IS OFF: nothing is encrypted, nobody is known, whoever is on this machine can read and "
             "change all of it; use --tls-mode mutual for anything but an experiment");
     if (resources->echo >= 0) log_line("listening service='echo' address=%s", log_quote(echo));
+    for (size_t i = 0; i < broker.config->num_streams; i++)
+        log_line("listening service='stream' address=%s upstream=%s", log_quote(resources->stream_addresses[i]),
+                 log_quote(broker.config->streams[i].upstream));
     if (broker.monitor.fd >= 0) log_line("listening service='metrics' address=%s", log_quote(broker.monitor.address));
 }
 

@@ -28,16 +28,16 @@ static enum err parse_prefix(struct upstream_place *out, const char *text, size_
     return ERR_OK;
 }
 
-static enum err parse_unix(struct upstream_place *out, const char *path, struct diag *diag)
+enum err upstream_parse_unix(struct address *out, const char *path, struct diag *diag)
 {
-    struct sockaddr_un *unix_address = (struct sockaddr_un *)(void *)&out->address.socket;
-    if (path[0] != '/') return diag_set(diag, ERR_INPUT, "'%s' is no absolute path; " WANTED, path);
+    struct sockaddr_un *unix_address = (struct sockaddr_un *)(void *)&out->socket;
+    if (path[0] != '/') return diag_set(diag, ERR_INPUT, "'%s' is no absolute path; want unix:/PATH", path);
     if (strlen(path) >= sizeof unix_address->sun_path)
         return diag_set(diag, ERR_INPUT, "'%s' is longer than %zu bytes, which no socket's path is", path,
                         sizeof unix_address->sun_path - 1);
     unix_address->sun_family = AF_UNIX;
     memcpy(unix_address->sun_path, path, strlen(path) + 1);
-    out->address.len = sizeof *unix_address;
+    out->len = sizeof *unix_address;
     return ERR_OK;
 }
 
@@ -103,7 +103,7 @@ enum err upstream_parse(struct upstream_place *out, const char *text, struct dia
     if (strlen(upstream) > LIMIT_PROXY_UPSTREAM)
         return diag_set(diag, ERR_INPUT, "the upstream is longer than %u bytes; " WANTED, LIMIT_PROXY_UPSTREAM);
     memcpy(out->text, upstream, strlen(upstream) + 1);
-    if (begins(upstream, "unix:")) return parse_unix(out, upstream + strlen("unix:"), diag);
+    if (begins(upstream, "unix:")) return upstream_parse_unix(&out->address, upstream + strlen("unix:"), diag);
     if (begins(upstream, "http://")) return parse_tcp(out, upstream + strlen("http://"), diag);
     if (begins(upstream, "https://")) return parse_tls(out, upstream + strlen("https://"), diag);
     return diag_set(diag, ERR_INPUT, "'%s' is no upstream; " WANTED, upstream);

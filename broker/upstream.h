@@ -19,4 +19,7 @@ struct upstream_place {
 /* upstream_parse reads /PREFIX=unix:/PATH, /PREFIX=http://ADDR:PORT or /PREFIX=https://HOST:PORT. ERR_INPUT with what is wrong. */
 MUST_CHECK enum err upstream_parse(struct upstream_place *out, const char *text, struct diag *diag);
 
+/* upstream_parse_unix reads an absolute path as the address of a Unix socket. ERR_INPUT with what is wrong. */
+MUST_CHECK enum err upstream_parse_unix(struct address *out, const char *path, struct diag *diag);
+
 #endif

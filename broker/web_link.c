@@ -45,6 +45,15 @@ void web_begin(struct broker *broker, struct process *web)
         const struct upstream_place *place = &broker->config->proxies[i];
         msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text, place->tls};
     }
+    for (size_t i = 0; i < broker->config->num_streams; i++) {
+        const struct stream_place *place = &broker->config->streams[i];
+        msg.web_setup.streams[msg.web_setup.num_streams++] = (struct web_stream){
+            .address = resources->stream_addresses[i],
+            .upstream = place->upstream,
+            .idle_ms = place->idle_s > 0 ? place->idle_s * 1000 : DEADLINE_STREAM_IDLE_MS,
+            .proxy_protocol = place->proxy_protocol,
+        };
+    }
     process_send(broker, web, &msg, fds, num_fds);
     access_log_tell(broker, web, 0);
     web_identify(broker, web);
@@ -91,6 +100,22 @@ static void offer(struct broker *broker, struct process *web, uint32_t slot)
             },
     };
     process_send(broker, web, &msg, &fds[slot], 1);
+}
+
+static void offer_stream(struct broker *broker, struct process *web, uint32_t stream)
+{
+    const struct msg msg = {
+        .kind = MSG_WEB_LISTEN,
+        .web_listen =
+            {
+                .slot = SLOT_STREAM + stream,
+                .service = SERVICE_STREAM,
+                .mode = TLS_MODE_MUTUAL,
+                .address = broker->resources->stream_addresses[stream],
+                .stream = stream,
+            },
+    };
+    if (process_is_up(web)) process_send(broker, web, &msg, &broker->resources->streams[stream], 1);
 }
 
 static void name_own_client(char out[2 * SHA256_DIGEST_LENGTH + 1], const struct broker *broker)
@@ -185,6 +210,7 @@ void web_identify(struct broker *broker, struct process *web)
     offer(broker, web, SLOT_BROWSER);
     offer(broker, web, SLOT_ECHO);
     offer(broker, web, SLOT_METRICS);
+    for (uint32_t i = 0; i < broker->config->num_streams; i++) offer_stream(broker, web, i);
 }
 
 void web_identify_all(struct broker *broker)
@@ -247,13 +273,21 @@ void web_connects(struct broker *broker)
     }
 }
 
+/* NULL: to nowhere that is configured. */
+static const struct address *destination(const struct config *config, const struct msg *msg)
+{
+    if (msg->kind == MSG_WEB_CONNECT_STREAM)
+        return msg->web_connect_stream < config->num_streams ? &config->streams[msg->web_connect_stream].address : NULL;
+    return msg->web_connect < config->num_proxies ? &config->proxies[msg->web_connect].address : NULL;
+}
+
 static void connect_for(struct broker *broker, struct process *web, const struct msg *msg)
 {
-    if (msg->web_connect >= broker->config->num_proxies) {
+    const struct address *address = destination(broker->config, msg);
+    if (address == NULL) {
         process_give_up(broker, web, "it wants a connection to nowhere");
         return;
     }
-    const struct address *address = &broker->config->proxies[msg->web_connect].address;
     enum err err = connect_begin(&broker->connects, web->instance, msg->id, address, clock_monotonic_ms());
     if (err != ERR_OK) {
         say_not_connected(broker, web, msg->id, err,
@@ -274,7 +308,7 @@ void web_answer(struct broker *broker, struct process *web, const struct msg *ms
         web->metrics_wanted = true;
         control_begin_round(broker);
     }
-    if (msg->kind == MSG_WEB_CONNECT) connect_for(broker, web, msg);
+    if (msg->kind == MSG_WEB_CONNECT || msg->kind == MSG_WEB_CONNECT_STREAM) connect_for(broker, web, msg);
     if (msg->kind == MSG_WEB_STATUS) {
         web->counters = msg->web_status;
         web->asked = false;

@@ -18,6 +18,13 @@ bool codec_check_web_setup(const struct msg *msg)
         if (!field_text(proxy->prefix, 1, LIMIT_PROXY_PREFIX) || !field_text(proxy->upstream, 1, LIMIT_PROXY_UPSTREAM))
             return false;
     }
+    if (setup->num_streams > LIMIT_STREAMS) return false;
+    for (size_t i = 0; i < setup->num_streams; i++) {
+        const struct web_stream *stream = &setup->streams[i];
+        if (!field_text(stream->address, 1, LIMIT_NAME) || !field_text(stream->upstream, 1, LIMIT_STREAM_UPSTREAM) ||
+            stream->idle_ms == 0 || stream->idle_ms > LIMIT_STREAM_IDLE_S * 1000u)
+            return false;
+    }
     const struct web_limits *limits = &setup->limits;
     return setup->log_style < LIMIT_LOG_STYLES && limits->connections <= LIMIT_CONNECTIONS &&
            limits->address_connections <= LIMIT_CONNECTIONS && limits->address_handshakes <= LIMIT_CONNECTIONS &&
@@ -29,7 +36,8 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
 {
     (void)arena;
     const Keyward__Wire__WebSetup *from = (const Keyward__Wire__WebSetup *)wire;
-    if (from->n_headers > LIMIT_HEADERS || from->n_proxies > LIMIT_PROXIES) return ERR_MALFORMED;
+    if (from->n_headers > LIMIT_HEADERS || from->n_proxies > LIMIT_PROXIES || from->n_streams > LIMIT_STREAMS)
+        return ERR_MALFORMED;
     out->web_setup = (struct web_setup){
         .worker = from->worker,
         .has_root = from->has_root != 0,
@@ -46,12 +54,18 @@ enum err codec_decode_web_setup(struct codec_arena *arena, struct msg *out, cons
         .tls_groups = from->tls_groups,
         .tls_suites = from->tls_suites,
         .num_proxies = from->n_proxies,
+        .num_streams = from->n_streams,
         .limits = {from->connections, from->address_connections, from->address_handshakes},
     };
     for (size_t i = 0; i < from->n_headers; i++) out->web_setup.headers[i] = from->headers[i];
     for (size_t i = 0; i < from->n_proxies; i++)
         out->web_setup.proxies[i] =
             (struct web_proxy){from->proxies[i]->prefix, from->proxies[i]->upstream, from->proxies[i]->tls != 0};
+    for (size_t i = 0; i < from->n_streams; i++) {
+        const Keyward__Wire__WebStream *stream = from->streams[i];
+        out->web_setup.streams[i] =
+            (struct web_stream){stream->address, stream->upstream, stream->idle_ms, stream->proxy_protocol != 0};
+    }
     return ERR_OK;
 }
 
@@ -70,6 +84,17 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
         proxies[i].tls = from->proxies[i].tls;
         pointers[i] = &proxies[i];
     }
+    Keyward__Wire__WebStream streams[LIMIT_STREAMS], *stream_pointers[LIMIT_STREAMS];
+    for (size_t i = 0; i < from->num_streams; i++) {
+        keyward__wire__web_stream__init(&streams[i]);
+        streams[i].address = wire_text(from->streams[i].address);
+        streams[i].upstream = wire_text(from->streams[i].upstream);
+        streams[i].idle_ms = from->streams[i].idle_ms;
+        streams[i].proxy_protocol = from->streams[i].proxy_protocol;
+        stream_pointers[i] = &streams[i];
+    }
+    to.streams = stream_pointers;
+    to.n_streams = from->num_streams;
     to.proxies = pointers;
     to.n_proxies = from->num_proxies;
     to.worker = from->worker;
@@ -96,8 +121,9 @@ enum err codec_encode_web_setup(const struct packer *packer, const struct msg *m
 bool codec_check_web_listen(const struct msg *msg)
 {
     unsigned service = (unsigned)msg->web_listen.service;
-    return msg->web_listen.slot < LIMIT_LISTENERS && service > SERVICE_NONE && service < SERVICE_NUM &&
-           (unsigned)msg->web_listen.mode < TLS_MODE_NUM && field_text(msg->web_listen.address, 0, LIMIT_NAME);
+    return msg->web_listen.slot < LIMIT_LISTENERS && msg->web_listen.stream < LIMIT_STREAMS && service > SERVICE_NONE &&
+           service < SERVICE_NUM && (unsigned)msg->web_listen.mode < TLS_MODE_NUM &&
+           field_text(msg->web_listen.address, 0, LIMIT_NAME);
 }
 
 enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -108,6 +134,7 @@ enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, con
     out->web_listen.service = (enum service)from->service;
     out->web_listen.address = from->address;
     out->web_listen.mode = (enum tls_mode)from->mode;
+    out->web_listen.stream = from->stream;
     return ERR_OK;
 }
 
@@ -119,6 +146,7 @@ enum err codec_encode_web_listen(const struct packer *packer, const struct msg *
     to.service = (uint32_t)msg->web_listen.service;
     to.address = wire_text(msg->web_listen.address);
     to.mode = (uint32_t)msg->web_listen.mode;
+    to.stream = msg->web_listen.stream;
     return codec_pack(packer, &to.base);
 }
 

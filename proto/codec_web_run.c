@@ -192,6 +192,26 @@ enum err codec_encode_web_connect(const struct packer *packer, const struct msg 
     return codec_pack(packer, &to.base);
 }
 
+bool codec_check_web_connect_stream(const struct msg *msg)
+{
+    return msg->web_connect_stream < LIMIT_STREAMS;
+}
+
+enum err codec_decode_web_connect_stream(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->web_connect_stream = ((const Keyward__Wire__WebConnectStream *)wire)->stream;
+    return ERR_OK;
+}
+
+enum err codec_encode_web_connect_stream(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__WebConnectStream to;
+    keyward__wire__web_connect_stream__init(&to);
+    to.stream = msg->web_connect_stream;
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_web_connected(const struct msg *msg)
 {
     return msg->web_connected.error <= ERR_TIMEOUT && field_text(msg->web_connected.reason, 0, LIMIT_TEXT);

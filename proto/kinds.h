@@ -34,6 +34,7 @@
     ROW(WEB_EXPECT, web_expect)                   \
     ROW(WEB_CONNECT, web_connect)                 \
     ROW(WEB_CONNECTED, web_connected)             \
+    ROW(WEB_CONNECT_STREAM, web_connect_stream)   \
     EMPTY(WEB_TICKETS)                            \
     ROW(SHIM_SETUP, shim_setup)                   \
     EMPTY(SHIM_LISTENER)                          \

@@ -57,6 +57,7 @@ enum msg_kind {
     MSG_WEB_EXPECT,
     MSG_WEB_CONNECT,
     MSG_WEB_CONNECTED,
+    MSG_WEB_CONNECT_STREAM,
     MSG_WEB_TICKETS,
 
     MSG_SHIM_SETUP,
@@ -145,6 +146,7 @@ struct msg {
         uint32_t web_connect; /* below LIMIT_PROXIES */
         struct web_connected web_connected;
         struct web_upstream web_upstream;
+        uint32_t web_connect_stream; /* below LIMIT_STREAMS */
 
         struct shim_setup shim_setup;
         uint64_t shim_launch; /* the handle */

@@ -19,7 +19,7 @@ enum tls_mode {
     TLS_MODE_NUM,
 };
 
-enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_METRICS, SERVICE_NUM };
+enum service { SERVICE_NONE = 0, SERVICE_HTTPS, SERVICE_ECHO, SERVICE_METRICS, SERVICE_STREAM, SERVICE_NUM };
 
 /* What a line of web's access log looks like. */
 enum access_log { ACCESS_LOG_TEXT, ACCESS_LOG_JSON, ACCESS_LOG_COMBINED, ACCESS_LOG_NONE, ACCESS_LOG_NUM };
@@ -29,6 +29,14 @@ struct web_proxy {
     const char *prefix;   /* 1 to LIMIT_PROXY_PREFIX bytes */
     const char *upstream; /* 1 to LIMIT_PROXY_UPSTREAM bytes */
     bool tls;
+};
+
+/* Where a stream leads. */
+struct web_stream {
+    const char *address;  /* 1 to LIMIT_NAME bytes */
+    const char *upstream; /* 1 to LIMIT_STREAM_UPSTREAM bytes */
+    uint32_t idle_ms;     /* 1 to LIMIT_STREAM_IDLE_S seconds */
+    bool proxy_protocol;
 };
 
 /* An operator's limits of one worker. 0: none. */
@@ -57,6 +65,8 @@ struct web_setup {
     size_t num_proxies;
     struct web_limits limits;
     uint32_t log_style; /* a set of base/log.h, below LIMIT_LOG_STYLES */
+    struct web_stream streams[LIMIT_STREAMS];
+    size_t num_streams;
 };
 
 struct web_connected {
@@ -78,6 +88,7 @@ struct web_listen {
     enum service service;
     enum tls_mode mode;
     const char *address; /* at most LIMIT_NAME bytes */
+    uint32_t stream;     /* of SERVICE_STREAM: below LIMIT_STREAMS */
 };
 
 struct web_identity {

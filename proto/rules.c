@@ -17,8 +17,9 @@ static const struct {
         },
     [LINK_BROKER_WEB] =
         {
-            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) | KIND(METRICS_QUERY) |
-                                    KIND(EXPLANATION) | KIND(DONE) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) |
+                                    KIND(WEB_CONNECT_STREAM) | KIND(METRICS_QUERY) | KIND(EXPLANATION) | KIND(DONE) |
+                                    KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(SERVER_CERTIFICATE) | KIND(WEB_LISTEN) |
                                     KIND(WEB_REVOKE) | KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) |
                                     KIND(WEB_CONNECTED) | KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) |

@@ -119,8 +119,47 @@ static enum conn_wait read_piece(struct conn *conn)
 static enum conn_wait conn_cut(struct conn *conn)
 {
     static const struct linger none = {.l_onoff = 1};
-    if (conn->ssl != NULL) return conn_enter(conn, CONN_LINGERING);
+    if (conn->ssl != NULL) {
+        const enum conn_transfer said = conn_flush(conn); /* before our side is closed */
+        if (said == TRANSFER_WAIT) return WAIT_WRITE;
+        return conn_enter(conn, said == TRANSFER_DONE ? CONN_LINGERING : CONN_CLOSED);
+    }
     (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    return conn_enter(conn, CONN_CLOSED);
+}
+
+/* Whether there is a session whose peer may have to be heard before it takes what it is sent. */
+static bool is_raw(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && conn->session->ops->raw;
+}
+
+static enum conn_wait read_meanwhile(struct conn *conn)
+{
+    const bool wants = (conn->session->ops->wants(conn->session) & SESSION_READ) != 0;
+    if (!wants || conn->peer_ended) return wait_for_session(conn, WAIT_WRITE);
+    const enum conn_wait wait = read_piece(conn);
+    return wait == WAIT_READ ? WAIT_EITHER : wait;
+}
+
+static enum conn_wait write_or_read(struct conn *conn, const uint8_t *data, size_t len)
+{
+    const enum conn_wait wait = write_piece(conn, data, len);
+    return wait == WAIT_WRITE && is_raw(conn) ? read_meanwhile(conn) : wait;
+}
+
+/* Tells the peer that there is no more to come; it may go on. */
+static enum conn_wait say_end(struct conn *conn)
+{
+    switch (conn_send_end(conn)) {
+    case TRANSFER_DONE:
+        conn->said_end = true;
+        shutdown(conn->fd, SHUT_WR);
+        return WAIT_NOTHING;
+    case TRANSFER_WAIT: return wait_for_session(conn, WAIT_WRITE);
+    case TRANSFER_ENDED:
+    case TRANSFER_LOST: break;
+    }
     return conn_enter(conn, CONN_CLOSED);
 }
 
@@ -129,19 +168,21 @@ static enum conn_wait conn_cut(struct conn *conn)
 static enum conn_wait step_open(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
-    if (conn->unsent != NULL) return write_piece(conn, conn->unsent, conn->unsent_len);
+    if (conn->stalled) return read_meanwhile(conn);
+    if (conn->unsent != NULL) return write_or_read(conn, conn->unsent, conn->unsent_len);
     size_t len = ops->produce(conn->session, conn->shared->scratch, sizeof conn->shared->scratch);
-    if (len > 0) return write_piece(conn, conn->shared->scratch, len);
+    if (len > 0) return write_or_read(conn, conn->shared->scratch, len);
     unsigned wants = ops->wants(conn->session);
     if ((wants & SESSION_CUT) != 0) return conn_cut(conn);
     if ((wants & SESSION_CLOSE) != 0 || conn->session_over) return conn_enter(conn, CONN_CLOSING);
+    if ((wants & SESSION_END) != 0 && !conn->said_end) return say_end(conn);
     if ((wants & SESSION_READ) != 0 && !conn->peer_ended) return read_piece(conn);
     return wait_for_session(conn, WAIT_CALL);
 }
 
 static enum conn_wait step_closing(struct conn *conn)
 {
-    switch (conn_send_end(conn)) {
+    switch (conn->said_end ? TRANSFER_DONE : conn_send_end(conn)) {
     case TRANSFER_DONE: return conn_enter(conn, CONN_LINGERING);
     case TRANSFER_WAIT: return WAIT_WRITE;
     case TRANSFER_ENDED:
@@ -176,6 +217,7 @@ static enum conn_wait conn_step(struct conn *conn)
 static void watch(struct conn *conn)
 {
     int events = conn->wait == WAIT_READ ? EV_READ : EV_WRITE; /* WRITE after too many steps: it comes at once */
+    if (conn->wait == WAIT_EITHER) events = EV_READ | EV_WRITE;
     if (conn->wait == WAIT_CALL || (ev_is_active(&conn->io) && (conn->io.events & (EV_READ | EV_WRITE)) == events))
         return;
     ev_io_stop(conn->shared->loop, &conn->io);
@@ -199,10 +241,11 @@ static void flush(struct conn *conn)
 {
     const enum conn_transfer transfer = conn_flush(conn);
     const bool answers = conn->state == CONN_OPEN || conn->state == CONN_CLOSING;
-    if (transfer == TRANSFER_WAIT && !conn->stalled && answers)
+    if (transfer == TRANSFER_WAIT && !conn->stalled && answers && !is_raw(conn))
         conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
     conn->stalled = transfer == TRANSFER_WAIT;
-    if (conn->stalled) conn->wait = WAIT_WRITE;
+    if (conn->stalled && (!is_raw(conn) || conn->wait == WAIT_CALL)) conn->wait = WAIT_WRITE;
+    if (conn->stalled && conn->wait == WAIT_READ) conn->wait = WAIT_EITHER;
     if (transfer == TRANSFER_LOST && conn->state != CONN_CLOSED) conn_enter(conn, CONN_CLOSED);
 }
 
@@ -225,6 +268,8 @@ void conn_run(struct conn *conn)
         conn->deadline = clock_monotonic_ms() + conn->shared->deadlines.write_ms;
     watch(conn);
     set_alarm(conn);
+    /* What a raw session has still to hear may be read ahead already, and its socket full: no event would come. */
+    if (conn->wait == WAIT_NOTHING && is_raw(conn)) ev_feed_event(conn->shared->loop, &conn->io, EV_WRITE);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)
@@ -278,7 +323,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
         set_alarm(conn);
 }
 
-enum err conn_open(struct conn_shared *shared, int fd, enum service service, enum tls_mode mode,
+enum err conn_open(struct conn_shared *shared, int fd, const struct web_listen *listen,
                    const struct sockaddr_storage *peer)
 {
     conn_handshake_make_room(shared);
@@ -289,11 +334,12 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, enu
     }
     conn->shared = shared;
     conn->fd = fd;
-    conn->service = service;
+    conn->service = listen->service;
+    conn->stream = listen->stream;
     peer_address_format(conn->peer.address, sizeof conn->peer.address, peer);
-    if (mode == TLS_MODE_OFF) {
+    if (listen->mode == TLS_MODE_OFF) {
         conn->peer.protocol = conn->peer.cipher = conn->peer.group = conn->peer.alpn = "";
-    } else if (conn_handshake_begin(conn, mode) != ERR_OK) {
+    } else if (conn_handshake_begin(conn, listen->mode) != ERR_OK) {
         close(fd);
         free(conn);
         return ERR_MEMORY;
@@ -306,7 +352,7 @@ enum err conn_open(struct conn_shared *shared, int fd, enum service service, enu
     conn->io.data = conn->timer.data = conn;
     conn_enter(conn, CONN_HANDSHAKE);
     conn->wait = WAIT_READ;
-    if (mode == TLS_MODE_OFF) {
+    if (listen->mode == TLS_MODE_OFF) {
         conn_begin_session(conn);
         conn_run(conn);
         return ERR_OK;

@@ -18,6 +18,7 @@
 #include "web/http/site.h"
 #include "web/revoked.h"
 #include "web/signer.h"
+#include "web/stream/streams.h"
 
 struct conn;
 
@@ -40,6 +41,7 @@ struct conn_shared {
     struct signer *signer;
     SSL_CTX *tls; /* of the current identity; NULL before the first */
     struct http_site *site;
+    struct streams *streams; /* NULL: there are none */
     struct conn_deadlines deadlines;
     bool keeps_leaf;               /* applications are told each client's certificate */
     void (*closed)(void *context); /* a connection is gone */
@@ -58,9 +60,9 @@ struct conn_shared {
     uint8_t scratch[16384]; /* one record's plaintext; nothing in it outlives a call */
 };
 
-/* conn_open begins a connection on an accepted, non-blocking socket, which is the connection's from here on, also
+/* conn_open begins a connection on a non-blocking socket accepted from that listener, which is the connection's from here on, also
  * when it fails. Beyond LIMIT_HANDSHAKES it costs the oldest unfinished handshake its connection. ERR_MEMORY. */
-MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, enum service service, enum tls_mode mode,
+MUST_CHECK enum err conn_open(struct conn_shared *shared, int fd, const struct web_listen *listen,
                               const struct sockaddr_storage *peer);
 
 /* conn_bound notes that the client of the connection with this number is the holder of a handle (signer_on_bound). */

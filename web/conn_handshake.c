@@ -108,7 +108,7 @@ static enum conn_wait refuse_without_handle(struct conn *conn)
 enum conn_wait conn_begin_session(struct conn *conn)
 {
     struct session_host host = {.wake = on_session_wake, .context = conn};
-    conn->session = service_open(conn->shared, conn->service, &conn->peer, &host);
+    conn->session = service_open(conn->shared, conn->service, conn->stream, conn->fd, &conn->peer, &host);
     if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
     if (conn->shared->draining) conn->session->ops->drain(conn->session);
     return conn_enter(conn, CONN_OPEN);

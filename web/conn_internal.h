@@ -19,7 +19,8 @@ enum conn_wait {
     WAIT_NOTHING, /* take the next step at once */
     WAIT_READ,
     WAIT_WRITE,
-    WAIT_CALL, /* the signer's or the session's */
+    WAIT_EITHER, /* to read or to write */
+    WAIT_CALL,   /* the signer's or the session's */
 };
 
 struct conn {
@@ -33,10 +34,12 @@ struct conn {
     enum conn_state state;
     enum conn_wait wait;
     enum service service;
+    uint32_t stream;                 /* of SERVICE_STREAM: which */
     bool running;                    /* on the stack of conn_run */
     bool stalled;                    /* the peer does not take what is written: no step before it has */
     bool peer_ended;                 /* close_notify has come */
     bool session_over;               /* the peer broke the protocol: write what is left, then close */
+    bool said_end;                   /* our close_notify is written */
     SSL *ssl;                        /* NULL: no TLS */
     struct tls_handshake *handshake; /* only while there is one */
     CRYPTO_BUFFER *leaf;             /* the client's, where applications are told it; or NULL */

@@ -4,12 +4,12 @@
 #include "web/conn_internal.h"
 
 /* A last word and a close_notify, if they can be written without waiting; and not behind half a record, half a frame or half
- * an answer, whose end it would seem to be. */
+ * an answer, whose end it would seem to be; nor in a raw session, which is always in the middle of something. */
 static void say_farewell(struct conn *conn)
 {
     const struct session_ops *ops = conn->session->ops;
     uint8_t word[SESSION_FAREWELL];
-    if (conn->unsent != NULL || conn->stalled) return;
+    if (conn->unsent != NULL || conn->stalled || ops->raw) return;
     size_t len = ops->farewell != NULL ? ops->farewell(conn->session, word) : 0;
     size_t taken;
     if (len == 0 && (ops->wants(conn->session) & SESSION_WRITE) != 0) return;

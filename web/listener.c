@@ -80,7 +80,7 @@ static int accept_one(struct listener *listener)
     const enum connection_limit limit = limit_of(listener->all, &peer);
     if (limit != CONNECTION_LIMITS)
         turn_away(listener, fd, &peer, limit);
-    else if (conn_open(shared, fd, listener->service, listener->mode, &peer) != ERR_OK)
+    else if (conn_open(shared, fd, &listener->listen, &peer) != ERR_OK)
         return ENOMEM;
     return 0;
 }
@@ -152,9 +152,9 @@ void listeners_set(struct listeners *listeners, const struct web_listen *listen,
     struct listener *listener = &listeners->slots[listen->slot];
     listener_close(listener);
     listener->fd = fd;
-    listener->service = listen->service;
-    listener->mode = listen->mode;
     snprintf(listener->address, sizeof listener->address, "%s", listen->address);
+    listener->listen = *listen;
+    listener->listen.address = listener->address;
     /* Accepted sockets inherit it. A handshake's flights and an answer's records are whole writes already. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);

@@ -12,9 +12,8 @@
 struct listener {
     ev_io io;
     int fd; /* -1: the slot is empty */
-    enum service service;
-    enum tls_mode mode;
-    char address[LIMIT_NAME + 1]; /* for log lines */
+    struct web_listen listen;
+    char address[LIMIT_NAME + 1]; /* listen's, for log lines */
     struct listeners *all;
 };
 

@@ -28,8 +28,11 @@ static const struct sandbox_rule rules[] = {
     SANDBOX_ROW_IF(shutdown, "closes our side and leaves the peer's", SANDBOX_IS_INT(1, SHUT_WR)),
     SANDBOX_ROW_IF(setsockopt, "TCP_NODELAY on a new listener", SANDBOX_IS_INT(1, IPPROTO_TCP),
                    SANDBOX_IS_INT(2, TCP_NODELAY)),
-    SANDBOX_ROW_IF(setsockopt, "SO_LINGER: an answer without TLS that broke off ends in a reset, not in an end",
+    SANDBOX_ROW_IF(setsockopt,
+                   "SO_LINGER: what broke off on its way to a client without TLS, or to an upstream, ends in a reset, "
+                   "not in an end",
                    SANDBOX_IS_INT(1, SOL_SOCKET), SANDBOX_IS_INT(2, SO_LINGER)),
+    SANDBOX_ROW(getsockname, "the address that a stream's client has reached"),
     SANDBOX_ROW_IF(fcntl, "makes a new listener non-blocking", SANDBOX_IS_INT(1, F_SETFL),
                    SANDBOX_IS_INT(2, O_RDWR | O_NONBLOCK)),
     SANDBOX_ROW_IF(epoll_create1,

@@ -51,6 +51,7 @@ enum session_want {
     SESSION_WRITE = 2, /* it has bytes to give */
     SESSION_CLOSE = 4, /* once its bytes are written, the connection is to be closed */
     SESSION_CUT = 8, /* and not as if that were the end of what it had to say: without a close_notify (RFC 8446, 6.1) */
+    SESSION_END = 16, /* once its bytes are written, the peer is to be told that there are no more; it may go on */
 };
 
 struct session;
@@ -86,6 +87,10 @@ struct session_ops {
     size_t (*farewell)(struct session *session, uint8_t out[SESSION_FAREWELL]);
 
     void (*free)(struct session *session);
+
+    /* There are no messages, only bytes: both ways flow without waiting for each other, and only the session knows when all has been
+     * said, so that its connection ends with a close_notify when it wants that, and never otherwise. */
+    bool raw;
 };
 
 /* Every implementation starts with this. */

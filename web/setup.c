@@ -48,6 +48,20 @@ static void take_proxies(struct proxy_config *out, const struct web_setup *messa
     }
 }
 
+static void take_streams(struct streams_config *out, const struct web_setup *message)
+{
+    out->access = access_format(message->access_log);
+    out->connect_ms = DEADLINE_STREAM_CONNECT_MS;
+    out->end_ms = DEADLINE_STREAM_END_MS;
+    for (size_t i = 0; i < message->num_streams; i++) {
+        struct stream_route *route = &out->routes[out->num_routes++];
+        snprintf(route->address, sizeof route->address, "%s", message->streams[i].address);
+        snprintf(route->upstream, sizeof route->upstream, "%s", message->streams[i].upstream);
+        route->idle_ms = message->streams[i].idle_ms;
+        route->proxy_protocol = message->streams[i].proxy_protocol;
+    }
+}
+
 static enum err take(struct setup *out, const struct msg *msg, struct packet_extra *extra, int broker_fd)
 {
     const struct web_setup *message = &msg->web_setup;
@@ -74,6 +88,7 @@ static enum err take(struct setup *out, const struct msg *msg, struct packet_ext
         .limits = message->limits,
     };
     take_proxies(&out->worker.proxy, message);
+    take_streams(&out->worker.streams, message);
     if (message->has_root) add_dir(out, out->site.root_fd, SANDBOX_READ);
     if (message->has_uploads) add_dir(out, out->site.uploads_fd, SANDBOX_READ_WRITE);
     snprintf(name, sizeof name, "web[%u]", message->worker);

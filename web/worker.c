@@ -22,7 +22,8 @@ struct worker {
     ev_io commits; /* the site's finished uploads */
     ev_timer stop;
     struct conn_shared shared;
-    struct proxy *proxy; /* NULL: there are no applications */
+    struct proxy *proxy;     /* NULL: there are no applications */
+    struct streams *streams; /* NULL: there are none */
     struct listeners listeners;
     struct monitor *monitor;
     struct tls_servers *servers; /* those of the next identity, as far as they have come; NULL: none */
@@ -139,8 +140,34 @@ static void ask_connection(void *context, uint32_t route, uint64_t id)
     answer(context, &(struct msg){.kind = MSG_WEB_CONNECT, .id = id, .web_connect = route});
 }
 
+/* streams_host.connect */
+static void ask_stream(void *context, uint32_t route, uint64_t id)
+{
+    answer(context, &(struct msg){.kind = MSG_WEB_CONNECT_STREAM, .id = id, .web_connect_stream = route});
+}
+
+/* streams_host.log_line */
+static void log_stream(void *context, const char *line)
+{
+    struct worker *worker = context;
+    http_site_log_line(worker->shared.site, line);
+}
+
+static void take_stream(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
+{
+    if (worker->streams == NULL) return;
+    if (msg->web_connected.error != ERR_OK)
+        streams_not_connected(worker->streams, msg->id, msg->web_connected.reason);
+    else
+        streams_connected(worker->streams, msg->id, packet_extra_take(extra, 0));
+}
+
 static void take_connection(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
 {
+    if ((msg->id & STREAM_ID_BIT) != 0) {
+        take_stream(worker, msg, extra);
+        return;
+    }
     if (worker->proxy == NULL) return;
     if (msg->web_connected.error != ERR_OK)
         proxy_not_connected(worker->proxy, msg->id, msg->web_connected.reason);
@@ -375,6 +402,16 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
         http_site_set_proxy(shared->site, worker->proxy);
         shared->keeps_leaf = true;
     }
+    if (config->streams.num_routes > 0) {
+        const struct streams_host host = {.connect = ask_stream, .log_line = log_stream, .context = worker};
+        enum err err = streams_new(&worker->streams, shared->loop, &config->streams, &host);
+        if (err != ERR_OK) {
+            worker_free(worker);
+            return diag_set(diag, err, "worker: no memory, or no random numbers, for the streams");
+        }
+        shared->streams = worker->streams;
+        if (streams_want_leaf(worker->streams)) shared->keeps_leaf = true;
+    }
     const struct web_limits *limits = &config->limits;
     if (limits->address_connections > 0 || limits->address_handshakes > 0) {
         shared->addresses = address_table_new(limits);
@@ -407,6 +444,7 @@ void worker_free(struct worker *worker)
     conn_free_all(shared);
     address_table_free(shared->addresses);
     proxy_free(worker->proxy);
+    streams_free(worker->streams);
     signer_free(shared->signer);
     SSL_CTX_free(shared->tls);
     tls_servers_free(worker->servers);

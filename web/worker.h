@@ -19,6 +19,7 @@ struct worker_config {
     struct web_limits limits;
     unsigned sign_ms; /* how long a signature may take */
     struct proxy_config proxy;
+    struct streams_config streams;
 };
 
 /* worker_new makes the loop, so that it exists before the sandbox is put on. ERR_SYSTEM with a diagnostic. */

@@ -103,6 +103,23 @@ void access_json(char out[ACCESS_LINE], const struct access_record *record)
     put(&line, "}");
 }
 
+void access_stream_json(char out[ACCESS_LINE], const struct access_stream *record)
+{
+    struct line line = {.out = out};
+    char time[DATE_ISO_LEN + 1];
+    date_iso(time, record->time_ms);
+    put(&line, "{\"time\":\"%s\",\"id\":\"%s\"", time, record->id);
+    put_member(&line, "peer", record->peer, MAX_PEER);
+    put_member(&line, "subject", record->subject, MAX_SUBJECT);
+    put_member(&line, "serial", record->serial, MAX_WORD);
+    put_member(&line, "listener", record->listener, MAX_PATH);
+    put_member(&line, "upstream", record->upstream, MAX_REFERER);
+    put(&line, ",\"in\":%llu,\"out\":%llu,\"ms\":%llu", (unsigned long long)record->from_client,
+        (unsigned long long)record->to_client, (unsigned long long)record->duration_ms);
+    put_member(&line, "end", record->end, MAX_WORD);
+    put(&line, "}");
+}
+
 /* Text in at most max bytes, with what would end the field or the line as \xHH; "-" for nothing. */
 static void put_escaped(struct line *line, const char *text, const char *special, size_t max)
 {

@@ -35,6 +35,23 @@ struct access_record {
     const char *user_agent;
 };
 
+/* What one stream was. Texts as above. */
+struct access_stream {
+    uint64_t time_ms; /* of its end, since the epoch */
+    uint64_t duration_ms;
+    const char *id;
+    const char *peer;
+    const char *subject;
+    const char *serial;
+    const char *listener;
+    const char *upstream;
+    uint64_t from_client; /* bytes */
+    uint64_t to_client;
+    const char *end; /* how it ended */
+};
+
+void access_stream_json(char out[ACCESS_LINE], const struct access_stream *record);
+
 /* access_json and access_combined write a line without its end. */
 void access_json(char out[ACCESS_LINE], const struct access_record *record);
 void access_combined(char out[ACCESS_LINE], const struct access_record *record);

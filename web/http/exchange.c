@@ -276,10 +276,7 @@ static void log_access(struct exchange *exchange)
     case ACCESS_COMBINED: access_combined(line, &record); break;
     case ACCESS_NONE: return;
     }
-    if (exchange->site->log.fd >= 0)
-        access_file_write(&exchange->site->log, line);
-    else
-        log_raw(line);
+    http_site_log_line(exchange->site, line);
 }
 
 void exchange_cleanup(struct exchange *exchange)

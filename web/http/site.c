@@ -119,6 +119,14 @@ bool http_site_may_log(struct http_site *site)
     return true;
 }
 
+void http_site_log_line(struct http_site *site, const char *line)
+{
+    if (site->log.fd >= 0)
+        access_file_write(&site->log, line);
+    else
+        log_raw(line);
+}
+
 void http_site_free(struct http_site *site)
 {
     if (site == NULL) return;

@@ -94,4 +94,7 @@ struct http_site_counters http_site_counters(const struct http_site *site);
  * is allowed. */
 void http_site_free(struct http_site *site);
 
+/* http_site_log_line writes a line of the access log, without its end: to the log's file, or to standard error. */
+void http_site_log_line(struct http_site *site, const char *line);
+
 #endif

@@ -462,6 +462,81 @@ Test(config, limits_applications)
     cr_expect_eq(config_set_flag(&config, "--proxy", "/n5=unix:/b", &diag), ERR_OK, "another place for an old prefix");
 }
 
+Test(config, takes_streams_from_the_file_and_flags)
+{
+    static const char content[] = "[stream \"127.0.0.1:5433\"]\nupstream = unix:/run/db.sock\nidle_timeout = 7d\n"
+                                  "[stream \"127.0.0.1:25\"]\nproxy_protocol = yes\nupstream = 127.0.0.1:26\n";
+    struct config config;
+    struct diag diag = {0};
+    cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--stream", "127.0.0.1:5433=[::1]:81", &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_set_flag(&config, "--stream", "[::1]:1=unix:/a", &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(config.num_streams, 3);
+    const struct stream_place *first = &config.streams[0], *second = &config.streams[1];
+    cr_expect_str_eq(first->name, "127.0.0.1:5433");
+    cr_expect_eq(address_port(&first->listen), 5433);
+    cr_expect_str_eq(first->upstream, "[::1]:81", "the flag's");
+    cr_expect_eq(first->address.socket.ss_family, AF_INET6);
+    cr_expect_eq(first->idle_s, LIMIT_STREAM_IDLE_S, "and the rest stays");
+    cr_expect_not(first->proxy_protocol);
+    cr_expect_eq(address_port(&second->listen), 25);
+    cr_expect_eq(address_port(&second->address), 26);
+    cr_expect_eq(second->idle_s, 0);
+    cr_expect(second->proxy_protocol);
+    cr_expect_eq(config.streams[2].address.socket.ss_family, AF_UNIX);
+}
+
+Test(config, says_what_is_wrong_with_a_stream)
+{
+    static const struct {
+        const char *value, *says;
+    } bad[] = {
+        {"127.0.0.1:1", "has no '='"},
+        {"=unix:/a", "'' has no port"},
+        {"localhost:1=unix:/a", "'localhost' is not an IP address"},
+        {"127.0.0.1:1=", "want"},
+        {"127.0.0.1:1=unix:a.sock", "'a.sock' is no absolute path"},
+        {"127.0.0.1:1=http://127.0.0.1:80", "want ADDR:PORT"},
+        {"127.0.0.1:1=127.0.0.1:0", "has port 0"},
+        {"127.0.0.1:1=192.0.2.1:80", "another machine's address"},
+        {"127.0.0.1:1=0.0.0.0:80", "another machine's address"},
+    };
+    struct diag diag = {0};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct config config;
+        config_defaults(&config);
+        cr_expect_eq(config_set_flag(&config, "--stream", bad[i].value, &diag), ERR_INPUT, "%s", bad[i].value);
+        cr_expect_not_null(strstr(diag.text, bad[i].says), "%s", diag.text);
+        cr_expect_eq(config.num_streams, 0);
+    }
+    struct config config;
+    static const char twice[] = "[stream \"127.0.0.1:1\"]\nidle_timeout = 1\nidle_timeout = 2\n";
+    cr_expect_eq(load(&config, twice, sizeof twice - 1, &diag), ERR_INPUT);
+    cr_expect_not_null(strstr(diag.text, "3: [stream \"127.0.0.1:1\"] idle_timeout is set twice"), "%s", diag.text);
+    static const char too_long[] = "[stream \"127.0.0.1:1\"]\nidle_timeout = 604801\n";
+    cr_expect_eq(load(&config, too_long, sizeof too_long - 1, &diag), ERR_INPUT);
+    static const char nowhere[] = "[stream \"127.0.0.1:1\"]\nidle_timeout = 1\n";
+    cr_assert_eq(load(&config, nowhere, sizeof nowhere - 1, &diag), ERR_OK, "%s", diag.text);
+    cr_expect_eq(config_check(&config, &diag), ERR_INPUT);
+    cr_expect_not_null(strstr(diag.text, "[stream \"127.0.0.1:1\"] has no upstream"), "%s", diag.text);
+}
+
+Test(config, limits_streams)
+{
+    struct config config;
+    struct diag diag = {0};
+    char value[400];
+    config_defaults(&config);
+    for (size_t i = 0; i <= LIMIT_STREAMS; i++) {
+        snprintf(value, sizeof value, "127.0.0.1:%zu=unix:/a", i + 1);
+        cr_expect_eq(config_set_flag(&config, "--stream", value, &diag), i < LIMIT_STREAMS ? ERR_OK : ERR_INPUT);
+    }
+    cr_expect_str_eq(diag.text, "--stream: more than 8 streams");
+    cr_expect_eq(config_set_flag(&config, "--stream", "127.0.0.1:5=unix:/b", &diag), ERR_OK);
+    cr_expect_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
+}
+
 Test(config, refuses_lines_that_libinih_would_cut)
 {
     struct config config;

@@ -108,7 +108,7 @@ Test(connect, waits_for_a_place)
 
 Test(connect, makes_so_many_for_a_worker)
 {
-    for (size_t i = 0; i < LIMIT_PROXY_CONNECTING; i++)
+    for (size_t i = 0; i < LIMIT_CONNECTING; i++)
         cr_assert_eq(connect_begin(&connects, 0, i, &tcp, 1000), ERR_OK);
     cr_expect_eq(connect_begin(&connects, 0, 99, &tcp, 1000), ERR_TOO_LARGE);
     cr_expect_eq(connect_begin(&connects, 1, 99, &tcp, 1000), ERR_OK);

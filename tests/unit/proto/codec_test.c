@@ -165,7 +165,7 @@ static void expect_nested_malformed(void (*change)(struct wire *nested))
             changed_messages++;
         }
     }
-    cr_expect_eq(changed_messages, 11);
+    cr_expect_eq(changed_messages, 12);
 }
 
 static void add_unknown(struct wire *nested)

@@ -92,26 +92,28 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_SIGN_AUDIT_HEAD] = {.sign_audit_head = {53, {54}}},
         [MSG_AUDIT_HEAD] = {.audit_head = {55, {blob, 70}}},
         [MSG_KEYD_HOLD] = {.keyd_hold = true},
-        [MSG_WEB_SETUP] = {.web_setup = {3,
-                                         true,
-                                         true,
-                                         30,
-                                         31,
-                                         true,
-                                         true,
-                                         true,
-                                         53,
-                                         {"X-Frame-Options:DENY", "Referrer-Policy:"},
-                                         2,
-                                         ACCESS_LOG_COMBINED,
-                                         5,
-                                         40,
-                                         {{"/api/", "unix:/run/app.sock", false},
-                                          {"/", "https://app.example:8443", true}},
-                                         2,
-                                         {41, 42, 43},
-                                         2}},
-        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_ECHO, TLS_MODE_SERVER, "127.0.0.1:9000"}},
+        [MSG_WEB_SETUP] =
+            {.web_setup = {3,
+                           true,
+                           true,
+                           30,
+                           31,
+                           true,
+                           true,
+                           true,
+                           53,
+                           {"X-Frame-Options:DENY", "Referrer-Policy:"},
+                           2,
+                           ACCESS_LOG_COMBINED,
+                           5,
+                           40,
+                           {{"/api/", "unix:/run/app.sock", false}, {"/", "https://app.example:8443", true}},
+                           2,
+                           {41, 42, 43},
+                           2,
+                           {{"127.0.0.1:5433", "unix:/run/db.sock", 44, true}, {"[::1]:1", "127.0.0.1:2", 45, false}},
+                           2}},
+        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_STREAM, TLS_MODE_SERVER, "127.0.0.1:9000", 3}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
                                                .client_cas = {{blob, 412}},
@@ -126,6 +128,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
         [MSG_WEB_CONNECT] = {.web_connect = 7},
+        [MSG_WEB_CONNECT_STREAM] = {.web_connect_stream = 6},
         [MSG_WEB_CONNECTED] = {.web_connected = {ERR_SYSTEM, "Connection refused"}},
         [MSG_WEB_UPSTREAM] =
             {.web_upstream = {1, "app.example", {blob, 440}, {{blob, 441}, {blob, 442}}, 2, "it is revoked"}},
@@ -395,12 +398,20 @@ static void same_web(const struct msg *got, const struct msg *want)
             SAME_TEXT(web_setup.proxies[i].upstream);
             SAME(web_setup.proxies[i].tls);
         }
+        SAME(web_setup.num_streams);
+        for (size_t i = 0; i < want->web_setup.num_streams; i++) {
+            SAME_TEXT(web_setup.streams[i].address);
+            SAME_TEXT(web_setup.streams[i].upstream);
+            SAME(web_setup.streams[i].idle_ms);
+            SAME(web_setup.streams[i].proxy_protocol);
+        }
         for (size_t i = 0; i < want->web_setup.num_headers; i++) SAME_TEXT(web_setup.headers[i]);
     } else if (want->kind == MSG_WEB_LISTEN) {
         SAME(web_listen.slot);
         SAME(web_listen.service);
         SAME(web_listen.mode);
         SAME_TEXT(web_listen.address);
+        SAME(web_listen.stream);
     } else if (want->kind == MSG_WEB_IDENTITY) {
         SAME(web_identity.num_chain);
         SAME(web_identity.num_client_cas);
@@ -490,6 +501,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < want->web_upstream.num_chain; i++) SAME_BYTES(web_upstream.chain[i]);
         SAME_TEXT(web_upstream.reason);
         break;
+    case MSG_WEB_CONNECT_STREAM: SAME(web_connect_stream); break;
     case MSG_WEB_CONNECTED:
         SAME(web_connected.error);
         SAME_TEXT(web_connected.reason);

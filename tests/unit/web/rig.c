@@ -133,7 +133,8 @@ void rig_socket(struct rig *rig, enum service service)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     rig->fd = ends[0];
     rig->client_error = 0;
-    CHECK(conn_open(&rig->shared, ends[1], service, rig->mode, &peer) == ERR_OK);
+    const struct web_listen listen = {.service = service, .mode = rig->mode};
+    CHECK(conn_open(&rig->shared, ends[1], &listen, &peer) == ERR_OK);
 }
 
 void rig_connect(struct rig *rig, enum service service, const struct pki_cert *client)
