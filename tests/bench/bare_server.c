@@ -1,5 +1,6 @@
-/* What the TLS library itself costs: a server that accepts one connection after the other, makes a TLS 1.3 handshake with a
- * client certificate, its key beside it, answers one GET and closes. No loop, no files, no log, nothing around it.
+/* What the TLS library itself costs: a server that makes a TLS 1.3 handshake with a client certificate, its key beside it,
+ * answers one GET and closes. No files, no log, no deadlines; of a loop as much as keeps it from sleeping inside a handshake, which
+ * on a busy machine costs more than the loop.
  *
  * bare_server CERTIFICATE KEY CA: writes its port, and serves until it is killed. */
 #include <arpa/inet.h>
@@ -10,28 +11,46 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/auto.h"
+enum { EVENTS = 64 };
 
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11\r\n"
                              "Connection: close\r\n\r\nHello World";
 
-static void ssl_free(SSL **ssl)
-{
-    SSL_free(*ssl);
-}
-
-static void serve(SSL_CTX *tls, int fd)
+/* Does what can be done now. True if the connection is over. */
+static bool serve(SSL *ssl)
 {
     char request[4096];
-    AUTO(ssl_free) SSL *ssl = SSL_new(tls);
-    if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof request) > 0 &&
-        SSL_write(ssl, answer, sizeof answer - 1) == sizeof answer - 1)
-        SSL_shutdown(ssl);
     ERR_clear_error();
+    int result = SSL_in_init(ssl) ? SSL_accept(ssl) : 1;
+    if (result == 1) result = SSL_read(ssl, request, sizeof request);
+    if (result <= 0) return SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ;
+    if (SSL_write(ssl, answer, sizeof answer - 1) == sizeof answer - 1) SSL_shutdown(ssl);
+    return true;
+}
+
+static void close_conn(SSL *ssl)
+{
+    close(SSL_get_fd(ssl));
+    SSL_free(ssl);
+}
+
+static bool watch(int epoll, int fd, void *data)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = data};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void welcome(SSL_CTX *tls, int epoll, int listener)
+{
+    const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    SSL *ssl = SSL_new(tls);
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || !watch(epoll, fd, ssl)) exit(111);
 }
 
 static SSL_CTX *context_new(char **argv)
@@ -71,8 +90,8 @@ int main(int argc, char **argv)
     }
     unsigned port;
     SSL_CTX *tls = context_new(argv);
-    const int listener = listen_anywhere(&port);
-    if (tls == NULL || listener < 0) {
+    const int listener = listen_anywhere(&port), epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (tls == NULL || listener < 0 || !watch(epoll, listener, NULL)) {
         ERR_print_errors_fp(stderr);
         perror("bare_server");
         return 111;
@@ -81,7 +100,12 @@ int main(int argc, char **argv)
     printf("%u\n", port);
     fflush(stdout);
     for (;;) {
-        AUTO_FD fd = accept(listener, NULL, NULL);
-        if (fd >= 0) serve(tls, fd);
+        struct epoll_event events[EVENTS];
+        for (int i = 0, num = epoll_wait(epoll, events, EVENTS, -1); i < num; i++) {
+            if (events[i].data.ptr == NULL)
+                welcome(tls, epoll, listener);
+            else if (serve(events[i].data.ptr))
+                close_conn(events[i].data.ptr);
+        }
     }
 }

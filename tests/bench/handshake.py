@@ -56,7 +56,7 @@ def run(base, options):
         nginx.Nginx("nginx", base, client),
     ]
     report.note("In all rows but one, each connection is made by a client that the server has not seen before.")
-    report.note("bare: nothing but BoringSSL, one connection after the other.")
+    report.note("bare: nothing but BoringSSL and epoll.")
     subjects[2].clients = "same"
     with life.Lent(subjects[1].system):
         found = compare(subjects, client, options, ["in-process", "bare", "nginx"])
