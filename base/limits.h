@@ -38,11 +38,13 @@
 #define LIMIT_GRANT_DEPTH 8u     /* handles above one that was derived */
 #define LIMIT_STATUS_HANDLES 48u /* rows of a status; beyond: their number alone */
 #define LIMIT_HANDLE_PAGE 128u   /* rows of one HANDLE_LIST */
-#define LIMIT_PROCESSES 80u
+#define LIMIT_PROCESSES 136u
+#define LIMIT_STATUS_PROCESSES 80u  /* rows of a status */
 #define LIMIT_SERIAL 20u            /* bytes of a certificate's serial number (RFC 5280, 4.1.2.2) */
 #define LIMIT_REVOKED_HANDLES 1024u /* handles in one message that revokes them */
 #define LIMIT_REVOKED_SERIALS 1024u /* certificates that a broker keeps revoked until it ends */
 #define LIMIT_ECDHE_POINT 133u      /* an uncompressed P-521 point */
+#define LIMIT_LOADED 128u           /* files and directories that a configuration names */
 
 /* keyd. */
 #define LIMIT_LEAF_LIFETIME_S (90u * 86400u)
@@ -53,12 +55,13 @@
 #define LIMIT_SECRET_HEAP (1024u * 1024u) /* all that BoringSSL may allocate in keyd */
 #define LIMIT_ASIDE_HEAP (512u * 1024u)   /* what it may allocate while it reads the certificates of a foreign server */
 #define LIMIT_SECRET_STACK (512u * 1024u) /* what keyd computes on; only what is used takes memory */
-#define LIMIT_KEYD_BATCH 2u               /* packets that keyd reads from one channel before it turns to the next */
-#define LIMIT_KEYD_EVENTS 32768u          /* reports to the broker that wait for it */
-#define LIMIT_KEYD_EVENTS_EACH 64u        /* of them about uses and refusals of one channel */
-#define LIMIT_KEYD_CATCH_UP 128u          /* packets read from one server channel because a browser came first */
-#define LIMIT_KEYD_SIGNED 1024u           /* a server channel's signatures that an expectation may refer to */
-#define LIMIT_KEYD_EXPECTATIONS 512u      /* client signatures that one server channel's handshakes wait for */
+#define LIMIT_KEYD_SETUPS 64u /* of which keyd keeps the server's keys, as workers of earlier configurations use them */
+#define LIMIT_KEYD_BATCH 2u   /* packets that keyd reads from one channel before it turns to the next */
+#define LIMIT_KEYD_EVENTS 32768u     /* reports to the broker that wait for it */
+#define LIMIT_KEYD_EVENTS_EACH 64u   /* of them about uses and refusals of one channel */
+#define LIMIT_KEYD_CATCH_UP 128u     /* packets read from one server channel because a browser came first */
+#define LIMIT_KEYD_SIGNED 1024u      /* a server channel's signatures that an expectation may refer to */
+#define LIMIT_KEYD_EXPECTATIONS 512u /* client signatures that one server channel's handshakes wait for */
 
 /* The audit log. */
 #define LIMIT_AUDIT_LINE 5120u              /* bytes of a record; none is longer, by what can be in it */
@@ -73,6 +76,8 @@
 
 /* web. */
 #define LIMIT_WORKERS 64u
+#define LIMIT_WORKER_NUMBERS \
+    128u /* as many again, while those of an earlier configuration finish what they have begun */
 #define LIMIT_LISTENERS 16u
 #define LIMIT_CONNECTIONS 16384u      /* for each worker */
 #define LIMIT_ADDRESSES 16384u        /* clients' addresses that a worker keeps count of */
@@ -112,8 +117,8 @@
 #define LIMIT_HTTP_LOG_BURST 2000u
 #define LIMIT_HTTP_LOG_PER_SECOND 200u
 #define LIMIT_HTTP_STATUS_LINE 512u /* of an application's answer */
-#define LIMIT_OPEN_FILES 128u        /* of the root directory that stay open, for each worker */
-#define LIMIT_OPEN_FILE_MS 1000u     /* how long one stays without being opened again */
+#define LIMIT_OPEN_FILES 128u       /* of the root directory that stay open, for each worker */
+#define LIMIT_OPEN_FILE_MS 1000u    /* how long one stays without being opened again */
 #define LIMIT_UPLOADS 512u          /* open at once, for each worker; beyond: 503 */
 #define LIMIT_UPLOAD_NAME 128u
 #define LIMIT_QUOTA_PAGE 4096u                /* bytes of the memory that all workers share */
@@ -183,7 +188,7 @@
 #define DEADLINE_STREAM_END_MS 60000u    /* a client that has heard its upstream's end, and is silent */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
-#define DEADLINE_DRAIN_MS 100u /* for a request that was on its way when a worker was told to stop */
+#define DEADLINE_DRAIN_MS 100u    /* for a request that was on its way when a worker was told to stop */
 #define DEADLINE_MODULE_MS 5000u  /* the PKCS#11 module, one exchange */
 #define DEADLINE_SUPPLY_MS 1000u  /* a new handle, from the broker to where the browser finds it */
 #define DEADLINE_CONTROL_MS 5000u /* a control client, one exchange */
@@ -191,7 +196,11 @@
 #define DEADLINE_REVOKE_MS 2000u  /* a process that was told of a revocation; beyond, it is replaced */
 #define DEADLINE_REOPEN_MS 2000u  /* a worker that was given the access log's new file */
 #define DEADLINE_MONITOR_MS 5000u /* a connection for /metrics or /healthz, from its beginning to its end */
-#define DEADLINE_START_MS 10000u  /* a process, from start to ready */
-#define DEADLINE_STOP_MS 1500u    /* a process, from being told to stop to being killed */
+#define DEADLINE_RETIRE_MS \
+    30000u /* a worker of an earlier configuration, until it has finished; beyond, its connections are cut */
+#define DEADLINE_RETIRE_IDLE_MS 5000u /* of these a connection that nothing is asked on */
+#define DEADLINE_RELOAD_MS 10000u     /* reading a configuration and having workers ready with it */
+#define DEADLINE_START_MS 10000u      /* a process, from start to ready */
+#define DEADLINE_STOP_MS 1500u        /* a process, from being told to stop to being killed */
 
 #endif

@@ -94,7 +94,8 @@ struct line {
 static enum err ask(const struct line *line, struct msg *out, const struct msg *question, struct diag *diag)
 {
     struct packet_extra extra;
-    enum err err = link_call(&line->link, out, &extra, line->arena, question, NULL, 0, DEADLINE_CONTROL_MS);
+    const unsigned patience = DEADLINE_CONTROL_MS + (question->kind == MSG_RELOAD ? DEADLINE_RELOAD_MS : 0);
+    enum err err = link_call(&line->link, out, &extra, line->arena, question, NULL, 0, patience);
     if (err == ERR_TIMEOUT) return diag_set(diag, err, "the broker in '%s' does not answer; see its log", line->dir);
     if (err != ERR_OK) {
         return diag_set(diag, err, "the broker in '%s' closed the connection (%s); see its log", line->dir,

@@ -50,6 +50,16 @@ void audit_ended(struct broker *broker, const char *process, uint32_t pid, const
     audit_add(broker, &record);
 }
 
+void audit_reloaded(struct broker *broker, const struct reload_asker *asker, const char *changes, const char *why)
+{
+    struct audit_record record = {.what = AUDIT_RELOAD, .pid = asker->pid};
+    if (asker->pid != 0) record.uid_and_1 = asker->uid + UINT64_C(1);
+    TEXT(record.process, asker->has_ticket ? "control" : "SIGHUP");
+    TEXT(record.text, changes);
+    if (why) TEXT(record.reason, why);
+    audit_add(broker, &record);
+}
+
 /* ---- Handles ---------------------------------------------------------------------------------------------------- */
 
 static const char *key_of(enum purpose purpose)

@@ -66,6 +66,7 @@ struct audit {
 
 struct broker;
 struct process;
+struct reload_asker;
 struct keyd_event;
 struct keyd_grant;
 struct keyd_status;
@@ -83,6 +84,9 @@ void audit_granted(struct broker *broker, uint64_t number, const struct keyd_gra
 
 /* audit_event: keyd tells of a channel, which the broker may have dropped meanwhile. */
 void audit_event(struct broker *broker, const struct keyd_event *event);
+
+/* audit_reloaded: the configuration was read again. why: it failed, and all is as it was; NULL: it is in force. */
+void audit_reloaded(struct broker *broker, const struct reload_asker *asker, const char *changes, const char *why);
 
 /* audit_handle records an end that the broker decides: AUDIT_REVOKED or AUDIT_EXPIRED. */
 void audit_handle(struct broker *broker, enum audit_what what, uint64_t number, const char *why);

@@ -33,6 +33,7 @@ static const char *const names[AUDIT_NUM] = {
     [AUDIT_HEAD] = "head",
     [AUDIT_STOP] = "stop",
     [AUDIT_END] = "end",
+    [AUDIT_RELOAD] = "reloaded",
 };
 
 enum field_kind { FIELD_NUMBER, FIELD_LESS_ONE, FIELD_TEXT, FIELD_BYTES };

@@ -38,6 +38,7 @@ enum audit_what {
     AUDIT_HEAD,        /* keyd's signature of head and hash */
     AUDIT_STOP,        /* the broker is about to end; text: why */
     AUDIT_END,         /* as AUDIT_HEAD, and nothing comes after */
+    AUDIT_RELOAD, /* pid and uid: who wanted it; text: what was set otherwise; reason: why it failed, and nothing changed */
     AUDIT_NUM
 };
 

@@ -10,6 +10,7 @@
 #include "broker/control.h"
 #include "broker/explain.h"
 #include "broker/handles.h"
+#include "broker/identity.h"
 #include "broker/life.h"
 #include "broker/monitor_listener.h"
 #include "broker/procfs.h"
@@ -45,15 +46,12 @@ struct process {
     bool introduced; /* it has an identity and the listeners */
     bool asked;      /* STATUS_QUERY is out; keyd as well */
     struct web_status counters;
-    bool metrics_wanted;               /* METRICS_QUERY is in */
+    bool metrics_wanted; /* METRICS_QUERY is in */
+    struct setting
+        *setting; /* NULL: the one in force; otherwise it is not yet at work, or not any more, and has no listeners */
+    uint64_t retire_by;                /* when one that was told to retire is given up; 0: it was not */
+    bool retired;                      /* it is gone for good, and its place free */
     uint64_t upstreams[LIMIT_PROXIES]; /* its handles for applications elsewhere; 0: none */
-};
-
-/* keyd's certificates. The message stays in an arena of its own. */
-struct identity {
-    bool present;
-    struct codec_arena *arena;
-    struct keyd_identity value;
 };
 
 /* The browser inside the shim. */
@@ -67,8 +65,16 @@ struct browser {
 };
 
 struct broker {
-    const struct config *config;
+    struct setting *setting;     /* in force; behind it those before it that workers still have */
+    const struct config *config; /* its, as the next */
     struct resources *resources;
+    struct setting *first_setting;
+    uint32_t cpus;
+    int argc;
+    char **argv;
+    bool may_connect; /* what the sandbox has left it: connections to applications, and to which TCP ports */
+    uint16_t ports[LIMIT_PROXIES + LIMIT_STREAMS];
+    size_t num_ports;
     struct runtime_dir *runtime_dir;
     struct spawner spawner;
     int signals;
@@ -155,6 +161,13 @@ struct process *broker_shim(struct broker *broker); /* NULL: without a browser *
 /* ---- keyd: broker/keyd_link.c ---- */
 
 void keyd_begin(struct broker *broker, struct process *keyd);
+
+/* keyd_set_up sends KEYD_SETUP with what this configuration says, under this id. */
+void keyd_set_up(struct broker *broker, struct process *keyd, uint64_t id, const struct config *config,
+                 const struct resources *resources);
+
+/* keyd_is_for_the_browser says whether the server's certificate is for the name under which the browser opens the page. */
+bool keyd_is_for_the_browser(const struct keyd_identity *identity);
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg);
 void keyd_ended(struct broker *broker);
 
@@ -189,7 +202,12 @@ MUST_CHECK enum err web_trust(struct broker *broker, struct process *web, uint64
 /* web_counters adds up the counters of all workers, those that are gone included. */
 void web_counters(struct web_status *out, const struct broker *broker);
 
-/* web_offer gives every worker the listener of one slot. */
+/* web_config and web_resources return those that the worker is set up with. */
+const struct config *web_config(const struct broker *broker, const struct process *web);
+const struct resources *web_resources(const struct broker *broker, const struct process *web);
+
+/* web_offer_all gives a worker all listeners there are. web_offer gives every worker the listener of one slot. */
+void web_offer_all(struct broker *broker, struct process *web);
 void web_offer(struct broker *broker, uint32_t slot);
 
 /* web_connects hands over the connections to applications that have come about, or says why one did not. */

@@ -33,14 +33,15 @@ static bool holds(struct bytes text, const char *what)
     return memmem(text.data, text.len, what, strlen(what)) != NULL;
 }
 
-static enum err read_chain(struct brought *out, const char *flag, const char *path, struct diag *diag)
+static enum err read_chain(struct brought *out, struct opener *opener, const char *flag, const char *path,
+                           struct diag *diag)
 {
     static uint8_t room[CHAIN_FILE];
     struct diag why = {0};
     struct bytes text = {.data = room};
     struct stat st;
     /* Not blocking: a pipe must not hold the broker up. */
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_NONBLOCK);
     if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
         return diag_set(diag, ERR_INPUT, "%s '%s': is not a regular file", flag, path);
     enum err err = fd >= 0 ? read_file(room, &text.len, fd) : ERR_SYSTEM;
@@ -62,10 +63,10 @@ static enum err read_chain(struct brought *out, const char *flag, const char *pa
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s '%s': %s", flag, path, why.text);
 }
 
-static enum err open_key(int *out_fd, const char *flag, const char *path, struct diag *diag)
+static enum err open_key(int *out_fd, struct opener *opener, const char *flag, const char *path, struct diag *diag)
 {
     struct stat st;
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
         return diag_set(diag, ERR_INPUT, "%s '%s': %s; give a PEM file that can be read", flag, path, strerror(errno));
     }
@@ -82,27 +83,27 @@ static enum err open_key(int *out_fd, const char *flag, const char *path, struct
     return ERR_OK;
 }
 
-static enum err open_pair(struct brought *out, const char *certificate_flag, const char *certificate,
-                          const char *key_flag, const char *key, struct diag *diag)
+static enum err open_pair(struct brought *out, struct opener *opener, const char *certificate_flag,
+                          const char *certificate, const char *key_flag, const char *key, struct diag *diag)
 {
-    enum err err = open_key(&out->key, key_flag, key, diag);
-    if (err == ERR_OK) err = read_chain(out, certificate_flag, certificate, diag);
+    enum err err = open_key(&out->key, opener, key_flag, key, diag);
+    if (err == ERR_OK) err = read_chain(out, opener, certificate_flag, certificate, diag);
     if (err != ERR_OK) brought_close(out);
     return err;
 }
 
-enum err brought_open_server(struct brought *out, const char *name, const char *certificate, const char *key,
-                             struct diag *diag)
+enum err brought_open_server(struct brought *out, struct opener *opener, const char *name, const char *certificate,
+                             const char *key, struct diag *diag)
 {
     char certificate_flag[LIMIT_SERVER_SECTION + 32], key_flag[LIMIT_SERVER_SECTION + 32];
     *out = (struct brought){.key = -1};
     snprintf(certificate_flag, sizeof certificate_flag, "[certificate \"%s\"] certificate", name);
     snprintf(key_flag, sizeof key_flag, "[certificate \"%s\"] key", name);
-    return open_pair(out, certificate_flag, certificate, key_flag, key, diag);
+    return open_pair(out, opener, certificate_flag, certificate, key_flag, key, diag);
 }
 
-enum err brought_open(struct brought *out, const char *role, const char *certificate, const char *key,
-                      struct diag *diag)
+enum err brought_open(struct brought *out, struct opener *opener, const char *role, const char *certificate,
+                      const char *key, struct diag *diag)
 {
     char certificate_flag[32], key_flag[32];
     *out = (struct brought){.key = -1};
@@ -113,7 +114,7 @@ enum err brought_open(struct brought *out, const char *role, const char *certifi
         return diag_set(diag, ERR_INPUT, "%s goes with %s; give both, or neither", key[0] ? key_flag : certificate_flag,
                         key[0] ? certificate_flag : key_flag);
     }
-    return open_pair(out, certificate_flag, certificate, key_flag, key, diag);
+    return open_pair(out, opener, certificate_flag, certificate, key_flag, key, diag);
 }
 
 void brought_close(struct brought *brought)

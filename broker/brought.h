@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "broker/opener.h"
 
 /* Zero state: nothing is brought. */
 struct brought {
@@ -24,12 +25,12 @@ struct brought {
 /* brought_open opens the pair of a role, "server" or "client"; both paths empty: nothing is brought. ERR_INPUT with a
  * diagnostic that names the flag and the file: one without the other, not to be opened, not PEM, too long, a private key
  * among the certificates, or a key's file that is not regular, not the operator's, or that others may read. */
-MUST_CHECK enum err brought_open(struct brought *out, const char *role, const char *certificate, const char *key,
-                                 struct diag *diag);
+MUST_CHECK enum err brought_open(struct brought *out, struct opener *opener, const char *role, const char *certificate,
+                                 const char *key, struct diag *diag);
 
 /* brought_open_server does the same for the section [certificate "name"], both of whose paths are given. */
-MUST_CHECK enum err brought_open_server(struct brought *out, const char *name, const char *certificate, const char *key,
-                                        struct diag *diag);
+MUST_CHECK enum err brought_open_server(struct brought *out, struct opener *opener, const char *name,
+                                        const char *certificate, const char *key, struct diag *diag);
 void brought_close(struct brought *brought);
 
 /* What peers of the role's certificate have to trust: its chain's last certificate; and who signed it, which is the second

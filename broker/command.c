@@ -29,7 +29,7 @@ static const struct {
      COMMAND_RELOAD,
      NULL,
      false,
-     "read the file of client CAs again, and end connections of those left out"},
+     "read the configuration and all files it names again, all or nothing"},
     {{"browser", "renew"},
      COMMAND_BROWSER_RENEW,
      NULL,
@@ -245,7 +245,7 @@ static enum err find_subcommand(struct command *out, const struct words *words, 
     return diag_set(diag, ERR_INPUT, "unknown subcommand '%s'; " SEE_HELP, words->operands[0]);
 }
 
-enum err command_parse(struct command *out, int argc, char **argv, struct diag *diag)
+enum err command_parse(struct command *out, struct opener *opener, int argc, char **argv, struct diag *diag)
 {
     struct words words;
     *out = (struct command){0};
@@ -259,7 +259,7 @@ enum err command_parse(struct command *out, int argc, char **argv, struct diag *
     err = find_subcommand(out, &words, diag);
     if (err != ERR_OK) return err;
     out->output = words.json ? COMMAND_JSON : COMMAND_FOR_PEOPLE;
-    if (words.config_file) err = config_file_load(&out->config, words.config_file, diag);
+    if (words.config_file) err = config_file_load(&out->config, opener, words.config_file, diag);
     if (err == ERR_OK) err = take_words(&words, &out->config, PASS_SET, argc, argv, diag);
     if (err == ERR_OK) err = config_check(&out->config, diag);
     return err;

@@ -3,6 +3,7 @@
 #define KEYWARD_BROKER_COMMAND_H
 
 #include "broker/config.h"
+#include "broker/opener.h"
 
 enum subcommand {
     COMMAND_RUN,
@@ -33,9 +34,9 @@ struct command {
     struct config config;
 };
 
-/* command_parse reads the command line and the file it names. Flags win over the file, and may stand before or behind
+/* command_parse reads the command line and the file it names, which opener opens. Flags win over the file, and may stand before or behind
  * the subcommand. ERR_INPUT with what is wrong. */
-MUST_CHECK enum err command_parse(struct command *out, int argc, char **argv, struct diag *diag);
+MUST_CHECK enum err command_parse(struct command *out, struct opener *opener, int argc, char **argv, struct diag *diag);
 
 /* command_help prints the usage. */
 void command_help(FILE *out);

@@ -10,11 +10,8 @@
 
 /* In the order of --help. */
 static const struct config_table *const tables[] = {
-    &config_listen_options,
-    &config_http_options,
-    &config_stream_options,
-    &config_host_options,
-    &config_certificate_options,
+    &config_listen_options, &config_http_options,        &config_stream_options,
+    &config_host_options,   &config_certificate_options,
 };
 
 /* The row with that number, counted through all tables; NULL behind the last. */
@@ -46,9 +43,35 @@ void config_defaults(struct config *out)
     (void)err; /* no memory: config_check finds the names missing */
 }
 
+static bool is_same(const struct config_option *a, const struct config_option *b)
+{
+    if (strcmp(a->section, b->section) != 0 || (a->key == NULL) != (b->key == NULL)) return false;
+    return a->key == NULL || strcmp(a->key, b->key) == 0;
+}
+
+/* The first of the rows that set the same. */
+static size_t number_of(const struct config_option *option)
+{
+    const struct config_option *other;
+    size_t i = 0;
+    while ((other = option_at(i)) != NULL && !is_same(other, option)) i++;
+    return i;
+}
+
+/* FNV-1a: it tells what is different, not what somebody wants to look the same. What has many settings is all of them. */
+static void note_said(struct config *config, const struct config_option *option, const char *value)
+{
+    uint64_t *said = &config->said[number_of(option)];
+    uint64_t digest = option->has != NULL && *said != 0 ? *said : UINT64_C(0xcbf29ce484222325);
+    do digest = (digest ^ (uint8_t)*value) * UINT64_C(0x100000001b3);
+    while (*value++ != '\0');
+    *said = digest != 0 ? digest : 1;
+}
+
 static enum err set_option(struct config *config, const struct config_option *option, const char *value,
                            struct diag *diag)
 {
+    note_said(config, option, value);
     if (option->set != NULL) return option->set(config, value, diag);
     return value_text((char *)config + option->path, LIMIT_PATH + 1, value, diag);
 }
@@ -163,4 +186,24 @@ void config_print_flags(FILE *out)
         snprintf(left, sizeof left, "%s %s", option->flag, option->argument ? option->argument : "");
         fprintf(out, "  %-26s %s\n", left, option->help);
     }
+}
+
+/* [proxy "NAME"] upstream is called [proxy] upstream here. */
+static void add_option(char *out, size_t out_len, const struct config_option *option)
+{
+    const size_t len = strlen(out);
+    snprintf(out + len, out_len - len, "%s[%.*s]%s%s", len > 0 ? ", " : "", (int)strcspn(option->section, " "),
+             option->section, option->key ? " " : "", option->key ? option->key : "");
+}
+
+bool config_changes(char *out, size_t out_len, const struct config *before, const struct config *after,
+                    enum config_which which)
+{
+    const struct config_option *option;
+    out[0] = '\0';
+    for (size_t i = 0; (option = option_at(i)) != NULL; i++) {
+        if (before->said[i] == after->said[i] || (which == CONFIG_AT_START && !option->at_start)) continue;
+        add_option(out, out_len, option);
+    }
+    return out[0] != '\0';
 }

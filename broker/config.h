@@ -33,6 +33,9 @@ enum config_metrics {
     CONFIG_METRICS_NONE,
 };
 
+/* Options, at most. */
+#define CONFIG_MAX_ROWS 128
+
 /* A name that the server certificate is to have. */
 struct config_name {
     char dns[LIMIT_NAME + 1]; /* empty for an address */
@@ -109,6 +112,8 @@ struct config {
     uint32_t ca_lifetime_s;
     uint32_t leaf_lifetime_s;
     char client_name[LIMIT_LABEL + 1];
+
+    uint64_t said[CONFIG_MAX_ROWS]; /* a digest of what each option was set to, in its own words; 0: it was not */
 };
 
 void config_defaults(struct config *out);
@@ -120,9 +125,14 @@ MUST_CHECK enum err config_set(struct config *config, const char *section, const
 
 /* config_row_of gives a number for the option, the same for all its spellings, below CONFIG_MAX_ROWS; -1 if there is
  * none. For telling that a file sets something twice. */
-#define CONFIG_MAX_ROWS 128
 int config_row_of(const char *section, const char *key);
 bool config_has_section(const char *section);
+
+/* config_changes writes which options were set otherwise, such as "[web] root, [headers]", as far as there is room, and says whether there
+ * are any. CONFIG_AT_START: only of those that hold from the broker's start to its end. */
+enum config_which { CONFIG_ANY, CONFIG_AT_START };
+bool config_changes(char *out, size_t out_len, const struct config *before, const struct config *after,
+                    enum config_which which);
 
 /* config_repeats says whether the option is one that a section has any number of, under names of their own. */
 bool config_repeats(int row);

@@ -1,6 +1,7 @@
 #include "broker/config_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <string.h>
 
@@ -112,9 +113,18 @@ static int take_value(void *context, const char *section, const char *key, const
     return 1;
 }
 
-enum err config_file_load(struct config *config, const char *path, struct diag *diag)
+/* NULL with errno. */
+static FILE *open_file(struct opener *opener, const char *path)
 {
-    AUTO(auto_fclose) FILE *file = fopen(path, "re");
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (file) (void)auto_keep_fd(&fd);
+    return file;
+}
+
+enum err config_file_load(struct config *config, struct opener *opener, const char *path, struct diag *diag)
+{
+    AUTO(auto_fclose) FILE *file = open_file(opener, path);
     if (!file)
         return diag_set(diag, ERR_INPUT, "--config '%s': %s; give a file that can be read", path, strerror(errno));
     struct reading reading = {.file = file, .path = path, .config = config, .diag = diag};

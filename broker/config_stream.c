@@ -92,14 +92,19 @@ static bool has_proxy_protocol(const struct config *config, const char *name, si
 static const struct config_option rows[] = {
     {.section = "stream \"",
      .key = "upstream",
+     .at_start = true,
      .flag = "--stream",
      .set = set_upstream,
      .has = has_upstream,
      .argument = "ADDR:PORT=UPSTREAM",
      .help =
          "take TLS from clients with a certificate there, and pass the plain bytes to unix:/PATH or 127.0.0.1:PORT"},
-    {.section = "stream \"", .key = "idle_timeout", .set = set_idle_timeout, .has = has_idle_timeout},
-    {.section = "stream \"", .key = "proxy_protocol", .set = set_proxy_protocol, .has = has_proxy_protocol},
+    {.section = "stream \"", .key = "idle_timeout", .at_start = true, .set = set_idle_timeout, .has = has_idle_timeout},
+    {.section = "stream \"",
+     .key = "proxy_protocol",
+     .at_start = true,
+     .set = set_proxy_protocol,
+     .has = has_proxy_protocol},
 };
 
 const struct config_table config_stream_options = {rows, sizeof rows / sizeof *rows};

@@ -18,6 +18,8 @@ struct config_option {
     const char *argument; /* these two for --help; NULL if there is no flag, or no argument */
     const char *help;
 
+    bool at_start; /* it cannot be changed while the broker runs */
+
     /* One of the two. */
     enum err (*set)(struct config *config, const char *value, struct diag *diag);
     size_t path; /* CONFIG_PATH(member): the value is copied to that member, LIMIT_PATH + 1 bytes */

@@ -146,6 +146,19 @@ static void renew_browser(struct broker *broker, struct control_ticket ticket)
         control_fail(broker, ticket, err, text);
 }
 
+static void answer_reload(struct broker *broker, struct control_client *client, uint64_t id)
+{
+    struct ucred peer = {0};
+    socklen_t len = sizeof peer;
+    struct reload_asker asker = {.has_ticket = true, .ticket = ticket_of(broker, client, id)};
+    if (getsockopt(client->link.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0) {
+        asker.pid = (uint32_t)peer.pid;
+        asker.uid = peer.uid;
+    }
+    client->deadline = clock_monotonic_ms() + DEADLINE_RELOAD_MS + DEADLINE_CONTROL_MS;
+    reload_begin(broker, &asker);
+}
+
 /* NULL: it is gone. */
 static struct control_client *client_of(struct broker *broker, struct control_ticket ticket)
 {
@@ -188,10 +201,10 @@ static void answer(struct broker *broker, struct control_client *client)
     if (msg.kind == MSG_CA_QUERY) answer_ca(broker, client, msg.id);
     if (msg.kind == MSG_HANDLE_REVOKE) revocation_handle(broker, ticket_of(broker, client, msg.id), msg.handle_revoke);
     const struct control_ticket ticket = ticket_of(broker, client, msg.id);
-    if (msg.kind == MSG_RELOAD) reload_begin(broker, &ticket);
     if (msg.kind == MSG_BROWSER_RENEW) renew_browser(broker, ticket);
     if (msg.kind == MSG_LOG_REOPEN) access_log_reopen(broker, &ticket);
     if (msg.kind == MSG_EXPLAIN_QUERY) explain_begin(broker, ticket, &msg.explain_query);
+    if (msg.kind == MSG_RELOAD) answer_reload(broker, client, msg.id);
     if (msg.kind == MSG_CERTIFICATE_REVOKE)
         revocation_certificate(broker, ticket_of(broker, client, msg.id), msg.certificate_revoke);
     if (msg.kind == MSG_HANDLE_MINT) control_mint(broker, client, msg.id, &msg.handle_mint);

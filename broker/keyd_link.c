@@ -11,10 +11,16 @@
 
 void keyd_begin(struct broker *broker, struct process *keyd)
 {
-    const struct config *config = broker->config;
+    keyd_set_up(broker, keyd, ++broker->last_id, broker->config, broker->resources);
+    servers_give_keyd(broker, keyd);
+}
+
+void keyd_set_up(struct broker *broker, struct process *keyd, uint64_t id, const struct config *config,
+                 const struct resources *resources)
+{
     struct msg msg = {
         .kind = MSG_KEYD_SETUP,
-        .id = ++broker->last_id,
+        .id = id,
         .keyd_setup =
             {
                 .ca_lifetime_s = config->ca_lifetime_s,
@@ -35,21 +41,21 @@ void keyd_begin(struct broker *broker, struct process *keyd)
     }
     int keys[2];
     size_t num_keys = 0;
-    const struct brought *server = &broker->resources->server, *client = &broker->resources->client;
+    const struct brought *server = &resources->server, *client = &resources->client;
     for (size_t i = 0; i < server->num; i++) setup->server_chain[setup->num_server_chain++] = server->chain[i];
     for (size_t i = 0; i < client->num; i++) setup->client_chain[setup->num_client_chain++] = client->chain[i];
     if (server->num > 0) keys[num_keys++] = server->key;
     if (client->num > 0) keys[num_keys++] = client->key;
     process_send(broker, keyd, &msg, keys, num_keys);
-    servers_give_keyd(broker, keyd);
 }
 
 /* The message moves into an arena of its own, by trading arenas; nothing is copied. */
-static void keep_identity(struct broker *broker, const struct keyd_identity *value)
+static void keep_identity(struct broker *broker, uint64_t setup, const struct keyd_identity *value)
 {
     struct codec_arena *spare = broker->identity.arena;
     broker->identity.arena = broker->arena;
     broker->arena = spare;
+    broker->identity.setup = setup;
     broker->identity.value = *value;
 }
 
@@ -65,6 +71,11 @@ static bool is_for(const struct keyd_identity *identity, const char *name)
     return false;
 }
 
+bool keyd_is_for_the_browser(const struct keyd_identity *identity)
+{
+    return is_for(identity, "localhost");
+}
+
 /* keyd has all its keys. */
 static void begin_service(struct broker *broker, struct process *keyd)
 {
@@ -78,16 +89,18 @@ static void begin_service(struct broker *broker, struct process *keyd)
     web_identify_all(broker);
 }
 
-static void take_identity(struct broker *broker, struct process *keyd, const struct keyd_identity *value)
+static void take_identity(struct broker *broker, struct process *keyd, const struct msg *msg)
 {
-    if (broker->resources->server.num > 0 && broker->resources->with_browser && !is_for(value, "localhost")) {
+    const struct keyd_identity *value = &msg->keyd_identity;
+    if (broker->resources->server.num > 0 && broker->resources->with_browser && !keyd_is_for_the_browser(value)) {
         log_error("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
                   "name added, or say --no-browser");
         broker_stop(broker, ERR_INPUT);
         return;
     }
     audit_keyd_is_there(broker, value->audit_key); /* before anything is granted */
-    keep_identity(broker, value);
+    keep_identity(broker, msg->id, value);
+    value = &broker->identity.value;
     if (!value->secret_memory)
         log_warning(
             "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
@@ -200,7 +213,7 @@ static void take_status(struct broker *broker, struct process *keyd, const struc
 
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg)
 {
-    if (msg->kind == MSG_KEYD_IDENTITY) take_identity(broker, keyd, &msg->keyd_identity);
+    if (msg->kind == MSG_KEYD_IDENTITY && !reload_note_identity(broker, msg)) take_identity(broker, keyd, msg);
     if (msg->kind == MSG_SERVER_INFO && servers_note_info(broker, msg) && servers_complete(broker))
         begin_service(broker, keyd);
     if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
@@ -234,6 +247,7 @@ void keyd_ended(struct broker *broker)
     handles_clear(&broker->handles);
     web_expect(broker);
     revocation_note_keyd_gone(broker);
+    reload_note_keyd_gone(broker);
     control_check_round(broker);
 }
 

@@ -19,10 +19,10 @@ static enum err check(struct config *config, struct diag *diag)
     return err;
 }
 
-static enum err obey(struct command *command, uint64_t begun, struct diag *diag)
+static enum err obey(struct command *command, int argc, char **argv, uint64_t begun, struct diag *diag)
 {
     switch (command->what) {
-    case COMMAND_RUN: return run_system(&command->config, begun, diag);
+    case COMMAND_RUN: return run_system(&command->config, argc, argv, begun, diag);
     case COMMAND_CHECK: return check(&command->config, diag);
     case COMMAND_STATUS:
     case COMMAND_CA:
@@ -62,8 +62,8 @@ int main(int argc, char **argv)
     if (err == ERR_OK && argc > 1 && strcmp(argv[1], "audit") == 0) {
         err = audit_command(argc - 2, argv + 2, &diag);
     } else {
-        if (err == ERR_OK) err = command_parse(&command, argc, argv, &diag);
-        if (err == ERR_OK) err = obey(&command, begun, &diag);
+        if (err == ERR_OK) err = command_parse(&command, NULL, argc, argv, &diag);
+        if (err == ERR_OK) err = obey(&command, argc, argv, begun, &diag);
     }
     if (err != ERR_OK && diag.text[0]) log_error("%s", diag.text);
     return err_exit_code(err);

@@ -31,8 +31,10 @@ struct process *broker_keyd(struct broker *broker)
 
 struct process *broker_shim(struct broker *broker)
 {
-    struct process *last = &broker->processes[broker->num_processes - 1];
-    return last->row->program == PROGRAM_SHIM ? last : NULL;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].row->program == PROGRAM_SHIM) return &broker->processes[i];
+    }
+    return NULL;
 }
 
 static void close_channel(struct process *process)
@@ -113,6 +115,7 @@ void process_ready(struct broker *broker, struct process *process)
     life_ready(&process->life, clock_monotonic_ms());
     if (broker->ready) log_line("%s ready pid=%u", process->name, (unsigned)process->pid);
     broker_check_ready(broker);
+    reload_note_ready(broker);
 }
 
 void process_note_failed(struct process *process, const struct failed *failed)
@@ -210,7 +213,7 @@ static void process_ended(struct broker *broker, struct process *process, uint32
     close_channel(process);
     describe_end(cause, sizeof cause, status);
     audit_ended(broker, process->name, process->pid, cause);
-    bool expected = broker->stopping || process->life.state == LIFE_STOPPING;
+    bool expected = broker->stopping || process->life.state == LIFE_STOPPING || process->retire_by != 0;
     uint32_t wait = life_ended(&process->life, clock_monotonic_ms());
     if (!broker->stopping && !broker->ready) {
         fail_start(broker, process, cause);

@@ -3,172 +3,480 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/broker.h"
+#include "broker/command.h"
+#include "broker/generation.h"
 
-struct bytes reload_client_ca(const struct broker *broker)
+#define AS_IT_WAS "all is as it was"
+
+/* ---- Its end ---------------------------------------------------------------------------------------------------- */
+
+static void close_loader(struct reload *reload)
 {
-    const struct reload *reload = &broker->reload;
-    if (reload->client_ca) return (struct bytes){reload->client_ca, reload->client_ca_len};
-    return (struct bytes){broker->resources->client_ca, broker->resources->client_ca_len};
+    if (reload->loader.fd > 0) close(reload->loader.fd);
+    for (size_t i = 0; i < reload->num_files; i++) {
+        if (reload->files[i].fd >= 0) close(reload->files[i].fd);
+    }
+    free(reload->files);
+    reload->loader.fd = 0;
+    reload->files = NULL;
+    reload->num_files = 0;
 }
 
-/* It is over. What is in force stays. */
-static void forget(struct reload *reload)
+/* What is in force stays, and so does the memory for another identity. */
+static void forget(struct broker *broker)
 {
-    free(reload->next);
-    *reload = (struct reload){.client_ca = reload->client_ca, .client_ca_len = reload->client_ca_len};
+    struct reload *reload = &broker->reload;
+    const bool again = reload->again;
+    const struct reload_asker asker = reload->again_asker;
+    close_loader(reload);
+    reload->identity.present = false;
+    *reload = (struct reload){.identity = reload->identity};
+    if (again && !broker->stopping) reload_begin(broker, &asker);
 }
 
-static void fail(struct broker *broker, const struct control_ticket *ticket, enum err err, const char *text)
+static void refuse(struct broker *broker, const struct reload_asker *asker, const char *changes, enum err err,
+                   const char *text)
 {
-    log_error("reload failed reason=%s effect='all is as it was'", log_quote(text));
-    if (ticket) control_fail(broker, *ticket, err, text);
+    log_error("reload failed reason=%s effect='" AS_IT_WAS "'", log_quote(text));
+    audit_reloaded(broker, asker, changes, text);
+    if (asker->has_ticket) control_fail(broker, asker->ticket, err, text);
 }
 
-static void fail_own(struct broker *broker, enum err err, const char *text)
+/* Its workers are given up, and the setting goes with the last of them. keyd forgets the key as soon as they are gone. */
+static void undo(struct broker *broker)
 {
-    const struct control_ticket ticket = broker->reload.ticket;
-    const bool has_ticket = broker->reload.has_ticket;
-    forget(&broker->reload);
-    fail(broker, has_ticket ? &ticket : NULL, err, text);
+    struct setting *next = broker->reload.next;
+    const struct msg settle = {.kind = MSG_KEYD_SETTLE, .keyd_settle = broker->identity.setup};
+    broker->reload.next = NULL;
+    if (broker->reload.setup != 0 && broker->identity.present)
+        process_send(broker, broker_keyd(broker), &settle, NULL, 0);
+    if (!next) return;
+    next->next = broker->setting->next;
+    broker->setting->next = next;
+    generation_end(broker, next);
+    generation_sweep(broker);
+}
+
+static void fail(struct broker *broker, enum err err, const char *text)
+{
+    const struct reload_asker asker = broker->reload.asker;
+    broker->reload.stage = RELOAD_NONE;
+    undo(broker);
+    refuse(broker, &asker, broker->reload.changes, err, text);
+    forget(broker);
 }
 
 static void check_done(struct broker *broker)
 {
-    const struct reload *reload = &broker->reload;
-    if (reload->id == 0 || reload->next) return;
+    struct reload *reload = &broker->reload;
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (reload->waits[i]) return;
     }
-    log_line("reloaded client_ca=%s connections_closed=%llu", log_quote(broker->config->client_ca),
-             (unsigned long long)reload->connections);
-    if (reload->has_ticket) control_done(broker, reload->ticket, reload->connections);
-    forget(&broker->reload);
+    log_line("reloaded changes=%s connections_closed=%llu took_ms=%u",
+             log_quote(reload->changes[0] ? reload->changes : "what the files hold"),
+             (unsigned long long)reload->connections, (unsigned)(clock_monotonic_ms() - reload->begun));
+    audit_reloaded(broker, &reload->asker, reload->changes, NULL);
+    if (reload->asker.has_ticket) control_done(broker, reload->asker.ticket, reload->connections);
+    reload->stage = RELOAD_NONE;
+    forget(broker);
 }
 
-static bool ask(struct broker *broker, struct process *web, struct bytes client_ca)
+/* ---- In force --------------------------------------------------------------------------------------------------- */
+
+static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    bool *waits = &broker->reload.waits[web - broker->processes];
-    if (web->row->program != PROGRAM_WEB || !web->introduced) return false;
-    *waits = true;
-    enum err err = web_trust(broker, web, broker->reload.id, client_ca);
-    if (err != ERR_OK) *waits = false;
-    if (err == ERR_SYSTEM) process_give_up(broker, web, "the client CAs cannot be handed over");
-    return err == ERR_OK;
+    return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
-static void ask_judge(struct broker *broker)
+/* Old workers know old CAs: what came in by one that is out is ended there too. */
+static void distrust(struct broker *broker, const struct resources *before)
 {
     struct reload *reload = &broker->reload;
-    for (size_t i = 0; i < broker->num_processes && !reload->judge; i++) {
-        if (ask(broker, &broker->processes[i], (struct bytes){reload->next, reload->next_len}))
-            reload->judge = &broker->processes[i];
+    const struct bytes now = {broker->resources->client_ca, broker->resources->client_ca_len};
+    if (same_bytes(now.data, now.len, before->client_ca, before->client_ca_len)) return;
+    reload->trust = ++broker->last_id;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        struct process *web = &broker->processes[i];
+        if (web->retire_by == 0 || !web->introduced) continue;
+        reload->waits[i] = true;
+        enum err err = web_trust(broker, web, reload->trust, now);
+        if (err != ERR_OK) reload->waits[i] = false;
+        if (err == ERR_SYSTEM) process_give_up(broker, web, "the client CAs cannot be handed over");
     }
-    if (!reload->judge)
-        fail_own(broker, ERR_AGAIN, "no worker runs that could look at the client CAs; they are started, ask again");
 }
 
-/* All of them, the judge too: keyd may have been replaced meanwhile, and it got the old CAs with the new identity. */
+static void take_identity(struct broker *broker)
+{
+    struct reload *reload = &broker->reload;
+    if (!reload->identity.present) return;
+    const struct identity spare = broker->identity;
+    const struct msg settle = {.kind = MSG_KEYD_SETTLE, .keyd_settle = reload->identity.setup};
+    broker->identity = reload->identity;
+    reload->identity = (struct identity){.arena = spare.arena};
+    process_send(broker, broker_keyd(broker), &settle, NULL, 0);
+}
+
+/* The point of no return, and nothing on the way can fail. */
 static void put_in_force(struct broker *broker)
 {
     struct reload *reload = &broker->reload;
-    if (!broker->identity.present) {
-        fail_own(broker, ERR_AGAIN, "keyd has just ended, and is started anew; ask again");
-        return;
-    }
-    free(reload->client_ca);
-    reload->client_ca = reload->next;
-    reload->client_ca_len = reload->next_len;
+    uint8_t anchor[LIMIT_CERTIFICATE];
+    const struct bytes was = keyd_server_ca(broker, "");
+    const size_t was_len = was.len;
+    const struct resources *before = broker->resources;
+    memcpy(anchor, was.data, was_len);
+    generation_settle(broker, reload->next);
     reload->next = NULL;
-    reload->judge = NULL;
-    for (size_t i = 0; i < broker->num_processes; i++)
-        (void)ask(broker, &broker->processes[i], reload_client_ca(broker));
+    take_identity(broker);
+    reload->stage = RELOAD_ENDS;
+    const struct bytes now = keyd_server_ca(broker, "");
+    if (broker_shim(broker) && !same_bytes(anchor, was_len, now.data, now.len)) {
+        log_line("the server's certificate leads to another CA: the browser is started afresh");
+        shim_launch(broker);
+    }
+    distrust(broker, before);
     check_done(broker);
 }
 
-static const char *name_in_directory(const char *path)
+/* ---- On the way there ------------------------------------------------------------------------------------------- */
+
+static void start_workers(struct broker *broker)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    broker->reload.stage = RELOAD_STARTS;
+    if (generation_start(broker, broker->reload.next) != ERR_OK)
+        fail(broker, ERR_AGAIN,
+             "workers of earlier configurations are still at work; ask again when they have finished");
 }
 
-void reload_begin(struct broker *broker, const struct control_ticket *ticket)
+static void ask_keyd(struct broker *broker)
+{
+    struct reload *reload = &broker->reload;
+    const struct setting *next = reload->next;
+    if (next->resources.server.num == 0 && broker->resources->server.num == 0 &&
+        next->config.tls.tls12 == broker->config->tls.tls12) {
+        start_workers(broker);
+        return;
+    }
+    reload->stage = RELOAD_KEYS;
+    reload->setup = ++broker->last_id;
+    keyd_set_up(broker, broker_keyd(broker), reload->setup, &next->config, &next->resources);
+}
+
+static bool has_elsewhere(const struct config *config)
+{
+    bool has = false;
+    for (size_t i = 0; i < config->num_proxies; i++) has = has || config->proxies[i].tls;
+    return has;
+}
+
+/* Handles for applications elsewhere, and their revocations, are known by the place in this list. */
+static bool is_same_list(const struct config *a, const struct config *b)
+{
+    bool same = a->num_proxies == b->num_proxies;
+    for (size_t i = 0; same && i < a->num_proxies; i++)
+        same = strcmp(a->proxies[i].prefix, b->proxies[i].prefix) == 0 &&
+               strcmp(a->proxies[i].text, b->proxies[i].text) == 0;
+    return same;
+}
+
+static enum err check_rights(const struct broker *broker, const struct config *next, struct diag *diag)
+{
+    if ((has_elsewhere(broker->config) || has_elsewhere(next)) && !is_same_list(broker->config, next))
+        return diag_set(diag, ERR_INPUT,
+                        "[proxy] upstream: needs a restart where one is https://, as handles are out for it");
+    for (size_t i = 0; i < next->num_proxies; i++) {
+        const struct upstream_place *place = &next->proxies[i];
+        bool may = broker->may_connect && place->address.socket.ss_family == AF_UNIX;
+        for (size_t j = 0; j < broker->num_ports && !may; j++) {
+            may = place->address.socket.ss_family != AF_UNIX && broker->ports[j] == address_port(&place->address);
+        }
+        if (may) continue;
+        return diag_set(diag, ERR_INPUT,
+                        "[proxy] '%s': needs a restart: the broker keeps the right to connect to what was configured "
+                        "at its start alone",
+                        place->text);
+    }
+    return ERR_OK;
+}
+
+static bool is_same_chain(const struct brought *a, const struct brought *b)
+{
+    bool same = a->num == b->num;
+    for (size_t i = 0; same && i < a->num; i++) same = bytes_equal(a->chain[i], b->chain[i]);
+    return same;
+}
+
+/* keyd gets them once. */
+static enum err check_chains(const struct resources *now, const struct resources *next, struct diag *diag)
+{
+    if (!is_same_chain(&now->client, &next->client))
+        return diag_set(diag, ERR_INPUT,
+                        "--client-certificate: holds other certificates than at the broker's start, which needs a "
+                        "restart, as handles are out for the old one");
+    for (size_t i = 0; i < now->num_servers && i < next->num_servers; i++) {
+        if (!is_same_chain(&now->servers[i], &next->servers[i]))
+            return diag_set(diag, ERR_INPUT,
+                            "[certificate]: section %zu names other certificates than at the broker's start, which "
+                            "needs a restart; the default one (--server-certificate) can be renewed",
+                            i + 1);
+    }
+    return ERR_OK;
+}
+
+/* What the kernel or the start has decided is as it was. */
+static void carry_over(struct config *next, const struct config *now)
+{
+    next->listen = now->listen;
+    next->echo = now->echo;
+    memcpy(next->streams, now->streams, sizeof next->streams);
+    memcpy(next->runtime_dir, now->runtime_dir, sizeof next->runtime_dir);
+}
+
+static enum err read_setting(struct broker *broker, struct setting *next, struct diag *diag)
+{
+    static struct command command;
+    struct reload *reload = &broker->reload;
+    char fixed[LIMIT_AUDIT_TEXT];
+    struct opener opener = {.files = reload->files, .num_files = reload->num_files};
+    enum err err = command_parse(&command, &opener, broker->argc, broker->argv, diag);
+    if (err != ERR_OK) return err;
+    next->config = command.config;
+    config_changes(reload->changes, sizeof reload->changes, broker->config, &next->config, CONFIG_ANY);
+    if (config_changes(fixed, sizeof fixed, broker->config, &next->config, CONFIG_AT_START))
+        return diag_set(diag, ERR_INPUT, "%s: needs a restart; set it as it was, or restart the broker", fixed);
+    carry_over(&next->config, broker->config);
+    err = check_rights(broker, &next->config, diag);
+    if (err == ERR_OK) err = resources_reopen(&next->resources, broker->resources, &next->config, &opener, diag);
+    if (err != ERR_OK) return err;
+    err = check_chains(broker->resources, &next->resources, diag);
+    if (err != ERR_OK) resources_close_content(&next->resources);
+    return err;
+}
+
+static void take_loaded(struct broker *broker)
 {
     struct reload *reload = &broker->reload;
     struct diag diag = {0};
-    const char *const path = broker->config->client_ca;
-    if (broker->resources->client_ca_dir < 0) {
-        fail(broker, ticket, ERR_INPUT, "there is nothing to read again; --client-ca FILE is what can be replaced");
-        return;
+    struct setting *next = calloc(1, sizeof *next);
+    enum err err = next ? read_setting(broker, next, &diag) : diag_set(&diag, ERR_MEMORY, "no memory");
+    close_loader(reload);
+    if (err == ERR_OK && !broker->identity.present) {
+        err = diag_set(&diag, ERR_AGAIN, "keyd has just ended, and is started anew; ask again");
+        resources_close_content(&next->resources);
     }
-    if (reload->id != 0 || broker->stopping) {
-        fail(broker, ticket, ERR_AGAIN, "a reload is under way; ask again");
-        return;
-    }
-    enum err err = resources_read_client_ca(&reload->next, &reload->next_len, broker->resources->client_ca_dir,
-                                            name_in_directory(path), path, &diag);
     if (err != ERR_OK) {
-        fail(broker, ticket, err, diag.text);
+        free(next);
+        fail(broker, err, diag.text);
         return;
     }
-    reload->id = ++broker->last_id;
-    reload->deadline = clock_monotonic_ms() + DEADLINE_REVOKE_MS;
-    reload->has_ticket = ticket != NULL;
-    if (ticket) reload->ticket = *ticket;
-    ask_judge(broker);
+    reload->next = next;
+    ask_keyd(broker);
+}
+
+/* ---- The loader ------------------------------------------------------------------------------------------------- */
+
+int reload_poll(const struct broker *broker)
+{
+    return broker->reload.stage == RELOAD_LOADS ? broker->reload.loader.fd : -1;
+}
+
+static enum err keep_file(struct reload *reload, const struct msg *msg, struct packet_extra *extra)
+{
+    if (reload->num_files == LIMIT_LOADED) return ERR_TOO_LARGE;
+    struct opened *file = &reload->files[reload->num_files++];
+    memcpy(file->path, msg->loaded.data, msg->loaded.len);
+    file->path[msg->loaded.len] = '\0';
+    file->fd = packet_extra_take(extra, 0);
+    return ERR_OK;
+}
+
+/* One message; whether there may be more. */
+static bool hear_one(struct broker *broker)
+{
+    struct msg msg;
+    struct packet_extra extra;
+    char text[LIMIT_TEXT + 1];
+    enum err err = link_recv(&broker->reload.loader, &msg, &extra, broker->arena);
+    if (err == ERR_AGAIN) return false;
+    if (err == ERR_OK && msg.kind == MSG_LOADED) {
+        err = keep_file(&broker->reload, &msg, &extra);
+        packet_extra_close(&extra);
+        if (err == ERR_OK) return true;
+        fail(broker, ERR_TOO_LARGE, "the configuration names more files than are taken");
+    } else if (err == ERR_OK && msg.kind == MSG_READY) {
+        take_loaded(broker);
+    } else if (err == ERR_OK && msg.kind == MSG_FAILED) {
+        snprintf(text, sizeof text, "%s", msg.failed.text); /* the next message takes its place */
+        fail(broker, (enum err)msg.failed.error, text);
+    } else {
+        fail(broker, ERR_SYSTEM,
+             "the loader, which reads the files, ended before it was done; the lines above say more");
+    }
+    return false;
+}
+
+void reload_hear(struct broker *broker)
+{
+    for (unsigned i = 0; i < LIMIT_LOADED + 1 && hear_one(broker); i++) {
+    }
+}
+
+static enum err start_loader(struct broker *broker)
+{
+    struct reload *reload = &broker->reload;
+    const struct msg order = {.kind = MSG_LOAD, .id = ++broker->last_id};
+    int ends[2];
+    reload->files = calloc(LIMIT_LOADED, sizeof *reload->files);
+    if (!reload->files) return ERR_MEMORY;
+    if (channel_pair(ends) != ERR_OK) return ERR_SYSTEM;
+    AUTO_FD lower = ends[1];
+    reload->loader = (struct link){.fd = ends[0], .role = LINK_BROKER_SPAWNER, .end = LINK_UPPER};
+    return link_send(&broker->spawner.link, &order, &lower, 1);
+}
+
+void reload_begin(struct broker *broker, const struct reload_asker *asker)
+{
+    struct reload *reload = &broker->reload;
+    if (reload->stage != RELOAD_NONE && !asker->has_ticket) {
+        reload->again = true;
+        reload->again_asker = *asker;
+        return;
+    }
+    if (reload->stage != RELOAD_NONE || broker->stopping || !broker->ready) {
+        refuse(broker, asker, "", ERR_AGAIN,
+               broker->stopping ? "the broker is stopping"
+               : broker->ready  ? "a reload is under way; ask again"
+                                : "the system is still starting; ask again");
+        return;
+    }
+    if (!reload->identity.arena) reload->identity.arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    reload->stage = RELOAD_LOADS;
+    reload->asker = *asker;
+    reload->begun = clock_monotonic_ms();
+    reload->deadline = reload->begun + DEADLINE_RELOAD_MS;
+    enum err err = reload->identity.arena ? start_loader(broker) : ERR_MEMORY;
+    if (err != ERR_OK) fail(broker, err, "no memory, or no channel, for a loader");
+}
+
+/* ---- What others say -------------------------------------------------------------------------------------------- */
+
+bool reload_note_identity(struct broker *broker, const struct msg *msg)
+{
+    struct reload *reload = &broker->reload;
+    const struct keyd_identity *value = &msg->keyd_identity;
+    if (msg->id != reload->setup || reload->setup == 0) return false;
+    if (reload->stage != RELOAD_KEYS) return true; /* it comes too late */
+    if (broker->resources->with_browser && reload->next->resources.server.num > 0 && !keyd_is_for_the_browser(value)) {
+        fail(broker, ERR_INPUT,
+             "--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that name "
+             "added");
+        return true;
+    }
+    reload->identity.value = *value;
+    struct codec_arena *spare = reload->identity.arena;
+    reload->identity.arena = broker->arena;
+    broker->arena = spare;
+    reload->identity.setup = msg->id;
+    reload->identity.present = true;
+    start_workers(broker);
+    return true;
+}
+
+static bool note_keyd_failed(struct broker *broker, const struct msg *msg)
+{
+    char text[LIMIT_TEXT + 1];
+    if (broker->reload.setup == 0 || msg->id != broker->reload.setup) return false;
+    snprintf(text, sizeof text, "%s", msg->failed.text);
+    if (broker->reload.stage == RELOAD_KEYS) fail(broker, (enum err)msg->failed.error, text);
+    return true;
+}
+
+bool reload_note_failed(struct broker *broker, struct process *process, const struct msg *msg)
+{
+    struct reload *reload = &broker->reload;
+    if (process->row->program == PROGRAM_KEYD) return note_keyd_failed(broker, msg);
+    if (reload->stage != RELOAD_ENDS || msg->id != reload->trust) return false;
+    /* Out of memory, perhaps: it must not go on with the old CAs. */
+    process_give_up(broker, process, "it cannot take the new client CAs");
+    return true;
+}
+
+void reload_note_ready(struct broker *broker)
+{
+    const struct reload *reload = &broker->reload;
+    if (reload->stage == RELOAD_STARTS && generation_is_ready(broker, reload->next)) put_in_force(broker);
 }
 
 void reload_note_answer(struct broker *broker, const struct process *web, const struct msg *msg)
 {
     struct reload *reload = &broker->reload;
     bool *waits = &reload->waits[web - broker->processes];
-    if (reload->id == 0 || msg->id != reload->id || !*waits) return;
+    if (reload->stage != RELOAD_ENDS || msg->id != reload->trust || !*waits) return;
     *waits = false;
-    reload->connections += msg->web_revoked;
-    if (reload->next)
-        put_in_force(broker);
-    else
-        check_done(broker);
+    /* No worker has more, whatever it says. */
+    reload->connections += msg->web_revoked < LIMIT_CONNECTIONS ? msg->web_revoked : LIMIT_CONNECTIONS;
+    check_done(broker);
 }
 
-bool reload_note_failed(struct broker *broker, struct process *process, const struct msg *msg)
+/* The worker was given the client CAs without their name. */
+static void fail_worker(struct broker *broker, const struct process *web)
 {
+    static const char unnamed[] = "client CA file";
+    const bool is_ca = strncmp(web->failed_text, unnamed, sizeof unnamed - 1) == 0;
     struct diag diag = {0};
-    struct reload *reload = &broker->reload;
-    if (reload->id == 0 || msg->id != reload->id || !reload->waits[process - broker->processes]) return false;
-    reload->waits[process - broker->processes] = false;
-    if (!reload->next) {
-        /* Out of memory, perhaps: it must not go on with the old CAs. */
-        process_give_up(broker, process, "it cannot take the new client CAs");
-        check_done(broker);
-        return true;
+    if (!web->failed) {
+        fail(broker, ERR_SYSTEM, "a new worker ended before it was ready; the lines above say more");
+    } else if (is_ca) {
+        enum err err = diag_set(&diag, web->failed_error, "--client-ca '%s'%s", broker->reload.next->config.client_ca,
+                                web->failed_text + sizeof unnamed - 1);
+        fail(broker, err, diag.text);
+    } else {
+        enum err err = diag_set(&diag, web->failed_error, "%s", web->failed_text);
+        fail(broker, err, diag.text);
     }
-    enum err err = diag_set(&diag, (enum err)msg->failed.error, "--client-ca '%s': %s", broker->config->client_ca,
-                            msg->failed.text);
-    fail_own(broker, err, diag.text);
-    return true;
 }
 
-void reload_note_web_gone(struct broker *broker, const struct process *web)
+void reload_note_web_gone(struct broker *broker, struct process *web)
 {
     struct reload *reload = &broker->reload;
-    if (reload->id == 0 || !reload->waits[web - broker->processes]) return;
-    reload->waits[web - broker->processes] = false;
-    if (reload->next)
-        fail_own(broker, ERR_AGAIN, "the worker that looked at the client CAs has ended; ask again");
-    else
+    if (reload->stage == RELOAD_STARTS && web->setting == reload->next) {
+        fail_worker(broker, web);
+    } else if (reload->stage == RELOAD_ENDS && reload->waits[web - broker->processes]) {
+        reload->waits[web - broker->processes] = false;
         check_done(broker);
+    }
+}
+
+void reload_note_keyd_gone(struct broker *broker)
+{
+    const enum reload_stage stage = broker->reload.stage;
+    if (stage == RELOAD_KEYS || stage == RELOAD_STARTS)
+        fail(broker, ERR_AGAIN, "keyd has just ended, and is started anew; ask again");
 }
 
 void reload_expire(struct broker *broker, uint64_t now)
 {
-    const struct reload *reload = &broker->reload;
+    struct reload *reload = &broker->reload;
     if (reload->deadline == 0 || now < reload->deadline) return;
-    broker->reload.deadline = 0; /* their end, which the spawner reports, ends this */
+    reload->deadline = 0;
+    if (reload->stage != RELOAD_ENDS) {
+        fail(broker, ERR_TIMEOUT, "it was not done in time");
+        return;
+    }
     for (size_t i = 0; i < broker->num_processes; i++) {
         if (reload->waits[i]) process_give_up(broker, &broker->processes[i], "it does not take new client CAs");
     }
+}
+
+void reload_stop(struct broker *broker)
+{
+    if (broker->reload.stage == RELOAD_LOADS || broker->reload.stage == RELOAD_KEYS ||
+        broker->reload.stage == RELOAD_STARTS)
+        fail(broker, ERR_AGAIN, "the broker is stopping");
 }

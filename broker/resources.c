@@ -65,14 +65,14 @@ static enum err decide_browser(struct resources *out, const struct config *confi
 }
 
 /* rights is what web's user needs in the directory. */
-static enum err open_dir(int *out_fd, const char *path, const char *flag, const struct user *web, int rights,
-                         struct diag *diag)
+static enum err open_dir(int *out_fd, struct opener *opener, const char *path, const char *flag, const struct user *web,
+                         int rights, struct diag *diag)
 {
-    AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
         return diag_set(diag, ERR_INPUT, "%s '%s': %s; give a directory that can be read", flag, path, strerror(errno));
     }
-    enum err err = user_may_access(web, fd, rights);
+    enum err err = opener_takes(opener) ? ERR_OK : user_may_access(web, fd, rights);
     if (err == ERR_SYSTEM) {
         return diag_set(diag, err,
                         "%s '%s': cannot become %s (uid %u) to try it; that user has to exist in this user namespace",
@@ -103,8 +103,7 @@ static enum err read_all(uint8_t *out, size_t *out_len, size_t size, int fd)
     return *out_len < size ? ERR_OK : ERR_TOO_LARGE;
 }
 
-enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const char *name, const char *path,
-                                  struct diag *diag)
+static enum err open_client_ca(struct resources *out, struct opener *opener, const char *path, struct diag *diag)
 {
     struct diag why = {0};
     struct stat st;
@@ -112,38 +111,24 @@ enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const
     const size_t size = LIMIT_CLIENT_CA_FILE + 1;
     AUTO_FREE uint8_t *text = malloc(size);
     /* Not blocking: a pipe must not hold the broker up. */
-    AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_NONBLOCK);
     if (!text) return diag_set(diag, ERR_MEMORY, "--client-ca '%s': no memory", path);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read%s", path,
-                        strerror(errno),
-                        dir == AT_FDCWD ? "" : ", by the broker's user too, and no link out of its directory");
+        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read", path,
+                        strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) return diag_set(diag, ERR_INPUT, "--client-ca '%s': is not a regular file", path);
-    enum err err = read_all(text, out_len, size, fd);
+    enum err err = read_all(text, &out->client_ca_len, size, fd);
     if (err == ERR_TOO_LARGE) {
         return diag_set(diag, ERR_INPUT, "--client-ca '%s': longer than %u bytes; give fewer CAs", path,
                         LIMIT_CLIENT_CA_FILE);
     }
     if (err != ERR_OK) return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s", path, strerror(errno));
-    err = pem_check_certificates((struct bytes){text, *out_len}, SIZE_MAX, &why);
+    err = pem_check_certificates((struct bytes){text, out->client_ca_len}, SIZE_MAX, &why);
     if (err != ERR_OK) return diag_set(diag, err, "--client-ca '%s': %s", path, why.text);
-    *out = text;
+    out->client_ca = text;
     text = NULL;
     return ERR_OK;
-}
-
-/* What is replaced by renaming is another file of the same name, so what is kept is the directory. */
-static enum err open_client_ca(struct resources *out, const char *path, struct diag *diag)
-{
-    char dir[LIMIT_PATH + 1] = ".";
-    const char *slash = strrchr(path, '/');
-    enum err err = resources_read_client_ca(&out->client_ca, &out->client_ca_len, AT_FDCWD, path, path, diag);
-    if (err != ERR_OK) return err;
-    if (slash) snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    out->client_ca_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (out->client_ca_dir >= 0) return ERR_OK;
-    return diag_set(diag, ERR_INPUT, "--client-ca '%s': its directory: %s", path, strerror(errno));
 }
 
 static enum err open_screenshot(struct resources *out, const char *path, enum resources_use use, struct diag *diag)
@@ -162,56 +147,110 @@ static enum err open_screenshot(struct resources *out, const char *path, enum re
 static enum err open_quota(struct resources *out, struct diag *diag)
 {
     AUTO_FD fd = memory_file_new("upload-quota");
-    if (fd < 0 || ftruncate(fd, LIMIT_QUOTA_PAGE) != 0 ||
+    if (fd < 0 || pwrite(fd, "", 1, LIMIT_QUOTA_PAGE - 1) != 1 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) != 0)
         return diag_set(diag, ERR_SYSTEM, "[content] upload_quota: no memory to share: %s", strerror(errno));
     out->quota = auto_keep_fd(&fd);
     return ERR_OK;
 }
 
-static enum err open_proxy_cas(struct resources *out, const struct config *config, struct diag *diag)
+static enum err open_proxy_cas(struct resources *out, const struct config *config, struct opener *opener,
+                               struct diag *diag)
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < config->num_proxies && err == ERR_OK; i++) {
         const char *path = config_proxy_ca(config, config->proxies[i].prefix);
-        if (path) err = upstream_ca_read(&out->proxy_cas[i], path, diag);
+        if (path) err = upstream_ca_read(&out->proxy_cas[i], opener, path, diag);
     }
     return err;
 }
 
-static enum err open_servers(struct resources *out, const struct config *config, struct diag *diag)
+static enum err open_servers(struct resources *out, const struct config *config, struct opener *opener,
+                             struct diag *diag)
 {
     if (config->num_certificates == 0) return ERR_OK;
     out->servers = calloc(config->num_certificates, sizeof *out->servers);
     if (!out->servers) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
     for (size_t i = 0; i < config->num_certificates; i++) {
         const struct config_certificate *row = &config->certificates[i];
-        enum err err = brought_open_server(&out->servers[i], row->name, row->certificate, row->key, diag);
+        enum err err = brought_open_server(&out->servers[i], opener, row->name, row->certificate, row->key, diag);
         if (err != ERR_OK) return err;
         out->num_servers++;
     }
     return ERR_OK;
 }
 
-static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
-                           struct diag *diag)
+static void name_page(struct resources *out, const struct config *config)
+{
+    out->mode = config->tls_mode;
+    address_url(out->url, sizeof out->url, config->tls_mode == TLS_MODE_OFF ? "http" : "https", &config->listen);
+}
+
+/* Nothing is open yet. */
+static void init_content(struct resources *out)
+{
+    out->root = out->uploads = out->quota = -1;
+    out->client_ca = NULL;
+    out->client_ca_len = 0;
+    out->server = out->client = (struct brought){.key = -1};
+    memset(out->proxy_cas, 0, sizeof out->proxy_cas);
+    out->servers = NULL;
+    out->num_servers = 0;
+}
+
+enum err resources_open_content(struct resources *out, const struct config *config, struct opener *opener,
+                                struct diag *diag)
 {
     const struct user *web = &out->users[PROGRAM_WEB];
     enum err err = ERR_OK;
-    if (config->root[0]) err = open_dir(&out->root, config->root, "--root", web, R_OK | X_OK, diag);
+    init_content(out);
+    if (config->root[0]) err = open_dir(&out->root, opener, config->root, "--root", web, R_OK | X_OK, diag);
     if (err == ERR_OK && config->uploads[0]) {
-        err = open_dir(&out->uploads, config->uploads, "--uploads", web, W_OK | X_OK, diag);
+        err = open_dir(&out->uploads, opener, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
+    if (err == ERR_OK) err = open_proxy_cas(out, config, opener, diag);
+    if (err == ERR_OK && config->client_ca[0]) err = open_client_ca(out, opener, config->client_ca, diag);
+    if (err == ERR_OK) {
+        err = brought_open(&out->server, opener, "server", config->server_certificate, config->server_key, diag);
+    }
+    if (err == ERR_OK) {
+        err = brought_open(&out->client, opener, "client", config->client_certificate, config->client_key, diag);
+    }
+    if (err == ERR_OK) err = open_servers(out, config, opener, diag);
+    return err;
+}
+
+static bool is_same_dir(int a, int b)
+{
+    struct stat left, right;
+    return a >= 0 && b >= 0 && fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_dev == right.st_dev &&
+           left.st_ino == right.st_ino;
+}
+
+/* Workers that put files into the same directory count together, whatever their configuration is. */
+static enum err reopen_quota(struct resources *out, const struct resources *current, struct diag *diag)
+{
+    if (current->quota < 0 || !is_same_dir(out->uploads, current->uploads)) return open_quota(out, diag);
+    out->quota = fcntl(current->quota, F_DUPFD_CLOEXEC, 0);
+    return out->quota >= 0 ? ERR_OK : diag_set(diag, ERR_SYSTEM, "[content] upload_quota: %s", strerror(errno));
+}
+
+enum err resources_reopen(struct resources *out, const struct resources *current, const struct config *config,
+                          struct opener *opener, struct diag *diag)
+{
+    *out = *current;
+    enum err err = resources_open_content(out, config, opener, diag);
+    if (err == ERR_OK && config->upload_quota > 0) err = reopen_quota(out, current, diag);
+    if (err != ERR_OK) resources_close_content(out);
+    if (err == ERR_OK && config->listens) name_page(out, config);
+    return err;
+}
+
+static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
+                           struct diag *diag)
+{
+    enum err err = resources_open_content(out, config, NULL, diag);
     if (err == ERR_OK && config->upload_quota > 0) err = open_quota(out, diag);
-    if (err == ERR_OK) err = open_proxy_cas(out, config, diag);
-    if (err == ERR_OK && config->client_ca[0]) err = open_client_ca(out, config->client_ca, diag);
-    if (err == ERR_OK) {
-        err = brought_open(&out->server, "server", config->server_certificate, config->server_key, diag);
-    }
-    if (err == ERR_OK) {
-        err = brought_open(&out->client, "client", config->client_certificate, config->client_key, diag);
-    }
-    if (err == ERR_OK) err = open_servers(out, config, diag);
     if (err == ERR_OK && config->screenshot[0] && out->with_browser) {
         err = open_screenshot(out, config->screenshot, use, diag);
     }
@@ -237,9 +276,8 @@ static enum err bind_listeners(struct resources *out, struct config *config, str
     out->page_port = config->listens ? address_port(&config->listen) : CONFIG_DEFAULT_PORT;
     snprintf(out->page, sizeof out->page, "https://localhost:%u", (unsigned)out->page_port);
     if (config->listens) {
-        out->mode = config->tls_mode;
         address_format(out->listener_address, &config->listen);
-        address_url(out->url, sizeof out->url, config->tls_mode == TLS_MODE_OFF ? "http" : "https", &config->listen);
+        name_page(out, config);
     } else {
         snprintf(out->url, sizeof out->url, "%s", out->with_browser ? out->page : "none");
     }
@@ -264,7 +302,6 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
                               .uploads = -1,
                               .quota = -1,
                               .screenshot = -1,
-                              .client_ca_dir = -1,
                               .server = {.key = -1},
                               .client = {.key = -1}};
     for (size_t i = 0; i < LIMIT_STREAMS; i++) out->streams[i] = -1;
@@ -278,41 +315,43 @@ enum err resources_open(struct resources *out, struct config *config, enum resou
     return err;
 }
 
-static void close_each(int *const fds[], size_t num_fds)
+static void close_fd(int *fd)
 {
-    for (size_t i = 0; i < num_fds; i++) {
-        if (*fds[i] >= 0) close(*fds[i]);
-        *fds[i] = -1;
-    }
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
 }
 
-void resources_stop_listening(struct resources *resources)
+void resources_close_content(struct resources *resources)
 {
-    int *const fds[] = {&resources->listener, &resources->echo};
-    close_each(fds, sizeof fds / sizeof *fds);
-    for (size_t i = 0; i < LIMIT_STREAMS; i++) {
-        if (resources->streams[i] >= 0) close(resources->streams[i]);
-        resources->streams[i] = -1;
-    }
-}
-
-void resources_close(struct resources *resources)
-{
-    int *const fds[] = {&resources->root, &resources->uploads, &resources->quota, &resources->screenshot,
-                        &resources->client_ca_dir};
-    resources_stop_listening(resources);
-    close_each(fds, sizeof fds / sizeof *fds);
+    close_fd(&resources->root);
+    close_fd(&resources->uploads);
+    close_fd(&resources->quota);
+    free(resources->client_ca);
+    resources->client_ca = NULL;
+    resources->client_ca_len = 0;
     for (size_t i = 0; i < LIMIT_PROXIES; i++) {
         free((void *)(uintptr_t)resources->proxy_cas[i].data);
         resources->proxy_cas[i] = (struct bytes){0};
     }
-    free(resources->client_ca);
-    resources->client_ca = NULL;
     brought_close(&resources->server);
     brought_close(&resources->client);
     for (size_t i = 0; i < resources->num_servers; i++) brought_close(&resources->servers[i]);
     free(resources->servers);
     resources->servers = NULL;
     resources->num_servers = 0;
+}
+
+void resources_stop_listening(struct resources *resources)
+{
+    close_fd(&resources->listener);
+    close_fd(&resources->echo);
+    for (size_t i = 0; i < LIMIT_STREAMS; i++) close_fd(&resources->streams[i]);
+}
+
+void resources_close(struct resources *resources)
+{
+    resources_close_content(resources);
+    resources_stop_listening(resources);
+    close_fd(&resources->screenshot);
     programs_close(&resources->programs);
 }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "broker/brought.h"
 #include "broker/config.h"
+#include "broker/opener.h"
 #include "broker/programs.h"
 #include "broker/user.h"
 
@@ -32,7 +33,6 @@ struct resources {
     int screenshot;
     uint8_t *client_ca; /* PEM */
     size_t client_ca_len;
-    int client_ca_dir;     /* the directory that the file is in, for reading it again; -1: none */
     struct brought server; /* keys and certificates */
     struct brought client;
     struct brought *servers; /* by name, as the configuration has them: SERVER_CERTIFICATE's numbers are one more */
@@ -55,10 +55,16 @@ enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };
 MUST_CHECK enum err resources_open(struct resources *out, struct config *config, enum resources_use use,
                                    const char *programs_dir, struct diag *diag);
 
-/* resources_read_client_ca reads the file of client CAs, by its name in dir or (AT_FDCWD) by its path, into memory of its own, and
- * checks that it is PEM. path is what it is called in the diagnostic. ERR_INPUT and the like; then there is nothing to free. */
-MUST_CHECK enum err resources_read_client_ca(uint8_t **out, size_t *out_len, int dir, const char *name,
-                                             const char *path, struct diag *diag);
+/* resources_open_content opens what is served and with which keys: root, uploads, client CAs, server and client. The rest of out is
+ * there: its users say whom the directories are for. On failure what was opened stays open. */
+MUST_CHECK enum err resources_open_content(struct resources *out, const struct config *config, struct opener *opener,
+                                           struct diag *diag);
+
+/* resources_reopen makes out of what there is now, which all else is shared with, and content that is opened anew. On failure there is
+ * nothing to close. */
+MUST_CHECK enum err resources_reopen(struct resources *out, const struct resources *current,
+                                     const struct config *config, struct opener *opener, struct diag *diag);
+void resources_close_content(struct resources *resources);
 
 /* resources_stop_listening closes the listeners here: once the workers have closed theirs, who connects is refused. */
 void resources_stop_listening(struct resources *resources);

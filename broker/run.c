@@ -13,12 +13,14 @@
 #include "base/runtime.h"
 #include "broker/audit_file.h"
 #include "broker/broker.h"
+#include "broker/generation.h"
 #include "broker/listener.h"
 #include "broker/sandbox_policy.h"
 #include "broker/supervise.h"
 
 /* Large, and there is one. */
 static struct broker broker;
+static struct setting setting;
 
 /* From here on signals wait until the loop takes them, so that nothing is left behind half made. */
 static enum err catch_signals(int *out_fd, struct diag *diag)
@@ -36,10 +38,9 @@ static enum err catch_signals(int *out_fd, struct diag *diag)
     return *out_fd >= 0 ? ERR_OK : diag_set(diag, ERR_SYSTEM, "signalfd: %s", strerror(errno));
 }
 
-static uint32_t num_workers(const struct config *config)
+static uint32_t count_cpus(void)
 {
     cpu_set_t cpus;
-    if (config->workers > 0) return config->workers;
     CPU_ZERO(&cpus);
     int num = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
     return num < (int)LIMIT_WORKERS ? (uint32_t)num : LIMIT_WORKERS;
@@ -48,9 +49,8 @@ static uint32_t num_workers(const struct config *config)
 static void make_processes(const struct config *config, const struct resources *resources)
 {
     process_init(&broker.processes[broker.num_processes++], PROGRAM_KEYD, 0);
-    for (uint32_t i = 0; i < num_workers(config); i++) {
-        process_init(&broker.processes[broker.num_processes++], PROGRAM_WEB, i);
-    }
+    const uint32_t num_workers = config->workers > 0 ? config->workers : broker.cpus;
+    for (uint32_t i = 0; i < num_workers; i++) (void)generation_add(&broker);
     if (resources->with_browser) process_init(&broker.processes[broker.num_processes++], PROGRAM_SHIM, 0);
 }
 
@@ -66,29 +66,25 @@ static enum err become_broker_user(const struct user *user, struct diag *diag)
 
 static enum err enter_sandbox(struct diag *diag)
 {
-    const int client_ca = broker.resources->client_ca_dir;
-    struct sandbox_dir dirs[4] = {
+    struct sandbox_dir dirs[3] = {
         {.fd = broker.procfs.dir, .access = SANDBOX_READ},
         {.fd = broker.runtime_dir->dir, .access = SANDBOX_READ_WRITE},
     };
     size_t num_dirs = 2;
-    if (client_ca >= 0) dirs[num_dirs++] = (struct sandbox_dir){.fd = client_ca, .access = SANDBOX_READ};
     if (broker.access_log.path)
         dirs[num_dirs++] = (struct sandbox_dir){.fd = broker.access_log.dir, .access = SANDBOX_READ_WRITE};
     const struct config *config = broker.config;
-    uint16_t ports[LIMIT_PROXIES + LIMIT_STREAMS];
-    size_t num_ports = 0;
     for (size_t i = 0; i < config->num_proxies; i++) {
         if (config->proxies[i].address.socket.ss_family != AF_UNIX)
-            ports[num_ports++] = address_port(&config->proxies[i].address);
+            broker.ports[broker.num_ports++] = address_port(&config->proxies[i].address);
     }
     for (size_t i = 0; i < config->num_streams; i++) {
         if (config->streams[i].address.socket.ss_family != AF_UNIX)
-            ports[num_ports++] = address_port(&config->streams[i].address);
+            broker.ports[broker.num_ports++] = address_port(&config->streams[i].address);
     }
-    const bool connects = config->num_proxies > 0 || config->num_streams > 0;
-    return sandbox_enter_connecting(connects ? &broker_connecting_policy : &broker_policy, dirs, num_dirs, ports,
-                                    num_ports, diag);
+    broker.may_connect = config->num_proxies > 0 || config->num_streams > 0;
+    return sandbox_enter_connecting(broker.may_connect ? &broker_connecting_policy : &broker_policy, dirs, num_dirs,
+                                    broker.ports, broker.num_ports, diag);
 }
 
 /* Each channel needs a descriptor in keyd, whose limit is this process's hard one: it raises itself to that. What does not
@@ -127,8 +123,10 @@ static enum err open_audit(const struct config *config, const struct user *owner
 static enum err prepare(const struct config *config, struct resources *resources, struct runtime_dir *runtime_dir,
                         struct diag *diag)
 {
+    broker.setting = broker.first_setting = &setting;
     broker.config = config;
     broker.resources = resources;
+    broker.cpus = count_cpus();
     broker.runtime_dir = runtime_dir;
     broker.page_listener = -1;
     broker.landlock_abi = sandbox_landlock_abi();
@@ -141,7 +139,12 @@ static enum err prepare(const struct config *config, struct resources *resources
         return diag_set(diag, ERR_SYSTEM, "SO_NETNS_COOKIE: %s; run Linux 5.14 or newer", strerror(errno));
     }
     enum err err = config->resumption ? tickets_begin(&broker.tickets, diag) : ERR_OK;
-    if (err == ERR_OK) err = spawner_start(&broker.spawner, &resources->programs, resources->users, diag);
+    const struct spawner_plan plan = {
+        .programs = &resources->programs,
+        .users = resources->users,
+        .loader = {.argc = broker.argc, .argv = broker.argv, .web = &resources->users[PROGRAM_WEB]},
+    };
+    if (err == ERR_OK) err = spawner_start(&broker.spawner, &plan, diag);
     broker.max_handles = max_handles(); /* now, so that the browser's limit stays as it was */
     return err;
 }
@@ -182,13 +185,17 @@ static enum err run_in(const struct config *config, struct resources *resources,
     return supervise_run(&broker);
 }
 
-enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
+enum err run_system(const struct config *given, int argc, char **argv, uint64_t begun, struct diag *diag)
 {
-    static struct resources resources;
+    struct config *config = &setting.config;
+    struct resources *resources = &setting.resources;
     struct runtime_dir runtime_dir;
     struct user owner;
     uint64_t torn = 0;
+    setting.config = *given;
     broker.begun = begun;
+    broker.argc = argc;
+    broker.argv = argv;
     broker.log_style = log_stderr_style() | (config->log_json ? LOG_STYLE_JSON : 0);
     log_set_style(broker.log_style);
     user_of(&owner, topology_broker());
@@ -198,12 +205,12 @@ enum err run_system(struct config *config, uint64_t begun, struct diag *diag)
     }
     if (err == ERR_OK) err = runtime_dir_take(&runtime_dir, config->runtime_dir, &owner, diag);
     if (err != ERR_OK) return err;
-    err = resources_open(&resources, config, RESOURCES_RUN, NULL, diag);
+    err = resources_open(resources, config, RESOURCES_RUN, NULL, diag);
     if (err == ERR_OK) err = open_audit(config, &owner, AUDIT_FILE_WRITE, &torn, diag);
     if (err == ERR_OK) err = access_log_open(&broker.access_log, config->access_file, &owner, LOG_FILE_WRITE, diag);
     broker.monitor.fd = -1;
     if (err == ERR_OK) err = monitor_listen(&broker.monitor, config, &runtime_dir, &owner, diag);
-    if (err == ERR_OK) err = run_in(config, &resources, &runtime_dir, torn, diag);
+    if (err == ERR_OK) err = run_in(config, resources, &runtime_dir, torn, diag);
     monitor_leave(&broker.monitor, &runtime_dir);
     runtime_dir_leave(&runtime_dir);
     return err;

@@ -24,13 +24,12 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW(getsockname, "where the shim's listener listens"),
     SANDBOX_ROW_IF(fcntl, "makes the shim's listener non-blocking", SANDBOX_IS_INT(1, F_SETFL)),
     SANDBOX_ROW_IF(fcntl, "reads a descriptor's flags", SANDBOX_IS_INT(1, F_GETFL)),
+    SANDBOX_ROW_IF(fcntl, "keeps the count of uploads that two configurations share", SANDBOX_IS_INT(1, F_DUPFD_CLOEXEC)),
     SANDBOX_ROW_IF(fcntl, "seals the copy of the client CAs", SANDBOX_IS_INT(1, F_ADD_SEALS)),
     SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own; the keys of session tickets"),
     SANDBOX_ROW(writev, "appends to the audit log"),
     SANDBOX_ROW(pwrite64, "writes that copy"),
-    /* A file that is replaced is another file, so Landlock has to leave its directory and not the file alone. The broker is
-     * its own user: it reads there what that user may. */
-    SANDBOX_ROW_IF(openat, "reads /proc for status, the client CAs again at a reload; Landlock leaves their directory alone",
+    SANDBOX_ROW_IF(openat, "reads /proc for status; Landlock leaves nothing else to read",
                    SANDBOX_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)),
     SANDBOX_ROW_IF(openat, "the access log again, when it was rotated; Landlock leaves its directory alone",
                    SANDBOX_IS_INT(2, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)),

@@ -23,8 +23,7 @@
 struct nursery {
     struct link link;
     struct codec_arena *arena;
-    const struct programs *programs;
-    const struct user *users;
+    const struct spawner_plan *plan;
     int null;
     int signals;
     pid_t children[LIMIT_PROCESSES];
@@ -60,10 +59,10 @@ static pid_t start_child(const struct nursery *nursery, const struct msg *order,
     enum program program = order->spawn.program;
     const struct child_plan plan = {
         .name = topology_of(program)->file,
-        .program = nursery->programs->fds[program],
+        .program = nursery->plan->programs->fds[program],
         .channel = channel,
         .null = nursery->null,
-        .user = &nursery->users[program],
+        .user = &nursery->plan->users[program],
         .parent = getpid(),
     };
     if (plan.program < 0) return 0;
@@ -92,6 +91,17 @@ static enum err answer_spawn(struct nursery *nursery, const struct msg *order, i
         .spawned = {.program = order->spawn.program, .instance = order->spawn.instance, .pid = (uint32_t)pid},
     };
     return say(nursery, &msg, &pidfd, 1);
+}
+
+static enum err answer_load(struct nursery *nursery, const struct msg *order, int channel)
+{
+    pid_t *slot = find_child(nursery, 0);
+    if (!slot) return say_failed(nursery, order->id, ERR_TOO_LARGE, "too many processes");
+    pid_t pid = fork();
+    if (pid == 0) loader_run(channel, &nursery->plan->loader);
+    if (pid < 0) return say_failed(nursery, order->id, ERR_SYSTEM, strerror(errno));
+    *slot = pid;
+    return ERR_OK;
 }
 
 /* Only what was started here and is not reaped yet can be killed, so a number that the kernel gave away again cannot
@@ -136,6 +146,7 @@ static enum err answer(struct nursery *nursery)
     enum err err = link_recv(&nursery->link, &msg, &extra, nursery->arena);
     if (err != ERR_OK) return err == ERR_AGAIN ? ERR_OK : err;
     if (msg.kind == MSG_SPAWN) err = answer_spawn(nursery, &msg, extra.fds[0]);
+    if (msg.kind == MSG_LOAD) err = answer_load(nursery, &msg, extra.fds[0]);
     if (msg.kind == MSG_KILL) answer_kill(nursery, &msg);
     if (msg.kind == MSG_STOP) err = ERR_CLOSED;
     packet_extra_close(&extra);
@@ -174,13 +185,12 @@ static enum err prepare(struct nursery *nursery, struct diag *diag)
     return err;
 }
 
-int spawner_run(int channel, const struct programs *programs, const struct user users[PROGRAM_NUM])
+int spawner_run(int channel, const struct spawner_plan *plan)
 {
     struct diag diag = {0};
     struct nursery nursery = {
         .link = {.fd = channel, .role = LINK_BROKER_SPAWNER, .end = LINK_LOWER},
-        .programs = programs,
-        .users = users,
+        .plan = plan,
     };
     const struct msg ready = {.kind = MSG_READY};
     enum err err = prepare(&nursery, &diag);
@@ -219,13 +229,13 @@ static void close_others(int channel, const struct programs *programs)
 }
 
 /* In a session of its own, so that ctrl-C reaches the broker alone, which then stops all in order. */
-static _Noreturn void become_spawner(int channel, const struct programs *programs, const struct user *users)
+static _Noreturn void become_spawner(int channel, const struct spawner_plan *plan)
 {
     (void)setsid();
     (void)prctl(PR_SET_NAME, "spawner");
     log_open("spawner");
-    close_others(channel, programs);
-    _exit(spawner_run(channel, programs, users));
+    close_others(channel, plan->programs);
+    _exit(spawner_run(channel, plan));
 }
 
 static enum err await_ready(const struct spawner *spawner, struct diag *diag)
@@ -245,14 +255,13 @@ static enum err await_ready(const struct spawner *spawner, struct diag *diag)
     return err;
 }
 
-enum err spawner_start(struct spawner *out, const struct programs *programs, const struct user users[PROGRAM_NUM],
-                       struct diag *diag)
+enum err spawner_start(struct spawner *out, const struct spawner_plan *plan, struct diag *diag)
 {
     int ends[2];
     if (channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "spawner: no channel: %s", strerror(errno));
     out->link = (struct link){.fd = ends[0], .role = LINK_BROKER_SPAWNER, .end = LINK_UPPER};
     out->pid = fork();
-    if (out->pid == 0) become_spawner(ends[1], programs, users);
+    if (out->pid == 0) become_spawner(ends[1], plan);
     close(ends[1]);
     if (out->pid < 0) return diag_set(diag, ERR_SYSTEM, "spawner: cannot fork: %s", strerror(errno));
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);

@@ -1,6 +1,6 @@
 /* The spawner: a process of the broker's own program, split off before the broker gives its rights up. It alone may
  * fork, execute and change user, and it does so only for the programs whose files it holds, each as its own user, each
- * with one descriptor: its channel. It parses nothing but SPAWN and KILL. When its channel ends it kills all it
+ * with one descriptor: its channel. For a reload it splits off a loader (broker/loader.h). It parses nothing but SPAWN, KILL and LOAD. When its channel ends it kills all it
  * started and ends; when it dies the kernel kills them. */
 #ifndef KEYWARD_BROKER_SPAWNER_H
 #define KEYWARD_BROKER_SPAWNER_H
@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "broker/loader.h"
 #include "broker/programs.h"
 #include "broker/user.h"
 #include "proto/link.h"
@@ -18,12 +19,18 @@ struct spawner {
     pid_t pid;
 };
 
-/* spawner_start forks the spawner and waits until its sandbox is on. users has the user of each program. */
-MUST_CHECK enum err spawner_start(struct spawner *out, const struct programs *programs,
-                                  const struct user users[PROGRAM_NUM], struct diag *diag);
+/* What it starts, and as whom. */
+struct spawner_plan {
+    const struct programs *programs;
+    const struct user *users; /* of each program */
+    struct loader_plan loader;
+};
+
+/* spawner_start forks the spawner and waits until its sandbox is on. */
+MUST_CHECK enum err spawner_start(struct spawner *out, const struct spawner_plan *plan, struct diag *diag);
 
 /* spawner_run is the spawner itself, from its sandbox to its end; returns the exit code. On success READY has been said
  * on the channel. */
-int spawner_run(int channel, const struct programs *programs, const struct user users[PROGRAM_NUM]);
+int spawner_run(int channel, const struct spawner_plan *plan);
 
 #endif

@@ -10,8 +10,8 @@
 
 struct status {
     struct system_status value;
-    struct process_status processes[LIMIT_PROCESSES];
-    char namespaces[LIMIT_PROCESSES][sizeof((struct procfs_process *)0)->namespaces];
+    struct process_status processes[LIMIT_STATUS_PROCESSES];
+    char namespaces[LIMIT_STATUS_PROCESSES][sizeof((struct procfs_process *)0)->namespaces];
     struct handle_status handles[LIMIT_STATUS_HANDLES];
     struct certificate_info certificates[LIMIT_CERTIFICATES];
 };
@@ -34,7 +34,7 @@ static uint32_t add_process(struct status *status, const struct broker *broker, 
                             uint32_t restarts)
 {
     struct procfs_process seen;
-    if (status->value.num_processes == LIMIT_PROCESSES) return 0;
+    if (status->value.num_processes == LIMIT_STATUS_PROCESSES) return 0;
     size_t at = status->value.num_processes++;
     struct process_status *row = &status->processes[at];
     *row = (struct process_status){.name = name, .restarts = restarts, .namespaces = ""};
@@ -70,6 +70,7 @@ static void add_own_processes(struct status *status, const struct broker *broker
     add_process(status, broker, "spawner", (uint32_t)broker->spawner.pid, 0);
     for (size_t i = 0; i < broker->num_processes; i++) {
         const struct process *process = &broker->processes[i];
+        if (process->retired || status->value.num_processes == LIMIT_STATUS_PROCESSES) continue;
         add_process(status, broker, process->name, process->pid, life_restarts(&process->life));
         if (process->life.state == LIFE_RUNNING) note_landlock(status, broker);
         if (process->pid != 0 && !still_there(process)) {

@@ -17,15 +17,15 @@
 /* A second signal to stop kills, unless it comes with the first. */
 #define STOP_BREATH_MS 200
 
-/* Rows of one poll: the spawner, the signals, each process's channel and pidfd, the control socket and its clients,
+/* Rows of one poll: the spawner, the signals, a loader, each process's channel and pidfd, the control socket and its clients,
  * the connections that are being made. */
 struct polls {
-    struct pollfd rows[2 + 2 * LIMIT_PROCESSES + 1 + CONTROL_CLIENTS + CONNECT_MAX];
+    struct pollfd rows[3 + 2 * LIMIT_PROCESSES + 1 + CONTROL_CLIENTS + CONNECT_MAX];
     size_t num_control;
     size_t num_connects;
 };
 
-enum { POLL_SPAWNER, POLL_SIGNALS, POLL_PROCESSES };
+enum { POLL_SPAWNER, POLL_SIGNALS, POLL_LOADER, POLL_PROCESSES };
 
 void broker_check_ready(struct broker *broker)
 {
@@ -52,6 +52,7 @@ void broker_stop(struct broker *broker, enum err outcome)
     broker->stopping = true;
     broker->outcome = outcome;
     broker->stop_by = clock_monotonic_ms() + DEADLINE_STOP_MS;
+    reload_stop(broker);
     for (size_t i = 1; i < broker->num_processes; i++) {
         tell_stop(broker, &broker->processes[i], LIFE_STAYS_DOWN, DEADLINE_STOP_MS);
     }
@@ -89,7 +90,7 @@ static void take_signals(struct broker *broker)
             /* Somebody has lost patience. But a terminal and timeout(1) may say the same thing twice in one breath. */
             if (clock_monotonic_ms() + DEADLINE_STOP_MS > broker->stop_by + STOP_BREATH_MS) kill_all(broker);
         } else if (info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL) {
-            reload_begin(broker, NULL);
+            reload_begin(broker, &(struct reload_asker){.pid = info.ssi_pid, .uid = info.ssi_uid});
         } else {
             /* The kernel's own SIGHUP says that the terminal is gone, and with it whoever started this there. */
             log_line("stopping signal=%u", (unsigned)info.ssi_signo);
@@ -110,6 +111,9 @@ static void act_on_process(struct broker *broker, struct process *process, uint6
         break;
     case LIFE_NOTHING: break;
     }
+    if (process->retire_by == 0 || now < process->retire_by) return;
+    process->retire_by = 0;
+    process_give_up(broker, process, "it does not end, and others have its work");
 }
 
 static void act_on_browser(struct broker *broker, uint64_t now)
@@ -158,7 +162,10 @@ static void earlier(uint64_t *next, uint64_t candidate)
 static int wait_ms(const struct broker *broker)
 {
     uint64_t next = 0, now = clock_monotonic_ms();
-    for (size_t i = 0; i < broker->num_processes; i++) earlier(&next, broker->processes[i].life.deadline);
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        earlier(&next, broker->processes[i].life.deadline);
+        earlier(&next, broker->processes[i].retire_by);
+    }
     earlier(&next, broker->browser.life.deadline);
     earlier(&next, broker->browser.supplied_by);
     earlier(&next, handles_next_expiry(&broker->handles));
@@ -182,6 +189,7 @@ static void fill_polls(const struct broker *broker, struct polls *polls)
     struct pollfd *rows = polls->rows;
     rows[POLL_SPAWNER] = (struct pollfd){.fd = broker->spawner.link.fd, .events = POLLIN};
     rows[POLL_SIGNALS] = (struct pollfd){.fd = broker->signals, .events = POLLIN};
+    rows[POLL_LOADER] = (struct pollfd){.fd = reload_poll(broker), .events = POLLIN};
     for (size_t i = 0; i < broker->num_processes; i++) {
         const struct process *process = &broker->processes[i];
         bool open = process->link.fd >= 0;
@@ -210,6 +218,7 @@ static void serve(struct broker *broker, const struct polls *polls)
 {
     size_t control = POLL_PROCESSES + 2 * broker->num_processes;
     if (polls->rows[POLL_SIGNALS].revents) take_signals(broker);
+    if (polls->rows[POLL_LOADER].revents && polls->rows[POLL_LOADER].fd == reload_poll(broker)) reload_hear(broker);
     serve_processes(broker, polls);
     if (polls->rows[POLL_SPAWNER].revents) process_answer_spawner(broker);
     control_serve(broker, &polls->rows[control], polls->num_control);

@@ -12,11 +12,11 @@
 /* Armour takes a third more than what it holds, and a certificate may be described before it. */
 enum { CA_FILE = 4 * LIMIT_CERTIFICATE };
 
-static enum err read_file(uint8_t room[CA_FILE], size_t *out_len, const char *path)
+static enum err read_file(uint8_t room[CA_FILE], size_t *out_len, struct opener *opener, const char *path)
 {
     struct stat st;
     /* Not blocking: a pipe must not hold the broker up. */
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_NONBLOCK);
     *out_len = 0;
     if (fd < 0 || fstat(fd, &st) != 0) return ERR_SYSTEM;
     if (!S_ISREG(st.st_mode)) return ERR_DENIED;
@@ -30,14 +30,14 @@ static enum err read_file(uint8_t room[CA_FILE], size_t *out_len, const char *pa
     return ERR_TOO_LARGE;
 }
 
-enum err upstream_ca_read(struct bytes *out, const char *path, struct diag *diag)
+enum err upstream_ca_read(struct bytes *out, struct opener *opener, const char *path, struct diag *diag)
 {
     struct diag why = {0};
     size_t len, num;
     AUTO_FREE uint8_t *text = malloc(CA_FILE);
     AUTO_FREE uint8_t *der = malloc(LIMIT_CERTIFICATE);
     if (!text || !der) return diag_set(diag, ERR_MEMORY, "[proxy] ca '%s': no memory", path);
-    switch ((int)read_file(text, &len, path)) {
+    switch ((int)read_file(text, &len, opener, path)) {
     case ERR_OK: break;
     case ERR_DENIED: return diag_set(diag, ERR_INPUT, "[proxy] ca '%s': is not a regular file", path);
     case ERR_TOO_LARGE:

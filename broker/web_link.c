@@ -9,11 +9,31 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "broker/broker.h"
+#include "broker/generation.h"
 #include "broker/memory_file.h"
+
+const struct config *web_config(const struct broker *broker, const struct process *web)
+{
+    return web->setting ? &web->setting->config : broker->config;
+}
+
+const struct resources *web_resources(const struct broker *broker, const struct process *web)
+{
+    return web->setting ? &web->setting->resources : broker->resources;
+}
+
+/* A worker that is started for another configuration has the certificates that go with it. */
+static const struct identity *identity_of(const struct broker *broker, const struct process *web)
+{
+    const struct reload *reload = &broker->reload;
+    const bool is_next = web->setting && web->setting == reload->next && reload->identity.present;
+    return is_next ? &reload->identity : &broker->identity;
+}
 
 void web_begin(struct broker *broker, struct process *web)
 {
-    const struct resources *resources = broker->resources;
+    const struct resources *resources = web_resources(broker, web);
+    const struct config *config = web_config(broker, web);
     int fds[3];
     size_t num_fds = 0;
     if (resources->root >= 0) fds[num_fds++] = resources->root;
@@ -26,27 +46,27 @@ void web_begin(struct broker *broker, struct process *web)
                 .worker = web->instance,
                 .has_root = resources->root >= 0,
                 .has_uploads = resources->uploads >= 0,
-                .max_upload_bytes = broker->config->max_upload_bytes,
-                .idle_timeout_ms = broker->config->idle_timeout_ms,
-                .tls12 = broker->config->tls.tls12,
-                .tls_groups = broker->config->tls.groups,
-                .tls_suites = broker->config->tls.suites,
-                .upload_quota = resources->quota >= 0 ? broker->config->upload_quota : 0,
-                .access_log = broker->config->access_log,
-                .limits = broker->config->limits,
+                .max_upload_bytes = config->max_upload_bytes,
+                .idle_timeout_ms = config->idle_timeout_ms,
+                .tls12 = config->tls.tls12,
+                .tls_groups = config->tls.groups,
+                .tls_suites = config->tls.suites,
+                .upload_quota = resources->quota >= 0 ? config->upload_quota : 0,
+                .access_log = config->access_log,
+                .limits = config->limits,
                 .log_style = broker->log_style,
-                .spa = broker->config->spa,
-                .immutable = broker->config->immutable,
+                .spa = config->spa,
+                .immutable = config->immutable,
             },
     };
-    for (size_t i = 0; i < broker->config->num_headers; i++)
-        msg.web_setup.headers[msg.web_setup.num_headers++] = broker->config->headers[i];
-    for (size_t i = 0; i < broker->config->num_proxies; i++) {
-        const struct upstream_place *place = &broker->config->proxies[i];
+    for (size_t i = 0; i < config->num_headers; i++)
+        msg.web_setup.headers[msg.web_setup.num_headers++] = config->headers[i];
+    for (size_t i = 0; i < config->num_proxies; i++) {
+        const struct upstream_place *place = &config->proxies[i];
         msg.web_setup.proxies[msg.web_setup.num_proxies++] = (struct web_proxy){place->prefix, place->text, place->tls};
     }
-    for (size_t i = 0; i < broker->config->num_streams; i++) {
-        const struct stream_place *place = &broker->config->streams[i];
+    for (size_t i = 0; i < config->num_streams; i++) {
+        const struct stream_place *place = &config->streams[i];
         msg.web_setup.streams[msg.web_setup.num_streams++] = (struct web_stream){
             .address = resources->stream_addresses[i],
             .upstream = place->upstream,
@@ -118,6 +138,15 @@ static void offer_stream(struct broker *broker, struct process *web, uint32_t st
     if (process_is_up(web)) process_send(broker, web, &msg, &broker->resources->streams[stream], 1);
 }
 
+void web_offer_all(struct broker *broker, struct process *web)
+{
+    offer(broker, web, SLOT_HOST);
+    offer(broker, web, SLOT_BROWSER);
+    offer(broker, web, SLOT_ECHO);
+    offer(broker, web, SLOT_METRICS);
+    for (uint32_t i = 0; i < broker->config->num_streams; i++) offer_stream(broker, web, i);
+}
+
 static void name_own_client(char out[2 * SHA256_DIGEST_LENGTH + 1], const struct broker *broker)
 {
     const struct bytes client = broker->identity.value.client;
@@ -149,8 +178,9 @@ enum err web_trust(struct broker *broker, struct process *web, uint64_t id, stru
 
 static void send_identity(struct broker *broker, struct process *web, int channel, int client_ca)
 {
-    const struct keyd_identity *identity = &broker->identity.value;
-    const struct brought *server = &broker->resources->server;
+    const struct keyd_identity *identity = &identity_of(broker, web)->value;
+    const struct resources *resources = web_resources(broker, web);
+    const struct brought *server = &resources->server;
     const int fds[2] = {channel, client_ca};
     char own_client[2 * SHA256_DIGEST_LENGTH + 1];
     name_own_client(own_client, broker);
@@ -161,7 +191,7 @@ static void send_identity(struct broker *broker, struct process *web, int channe
             {
                 .chain = {identity->server},
                 .num_chain = 1,
-                .client_cas = {brought_issuer(&broker->resources->client, identity->ca)},
+                .client_cas = {brought_issuer(&resources->client, identity->ca)},
                 .num_client_cas = 1,
                 .has_client_ca_file = client_ca >= 0,
                 .own_client = own_client,
@@ -184,15 +214,17 @@ void web_identify(struct broker *broker, struct process *web)
 {
     AUTO_FD channel = -1;
     AUTO_FD client_ca = -1;
-    if (!process_is_up(web) || !broker->identity.present || broker->stopping) return;
     if (broker->browser.supplied_by != 0) return;
-    const struct bytes text = reload_client_ca(broker);
+    if (!process_is_up(web) || !broker->identity.present || broker->stopping || web->retire_by != 0) return;
+    const struct resources *resources = web_resources(broker, web);
+    const struct bytes text = {resources->client_ca, resources->client_ca_len};
     if (text.len > 0) client_ca = copy_client_ca(text);
     if (text.len > 0 && client_ca < 0) {
         process_give_up(broker, web, "the client CAs cannot be handed over");
         return;
     }
-    const struct keyd_grant terms = {.purpose = web->row->grant, .label = web->name};
+    const struct keyd_grant terms = {
+        .purpose = web->row->grant, .label = web->name, .setup = identity_of(broker, web)->setup};
     enum err err = keyd_grant(broker, &web->grant, &channel, &terms);
     if (err != ERR_OK) {
         process_give_up(broker, web, "no channel to keyd");
@@ -206,11 +238,7 @@ void web_identify(struct broker *broker, struct process *web)
     revocation_introduce(broker, web);
     tickets_tell(broker, web);
     if (broker->expecting) tell_expect(broker, web);
-    offer(broker, web, SLOT_HOST);
-    offer(broker, web, SLOT_BROWSER);
-    offer(broker, web, SLOT_ECHO);
-    offer(broker, web, SLOT_METRICS);
-    for (uint32_t i = 0; i < broker->config->num_streams; i++) offer_stream(broker, web, i);
+    if (!web->setting) web_offer_all(broker, web);
 }
 
 void web_identify_all(struct broker *broker)
@@ -235,7 +263,8 @@ void web_offer(struct broker *broker, uint32_t slot)
 {
     for (size_t i = 0; i < broker->num_processes; i++) {
         struct process *process = &broker->processes[i];
-        if (process->row->program == PROGRAM_WEB && process->introduced) offer(broker, process, slot);
+        if (process->row->program == PROGRAM_WEB && process->introduced && !process->setting)
+            offer(broker, process, slot);
     }
 }
 
@@ -253,7 +282,7 @@ static struct process *worker_of(struct broker *broker, uint32_t instance)
 {
     for (size_t i = 0; i < broker->num_processes; i++) {
         struct process *process = &broker->processes[i];
-        if (process->row->program == PROGRAM_WEB && process->instance == instance) return process;
+        if (process->row->program == PROGRAM_WEB && !process->retired && process->instance == instance) return process;
     }
     return NULL;
 }
@@ -283,7 +312,7 @@ static const struct address *destination(const struct config *config, const stru
 
 static void connect_for(struct broker *broker, struct process *web, const struct msg *msg)
 {
-    const struct address *address = destination(broker->config, msg);
+    const struct address *address = destination(web_config(broker, web), msg);
     if (address == NULL) {
         process_give_up(broker, web, "it wants a connection to nowhere");
         return;
@@ -355,5 +384,6 @@ void web_ended(struct broker *broker, struct process *web)
     reload_note_web_gone(broker, web);
     explain_note_web_gone(broker, web);
     access_log_note_web_gone(broker, web);
+    generation_note_gone(broker, web);
     control_check_round(broker);
 }

@@ -19,8 +19,8 @@ static void tell(struct broker *broker, struct process *web, size_t proxy, int h
     struct msg msg = {
         .kind = MSG_WEB_UPSTREAM,
         .web_upstream = {.proxy = (uint32_t)proxy,
-                         .host = broker->config->proxies[proxy].host,
-                         .ca = broker->resources->proxy_cas[proxy],
+                         .host = web_config(broker, web)->proxies[proxy].host,
+                         .ca = web_resources(broker, web)->proxy_cas[proxy],
                          .reason = reason},
     };
     msg.web_upstream.num_chain = client_chain(msg.web_upstream.chain, broker);
@@ -42,13 +42,13 @@ static void lend(struct broker *broker, struct process *web, size_t proxy)
 {
     AUTO_FD handle = -1;
     char label[LIMIT_LABEL + 1];
-    const struct upstream_place *place = &broker->config->proxies[proxy];
+    const struct upstream_place *place = &web_config(broker, web)->proxies[proxy];
     snprintf(label, sizeof label, "%.15s %.48s", web->name, place->prefix);
     const struct keyd_grant terms = {
         .purpose = PURPOSE_TLS_CLIENT,
         .label = label,
         .server = place->host,
-        .ca = broker->resources->proxy_cas[proxy],
+        .ca = web_resources(broker, web)->proxy_cas[proxy],
     };
     if (broker->upstream_revoked[proxy]) {
         tell(broker, web, proxy, -1, "the handle for this application was revoked; restart the broker for a new one");
@@ -66,8 +66,8 @@ static void lend(struct broker *broker, struct process *web, size_t proxy)
 
 void web_lend(struct broker *broker, struct process *web)
 {
-    for (size_t i = 0; i < broker->config->num_proxies; i++) {
-        if (broker->config->proxies[i].tls) lend(broker, web, i);
+    for (size_t i = 0; i < web_config(broker, web)->num_proxies; i++) {
+        if (web_config(broker, web)->proxies[i].tls) lend(broker, web, i);
     }
 }
 

@@ -21,6 +21,7 @@ struct channel {
     ev_io writable;     /* active while an answer waits */
     struct answer answer;
     struct expectation_source *source; /* of a server's channel; otherwise NULL */
+    struct keystores_row *keys;        /* likewise */
     struct channel *prev_server, *next_server;
     struct channel *next_free;
 };
@@ -30,7 +31,7 @@ struct channel_table {
     struct events *events;
     channel_table_notify notify;
     void *context;
-    const struct keystore *keystore;
+    struct keystores keystores;
     bool held;
     struct expectations expectations;
     struct codec_arena *arena;
@@ -95,6 +96,8 @@ static void servers_remove(struct channel *channel)
     if (channel->next_server != NULL) channel->next_server->prev_server = channel->prev_server;
     expectation_source_free(&table->expectations, channel->source);
     channel->source = NULL;
+    keystores_leave(&table->keystores, channel->keys);
+    channel->keys = NULL;
     table->num_servers--;
 }
 
@@ -186,7 +189,8 @@ static enum err channel_dispatch(struct channel *channel, const struct msg *requ
     if (request->kind == MSG_SIGN_BROWSER_DIGEST || request->kind == MSG_SIGN_TLS13_CLIENT)
         read_servers_first(table, request);
     const struct dispatch_scene scene = {
-        .keystore = table->keystore,
+        .keystore = channel->keys != NULL ? channel->keys->keystore : keystores_in_force(&table->keystores),
+        .keystores = &table->keystores,
         .sender = sender,
         .now_ms = clock_monotonic_ms(),
         .now_s = clock_wall_s(),
@@ -270,12 +274,23 @@ void channel_table_free(struct channel_table *table)
     }
     codec_arena_free(table->arena);
     codec_arena_free(table->servers_arena);
+    keystores_free(&table->keystores);
     free(table);
 }
 
-void channel_table_serve(struct channel_table *table, const struct keystore *keystore)
+enum err channel_table_serve(struct channel_table *table, uint64_t setup, struct keystore *keystore)
 {
-    table->keystore = keystore;
+    return keystores_add(&table->keystores, setup, keystore);
+}
+
+struct keystore *channel_table_in_force(const struct channel_table *table)
+{
+    return keystores_in_force(&table->keystores);
+}
+
+void channel_table_settle(struct channel_table *table, uint64_t setup)
+{
+    keystores_settle(&table->keystores, setup);
 }
 
 static struct channel *table_take_slot(struct channel_table *table, uint64_t grant)
@@ -288,6 +303,7 @@ static struct channel *table_take_slot(struct channel_table *table, uint64_t gra
     if (slot == NULL) return NULL;
     slot->table = table;
     slot->source = NULL;
+    slot->keys = NULL;
     slot->grant.id = grant;
     number_table_put(&table->by_name, grant, (uint32_t)(slot - table->slots));
     table->num++;
@@ -316,12 +332,17 @@ static enum refusal channel_begin(struct channel *channel, struct channel *paren
     return grant_derive(&channel->grant, &parent->grant, terms, now_ms);
 }
 
-static enum refusal servers_add(struct channel *channel)
+static enum refusal servers_add(struct channel *channel, uint64_t setup)
 {
     struct channel_table *table = channel->table;
     if (table->num_servers == LIMIT_SERVER_GRANTS) return REFUSAL_BUSY;
+    channel->keys = keystores_enter(&table->keystores, setup);
+    if (channel->keys == NULL) return REFUSAL_PARAMETERS;
     channel->source = expectation_source_new(&table->expectations, channel);
-    if (channel->source == NULL) return REFUSAL_INTERNAL;
+    if (channel->source == NULL) {
+        keystores_leave(&table->keystores, channel->keys);
+        return REFUSAL_INTERNAL;
+    }
     channel->prev_server = NULL;
     channel->next_server = table->servers;
     if (channel->next_server != NULL) channel->next_server->prev_server = channel;
@@ -349,7 +370,7 @@ static enum refusal table_open(struct channel_table *table, const struct keyd_gr
     channel->link = (struct link){.fd = fd, .role = roles[terms->purpose], .end = LINK_UPPER};
     const bool is_server = terms->purpose == PURPOSE_TLS_SERVER;
     enum refusal refusal = !is_server && channel_want_sender(fd) != ERR_OK ? REFUSAL_INTERNAL : REFUSAL_NONE;
-    if (refusal == REFUSAL_NONE && is_server) refusal = servers_add(channel);
+    if (refusal == REFUSAL_NONE && is_server) refusal = servers_add(channel, terms->setup);
     if (refusal == REFUSAL_NONE) refusal = channel_begin(channel, parent, terms);
     if (refusal != REFUSAL_NONE) {
         servers_remove(channel);
@@ -363,7 +384,7 @@ static enum refusal table_open(struct channel_table *table, const struct keyd_gr
 
 void channel_table_grant(struct channel_table *table, const struct keyd_grant *terms, int fd)
 {
-    CHECK(table->keystore != NULL);
+    CHECK(keystores_in_force(&table->keystores) != NULL);
     const enum refusal refusal = table_open(table, terms, fd);
     if (refusal == REFUSAL_NONE) return;
     close(fd);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "keyd/keystore.h"
+#include "keyd/keystores.h"
 #include "proto/message.h"
 
 struct ev_loop;
@@ -24,11 +24,17 @@ struct channel_table *channel_table_new(struct ev_loop *loop, struct events *eve
                                         void *context);
 void channel_table_free(struct channel_table *table);
 
-/* channel_table_serve says with which keys the channels are served. Before the first grant. */
-void channel_table_serve(struct channel_table *table, const struct keystore *keystore);
+/* channel_table_serve takes the keys of a setup; before the first grant, and whenever the server's are renewed. ERR_TOO_LARGE: those of
+ * LIMIT_KEYD_SETUPS are in use, and these stay the caller's. channel_table_settle says of which setup they are in force: what clients
+ * are told and the keys they use, and a server's grant that names none. */
+MUST_CHECK enum err channel_table_serve(struct channel_table *table, uint64_t setup, struct keystore *keystore);
+void channel_table_settle(struct channel_table *table, uint64_t setup);
+
+/* channel_table_in_force returns them; NULL before the first. */
+struct keystore *channel_table_in_force(const struct channel_table *table);
 
 /* channel_table_grant opens a channel on fd, which it takes in every case. If it cannot, the broker is told that the
- * channel is closed, and why: REFUSAL_PARAMETERS for a name that is taken, REFUSAL_BUSY if there is no room,
+ * channel is closed, and why: REFUSAL_PARAMETERS for a name that is taken, or a setup that is not there, REFUSAL_BUSY if there is no room,
  * REFUSAL_INTERNAL if the kernel would not. One that is derived from another is judged (grant_derive); the broker is told
  * that it is open, or closed and why: REFUSAL_PARAMETERS also if there is no such parent. */
 void channel_table_grant(struct channel_table *table, const struct keyd_grant *terms, int fd);

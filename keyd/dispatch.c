@@ -42,7 +42,15 @@ static enum refusal on_sign_tls13_client(struct answer *out, struct digest *out_
     const struct sign_tls13_client *wanted = &request->sign_tls13_client;
     if (!keystore_does(scene->keystore, KEY_CLIENT, wanted->scheme)) return REFUSAL_SCHEME;
     const struct binding_server server = {.name = grant->server, .ca = grant->ca};
-    return binding_client(out_digest, scene->keystore, &server, wanted, scene->now_s);
+    enum refusal refusal = binding_client(out_digest, scene->keystore, &server, wanted, scene->now_s);
+    if (server.ca.len > 0 || scene->keystores == NULL) return refusal;
+    /* A worker of an earlier configuration, or of one that is about to be in force, shows another certificate. */
+    for (size_t i = 0; i < LIMIT_KEYD_SETUPS && refusal == REFUSAL_SERVER; i++) {
+        const struct keystores_row *row = &scene->keystores->rows[i];
+        if (row->num_channels > 0 && row->keystore != scene->keystore)
+            refusal = binding_client(out_digest, row->keystore, &server, wanted, scene->now_s);
+    }
+    return refusal;
 }
 
 static enum refusal on_expect_client(struct answer *out, struct digest *out_digest, struct grant *grant,

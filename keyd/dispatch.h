@@ -9,13 +9,14 @@
 
 #include "keyd/expectation.h"
 #include "keyd/grant.h"
-#include "keyd/keystore.h"
+#include "keyd/keystores.h"
 #include "proto/message.h"
 
 /* What a request is judged by, besides its grant. */
 struct dispatch_scene {
-    const struct keystore *keystore;
-    const struct ucred *sender; /* as the kernel names it, or NULL */
+    const struct keystore *keystore;   /* the channel's */
+    const struct keystores *keystores; /* with which of them a server signed may be asked; NULL: with that one */
+    const struct ucred *sender;        /* as the kernel names it, or NULL */
     uint64_t now_ms;
     uint64_t now_s;                          /* of the wall clock */
     const struct expectations *expectations; /* what browsers may have signed */

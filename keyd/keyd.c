@@ -24,8 +24,7 @@ struct keyd {
     struct codec_arena *arena;
     struct events events;
     struct channel_table *channels;
-    struct keystore *keystore;   /* NULL until the broker's setup */
-    struct audit_key *audit_key; /* likewise */
+    struct audit_key *audit_key; /* NULL until the first setup */
     uint64_t status_id;
     bool status_waits;
     uint64_t head_id;
@@ -95,21 +94,20 @@ static void on_broker_writable(struct ev_loop *loop, ev_io *watcher, int events)
     keyd_tell_broker(watcher->data);
 }
 
-static void send_identity(struct keyd *keyd, uint64_t id)
+static void send_identity(struct keyd *keyd, const struct keystore *keystore, uint64_t id)
 {
     struct certificate_info certificates[KEY_NUM_ROLES];
     size_t num = 0;
     for (enum key_role role = 0; role < KEY_NUM_ROLES; role++) {
-        if (role != KEY_CA || keystore_issues(keyd->keystore))
-            certificates[num++] = *keystore_info(keyd->keystore, role);
+        if (role != KEY_CA || keystore_issues(keystore)) certificates[num++] = *keystore_info(keystore, role);
     }
     struct msg msg;
     msg.kind = MSG_KEYD_IDENTITY;
     msg.id = id;
     msg.keyd_identity = (struct keyd_identity){
-        .ca = keystore_certificate(keyd->keystore, KEY_CA),
-        .server = keystore_certificate(keyd->keystore, KEY_SERVER),
-        .client = keystore_certificate(keyd->keystore, KEY_CLIENT),
+        .ca = keystore_certificate(keystore, KEY_CA),
+        .server = keystore_certificate(keystore, KEY_SERVER),
+        .client = keystore_certificate(keystore, KEY_CLIENT),
         .certificates = certificates,
         .num_certificates = num,
         .secret_memory = secret_memory_kind() == SECRET_MEMFD,
@@ -117,6 +115,19 @@ static void send_identity(struct keyd *keyd, uint64_t id)
     };
     enum err err = link_send(&keyd->broker, &msg, NULL, 0);
     if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot send the certificates to the broker"));
+}
+
+/* Takes the keystore. */
+static enum err serve_setup(struct keyd *keyd, uint64_t id, struct keystore *keystore, struct diag *diag)
+{
+    enum err err = channel_table_serve(keyd->channels, id, keystore);
+    if (err == ERR_OK) {
+        send_identity(keyd, keystore, id);
+        return ERR_OK;
+    }
+    keystore_free(keystore);
+    return diag_set(diag, err, "workers of %u configurations are still at work; ask again when they have finished",
+                    LIMIT_KEYD_SETUPS);
 }
 
 static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
@@ -127,31 +138,49 @@ static void on_setup(struct keyd *keyd, const struct msg *msg, struct packet_ext
     AUTO_FD server_key = num_server > 0 ? packet_extra_take(extra, 0) : -1;
     AUTO_FD client_key = setup->num_client_chain > 0 ? packet_extra_take(extra, num_server) : -1;
     const struct keystore_files files = {.server_key = server_key, .client_key = client_key};
-    enum err err = keystore_new_with(&keyd->keystore, setup, &files, clock_wall_s(), keyd->diag);
+    struct keystore *keystore;
+    enum err err = keystore_new_with(&keystore, setup, &files, clock_wall_s(), keyd->diag);
     if (err != ERR_OK) {
         keyd_end(keyd, err);
         return;
     }
     keyd->audit_key = audit_key_new();
     if (keyd->audit_key == NULL) {
+        keystore_free(keystore);
         keyd_end(keyd, diag_set(keyd->diag, ERR_CRYPTO, "cannot make the audit log's key: BoringSSL failed"));
         return;
     }
-    channel_table_serve(keyd->channels, keyd->keystore);
-    send_identity(keyd, msg->id);
+    err = serve_setup(keyd, msg->id, keystore, keyd->diag);
+    if (err != ERR_OK) keyd_end(keyd, err);
+}
+
+/* Another setup: the server's key is another, and all else stays. What is no good is said, and changes nothing. */
+static void on_setup_again(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
+{
+    AUTO_FD server_key = msg->keyd_setup.num_server_chain > 0 ? packet_extra_take(extra, 0) : -1;
+    struct diag why = {{0}};
+    struct keystore *keystore;
+    struct keystore *in_force = channel_table_in_force(keyd->channels);
+    enum err err = keystore_renew(&keystore, in_force, &msg->keyd_setup, server_key, clock_wall_s(), &why);
+    if (err == ERR_OK) err = serve_setup(keyd, msg->id, keystore, &why);
+    if (err == ERR_OK) return;
+    const struct msg failed = {.kind = MSG_FAILED, .id = msg->id, .failed = {why.text, (uint32_t)err}};
+    err = link_send(&keyd->broker, &failed, NULL, 0);
+    if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot tell the broker: %s", why.text));
 }
 
 /* What is no good costs nothing: the broker is told why, and what was there before is still there. */
 static void on_server_certificate(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
 {
     const struct server_certificate *server = &msg->server_certificate;
+    struct keystore *in_force = channel_table_in_force(keyd->channels);
     struct diag diag = {{0}};
     AUTO_FD key = packet_extra_take(extra, 0);
     const struct brought_files files = {server->chain, server->num_chain, key, server->name};
     struct msg answer = {.kind = MSG_SERVER_INFO, .id = msg->id};
-    enum err err = keystore_bring_server(keyd->keystore, server->number, &files, clock_wall_s(), &diag);
+    enum err err = keystore_bring_server(in_force, server->number, &files, clock_wall_s(), &diag);
     if (err == ERR_OK)
-        answer.server_info = *keystore_info(keyd->keystore, key_of_server(server->number));
+        answer.server_info = *keystore_info(in_force, key_of_server(server->number));
     else
         answer = (struct msg){.kind = MSG_FAILED, .id = msg->id, .failed = {diag.text, (uint32_t)err}};
     err = link_send(&keyd->broker, &answer, NULL, 0);
@@ -178,7 +207,7 @@ static void on_stop(struct keyd *keyd)
     keyd_tell_broker(keyd);
 }
 
-/* The setup comes first and once; what has no keys to sign with is not granted. */
+/* The setup comes first; what has no keys to sign with is not granted. */
 static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
 {
     const bool is_setup = msg->kind == MSG_KEYD_SETUP;
@@ -186,9 +215,14 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
         on_stop(keyd);
         return ERR_AGAIN;
     }
-    if (is_setup == (keyd->keystore != NULL)) return ERR_MALFORMED;
-    if (is_setup) {
+    const bool is_first = keyd->audit_key == NULL;
+    if (is_first && !is_setup) return ERR_MALFORMED;
+    if (is_first) {
         on_setup(keyd, msg, extra);
+    } else if (is_setup) {
+        on_setup_again(keyd, msg, extra);
+    } else if (msg->kind == MSG_KEYD_SETTLE) {
+        channel_table_settle(keyd->channels, msg->keyd_settle);
     } else if (msg->kind == MSG_SERVER_CERTIFICATE) {
         if (!msg->server_certificate.has_key) return ERR_MALFORMED;
         on_server_certificate(keyd, msg, extra);
@@ -270,7 +304,6 @@ void keyd_free(struct keyd *keyd)
 {
     if (keyd == NULL) return;
     channel_table_free(keyd->channels);
-    keystore_free(keyd->keystore);
     audit_key_free(keyd->audit_key);
     codec_arena_free(keyd->arena);
     if (keyd->loop != NULL) ev_loop_destroy(keyd->loop);

@@ -40,7 +40,16 @@ struct keystore {
     struct certificate certificates[KEY_NUM_ROLES];
     struct brought *brought[KEY_NUM]; /* NULL: keyd made it, or it is a further server's that is not there */
     bool tls12;
+    struct keystore *base; /* has what this one does not; NULL: it has all */
+    size_t users;          /* those that this one is the base of, and its owner */
 };
+
+/* The one that has the role's key and certificate. */
+static const struct keystore *holder_of(const struct keystore *keystore, enum key_role role)
+{
+    const bool own = keystore->base == NULL || (role == KEY_SERVER && keystore->brought[role] != NULL);
+    return own ? keystore : keystore->base;
+}
 
 static const char *const role_names[KEY_NUM_ROLES] = {
     [KEY_CA] = "ca", [KEY_SERVER] = "server", [KEY_CLIENT] = "client"};
@@ -188,6 +197,7 @@ enum err keystore_new_with(struct keystore **out, const struct keyd_setup *setup
     struct keystore *keystore = calloc(1, sizeof(*keystore));
     if (keystore == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
     keystore->tls12 = setup->tls12;
+    keystore->users = 1;
     err = bring(keystore, KEY_SERVER, &server, now_s, diag);
     if (err == ERR_OK) err = bring(keystore, KEY_CLIENT, &client, now_s, diag);
     if (err == ERR_OK) err = make_rest(keystore, setup, now_s, diag);
@@ -205,9 +215,35 @@ enum err keystore_new(struct keystore **out, const struct keyd_setup *setup, uin
     return keystore_new_with(out, setup, &(struct keystore_files){.server_key = -1, .client_key = -1}, now_s, diag);
 }
 
+enum err keystore_renew(struct keystore **out, struct keystore *keystore, const struct keyd_setup *setup,
+                        int server_key, uint64_t now_s, struct diag *diag)
+{
+    struct keystore *base = keystore->base != NULL ? keystore->base : keystore;
+    const struct brought_files server = {setup->server_chain, setup->num_server_chain, server_key, NULL};
+    *out = NULL;
+    if (server.num == 0 && base->brought[KEY_SERVER] != NULL)
+        return diag_set(diag, ERR_INPUT,
+                        "--server-certificate: without one keyd makes the server's key at its start alone; restart the "
+                        "broker");
+    struct keystore *renewed = calloc(1, sizeof(*renewed));
+    if (renewed == NULL) return diag_set(diag, ERR_MEMORY, "no memory for the certificates");
+    renewed->tls12 = setup->tls12;
+    renewed->users = 1;
+    renewed->base = base;
+    base->users++;
+    enum err err = bring(renewed, KEY_SERVER, &server, now_s, diag);
+    if (err != ERR_OK) {
+        keystore_free(renewed);
+        return err;
+    }
+    *out = renewed;
+    return ERR_OK;
+}
+
 void keystore_free(struct keystore *keystore)
 {
-    if (keystore == NULL) return;
+    if (keystore == NULL || --keystore->users > 0) return;
+    keystore_free(keystore->base);
     for (enum key_role role = 0; role < KEY_NUM; role++) {
         EVP_PKEY_free(keystore->keys[role]);
         brought_free(keystore->brought[role]);
@@ -230,18 +266,19 @@ bool keystore_find_server(const struct keystore *keystore, enum key_role *out, s
 {
     for (uint32_t number = 0; number <= LIMIT_SERVER_CERTIFICATES; number++) {
         *out = key_of_server(number);
-        if (keystore->keys[*out] != NULL && bytes_equal(leaf, keystore_certificate(keystore, *out))) return true;
+        if (keystore_has(keystore, *out) && bytes_equal(leaf, keystore_certificate(keystore, *out))) return true;
     }
     return false;
 }
 
 bool keystore_has(const struct keystore *keystore, enum key_role role)
 {
-    return keystore->keys[role] != NULL;
+    return holder_of(keystore, role)->keys[role] != NULL;
 }
 
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role)
 {
+    keystore = holder_of(keystore, role);
     if (keystore->brought[role] != NULL) return brought_leaf(keystore->brought[role]);
     CHECK(role < KEY_NUM_ROLES);
     return (struct bytes){keystore->certificates[role].der, keystore->certificates[role].len};
@@ -249,23 +286,27 @@ struct bytes keystore_certificate(const struct keystore *keystore, enum key_role
 
 struct bytes keystore_issuer(const struct keystore *keystore, enum key_role role)
 {
+    keystore = holder_of(keystore, role);
     if (keystore->brought[role] == NULL) return keystore_certificate(keystore, KEY_CA);
     return brought_issuer(keystore->brought[role]);
 }
 
 struct bytes keystore_anchor(const struct keystore *keystore, enum key_role role)
 {
+    keystore = holder_of(keystore, role);
     if (keystore->brought[role] == NULL) return keystore_certificate(keystore, KEY_CA);
     return brought_anchor(keystore->brought[role]);
 }
 
 bool keystore_issues(const struct keystore *keystore)
 {
-    return keystore->brought[KEY_SERVER] == NULL || keystore->brought[KEY_CLIENT] == NULL;
+    return holder_of(keystore, KEY_SERVER)->brought[KEY_SERVER] == NULL ||
+           holder_of(keystore, KEY_CLIENT)->brought[KEY_CLIENT] == NULL;
 }
 
 const struct certificate_info *keystore_info(const struct keystore *keystore, enum key_role role)
 {
+    keystore = holder_of(keystore, role);
     if (keystore->brought[role] != NULL) return brought_info(keystore->brought[role]);
     CHECK(role < KEY_NUM_ROLES);
     return &keystore->certificates[role].info;
@@ -273,6 +314,7 @@ const struct certificate_info *keystore_info(const struct keystore *keystore, en
 
 size_t keystore_schemes(uint16_t out[SCHEMES_OF_A_KEY], const struct keystore *keystore, enum key_role role)
 {
+    keystore = holder_of(keystore, role);
     const EVP_PKEY *key = keystore->keys[role];
     return key != NULL ? key_schemes(out, key) : 0;
 }
@@ -284,6 +326,7 @@ bool keystore_does_tls12(const struct keystore *keystore)
 
 bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t scheme)
 {
+    keystore = holder_of(keystore, role);
     const EVP_PKEY *key = keystore->keys[role];
     return key != NULL && key_does(key, scheme);
 }
@@ -291,6 +334,7 @@ bool keystore_does(const struct keystore *keystore, enum key_role role, uint16_t
 enum err keystore_sign(const struct keystore *keystore, uint8_t out[SCHEME_SIGNATURE], size_t *out_len,
                        enum key_role role, const struct digest *digest)
 {
+    keystore = holder_of(keystore, role);
     const EVP_PKEY *key = keystore->keys[role];
     return key != NULL ? key_sign(out, out_len, key, digest) : ERR_DENIED;
 }
@@ -298,6 +342,7 @@ enum err keystore_sign(const struct keystore *keystore, uint8_t out[SCHEME_SIGNA
 bool keystore_verify(const struct keystore *keystore, enum key_role role, const struct digest *digest,
                      struct bytes signature)
 {
+    keystore = holder_of(keystore, role);
     const EVP_PKEY *key = keystore->keys[role];
     return key != NULL && key_verify(key, digest, signature);
 }
@@ -313,6 +358,7 @@ static void normalize_address(char out[LIMIT_NAME + 1], const char *name)
 
 bool keystore_is_server_name(const struct keystore *keystore, enum key_role server, const char *name)
 {
+    keystore = holder_of(keystore, server);
     const struct certificate_info *info = &keystore->certificates[KEY_SERVER].info;
     char wanted[LIMIT_NAME + 1];
     if (keystore->brought[server] != NULL) return brought_is_for(keystore->brought[server], name);

@@ -11,7 +11,7 @@ static bool check_process(const struct process_status *process)
 bool codec_check_system_status(const struct msg *msg)
 {
     const struct system_status *status = &msg->system_status;
-    if (status->num_processes > LIMIT_PROCESSES || status->total_handles > LIMIT_GRANTS) return false;
+    if (status->num_processes > LIMIT_STATUS_PROCESSES || status->total_handles > LIMIT_GRANTS) return false;
     for (size_t i = 0; i < status->num_processes; i++) {
         if (!check_process(&status->processes[i])) return false;
     }
@@ -23,7 +23,7 @@ bool codec_check_system_status(const struct msg *msg)
 static enum err decode_processes(struct codec_arena *arena, struct system_status *out,
                                  Keyward__Wire__ProcessStatus *const *wire, size_t num)
 {
-    if (num > LIMIT_PROCESSES) return ERR_MALFORMED;
+    if (num > LIMIT_STATUS_PROCESSES) return ERR_MALFORMED;
     out->num_processes = num;
     out->processes = codec_arena_take(arena, num * sizeof *out->processes);
     if (out->processes == NULL) return ERR_TOO_LARGE;
@@ -89,7 +89,7 @@ static void wire_process(Keyward__Wire__ProcessStatus *to, const struct process_
 enum err codec_encode_system_status(const struct packer *packer, const struct msg *msg)
 {
     const struct system_status *from = &msg->system_status;
-    Keyward__Wire__ProcessStatus processes[LIMIT_PROCESSES], *process_pointers[LIMIT_PROCESSES];
+    Keyward__Wire__ProcessStatus processes[LIMIT_STATUS_PROCESSES], *process_pointers[LIMIT_STATUS_PROCESSES];
     Keyward__Wire__HandleStatus handles[LIMIT_STATUS_HANDLES], *handle_pointers[LIMIT_STATUS_HANDLES];
     struct wire_certificate certificates[LIMIT_CERTIFICATES];
     Keyward__Wire__CertificateInfo *certificate_pointers[LIMIT_CERTIFICATES];

@@ -209,6 +209,7 @@ enum err codec_decode_keyd_grant(struct codec_arena *arena, struct msg *out, con
         .pid = from->pid,
         .parent = from->parent,
         .ca = bytes_of_wire(from->ca),
+        .setup = from->setup,
     };
     return ERR_OK;
 }
@@ -228,6 +229,28 @@ enum err codec_encode_keyd_grant(const struct packer *packer, const struct msg *
     to.pid = from->pid;
     to.parent = from->parent;
     to.ca = wire_bytes(from->ca);
+    to.setup = from->setup;
+    return codec_pack(packer, &to.base);
+}
+
+bool codec_check_keyd_settle(const struct msg *msg)
+{
+    return msg->keyd_settle != 0;
+}
+
+enum err codec_decode_keyd_settle(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__KeydSettle *from = (const Keyward__Wire__KeydSettle *)wire;
+    out->keyd_settle = from->setup;
+    return ERR_OK;
+}
+
+enum err codec_encode_keyd_settle(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__KeydSettle to;
+    keyward__wire__keyd_settle__init(&to);
+    to.setup = msg->keyd_settle;
     return codec_pack(packer, &to.base);
 }
 

@@ -249,3 +249,27 @@ enum err codec_encode_kill(const struct packer *packer, const struct msg *msg)
     to.signal = msg->kill.signal;
     return codec_pack(packer, &to.base);
 }
+
+/* ---- The loader -------------------------------------------------------------------------------------------------- */
+
+bool codec_check_loaded(const struct msg *msg)
+{
+    const struct bytes path = msg->loaded;
+    return path.len >= 1 && path.len <= LIMIT_PATH;
+}
+
+enum err codec_decode_loaded(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    const Keyward__Wire__Loaded *from = (const Keyward__Wire__Loaded *)wire;
+    out->loaded = bytes_of_wire(from->path);
+    return ERR_OK;
+}
+
+enum err codec_encode_loaded(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Loaded to;
+    keyward__wire__loaded__init(&to);
+    to.path = wire_bytes(msg->loaded);
+    return codec_pack(packer, &to.base);
+}

@@ -28,7 +28,7 @@ bool codec_check_web_setup(const struct msg *msg)
     const struct web_limits *limits = &setup->limits;
     return setup->log_style < LIMIT_LOG_STYLES && limits->connections <= LIMIT_CONNECTIONS &&
            limits->address_connections <= LIMIT_CONNECTIONS && limits->address_handshakes <= LIMIT_CONNECTIONS &&
-           setup->worker < LIMIT_WORKERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
+           setup->worker < LIMIT_WORKER_NUMBERS && (unsigned)setup->access_log < ACCESS_LOG_NUM &&
            setup->tls_groups <= TLS_GROUPS_ALL && setup->tls_suites <= TLS_SUITES_ALL;
 }
 

@@ -74,6 +74,10 @@
     EMPTY(LOG_REOPEN)                             \
     ROW(WEB_UPSTREAM, web_upstream)               \
     ROW(SERVER_CERTIFICATE, server_certificate)   \
-    ROW(SERVER_INFO, server_info)
+    ROW(SERVER_INFO, server_info)                 \
+    EMPTY(LOAD)                                   \
+    ROW(LOADED, loaded)                           \
+    EMPTY(WEB_RETIRE)                             \
+    ROW(KEYD_SETTLE, keyd_settle)
 
 #endif

@@ -103,6 +103,10 @@ enum msg_kind {
     MSG_LOG_REOPEN,
 
     MSG_WEB_UPSTREAM,
+    MSG_LOAD,
+    MSG_LOADED,
+    MSG_WEB_RETIRE,
+    MSG_KEYD_SETTLE,
 
     MSG_SERVER_CERTIFICATE,
     MSG_SERVER_INFO,
@@ -135,6 +139,7 @@ struct msg {
         struct sign_audit_head sign_audit_head;
         struct audit_head audit_head;
         bool keyd_hold;
+        uint64_t keyd_settle; /* the id of a KEYD_SETUP, never 0 */
 
         struct web_setup web_setup;
         struct web_listen web_listen;
@@ -178,6 +183,8 @@ struct msg {
         struct metrics metrics;
         struct explain_query explain_query;
         struct explanation explanation;
+
+        struct bytes loaded; /* the path, 1 to LIMIT_PATH bytes */
     };
 };
 

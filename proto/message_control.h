@@ -43,7 +43,7 @@ struct system_status {
     const char *url;
     uint32_t ready_ms;
     bool secret_memory;
-    struct process_status *processes; /* at most LIMIT_PROCESSES */
+    struct process_status *processes; /* at most LIMIT_STATUS_PROCESSES */
     size_t num_processes;
     struct handle_status *handles; /* at most LIMIT_STATUS_HANDLES */
     size_t num_handles;

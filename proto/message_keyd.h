@@ -155,6 +155,7 @@ struct keyd_grant {
     uint32_t pid;
     uint64_t parent;
     struct bytes ca; /* DER, at most LIMIT_CERTIFICATE bytes */
+    uint64_t setup;
 };
 
 struct keyd_event {

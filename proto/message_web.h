@@ -47,7 +47,7 @@ struct web_limits {
 };
 
 struct web_setup {
-    uint32_t worker; /* below LIMIT_WORKERS */
+    uint32_t worker; /* below LIMIT_WORKER_NUMBERS */
     bool has_root;
     bool has_uploads;
     uint64_t max_upload_bytes;

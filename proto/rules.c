@@ -13,7 +13,8 @@ static const struct {
             .accepted[LINK_UPPER] = KIND(KEYD_IDENTITY) | KIND(SERVER_INFO) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) |
                                     KIND(AUDIT_HEAD) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(KEYD_SETUP) | KIND(SERVER_CERTIFICATE) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) |
-                                    KIND(STATUS_QUERY) | KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) | KIND(STOP),
+                                    KIND(KEYD_SETTLE) | KIND(STATUS_QUERY) | KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) |
+                                    KIND(STOP),
         },
     [LINK_BROKER_WEB] =
         {
@@ -23,7 +24,7 @@ static const struct {
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(SERVER_CERTIFICATE) | KIND(WEB_LISTEN) |
                                     KIND(WEB_REVOKE) | KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) |
                                     KIND(WEB_CONNECTED) | KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) |
-                                    KIND(WEB_LOG) | KIND(STATUS_QUERY) | KIND(STOP),
+                                    KIND(WEB_LOG) | KIND(STATUS_QUERY) | KIND(WEB_RETIRE) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
@@ -32,8 +33,8 @@ static const struct {
         },
     [LINK_BROKER_SPAWNER] =
         {
-            .accepted[LINK_UPPER] = KIND(SPAWNED) | KIND(EXITED) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(SPAWN) | KIND(KILL) | KIND(STOP),
+            .accepted[LINK_UPPER] = KIND(SPAWNED) | KIND(EXITED) | KIND(LOADED) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(SPAWN) | KIND(KILL) | KIND(LOAD) | KIND(STOP),
         },
     [LINK_CONTROL] =
         {
@@ -99,6 +100,8 @@ static const uint8_t always_fds[MSG_NUM_KINDS] = {
     [MSG_HANDLE_MINTED] = 1, /* the handle */
     [MSG_SPAWN] = 1,         /* the new process's channel */
     [MSG_SPAWNED] = 1,       /* its pidfd */
+    [MSG_LOAD] = 1,          /* the loader's channel */
+    [MSG_LOADED] = 1,        /* the file */
 };
 
 /* How many more this message says that it brings. */

@@ -373,6 +373,17 @@ void conn_drain_all(struct conn_shared *shared)
     }
 }
 
+void conn_retire_all(struct conn_shared *shared)
+{
+    shared->retiring = true;
+    for (struct conn *conn = shared->conns.first, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->state != CONN_OPEN || conn->session->ops->retire == NULL) continue;
+        conn->session->ops->retire(conn->session);
+        conn_run(conn);
+    }
+}
+
 void conn_free_all(struct conn_shared *shared)
 {
     while (shared->conns.first != NULL) conn_free(shared->conns.first);

@@ -49,6 +49,7 @@ struct conn_shared {
 
     struct address_table *addresses; /* NULL: clients' addresses are not counted */
 
+    bool retiring;
     bool draining;
     struct conn_table conns;
     uint64_t handshakes, handshakes_failed, echo_lines;
@@ -85,6 +86,10 @@ size_t conn_distrust(struct conn_shared *shared);
 
 /* conn_drain_all lets every connection finish what it has begun, and close. New ones do so after their handshake. */
 void conn_drain_all(struct conn_shared *shared);
+
+/* conn_retire_all lets every connection come to its end as far as that is possible without its peer's noticing more than a close. New
+ * ones do so after their first request. */
+void conn_retire_all(struct conn_shared *shared);
 
 /* conn_free_all cuts every connection off. */
 void conn_free_all(struct conn_shared *shared);

@@ -110,6 +110,7 @@ enum conn_wait conn_begin_session(struct conn *conn)
     struct session_host host = {.wake = on_session_wake, .context = conn};
     conn->session = service_open(conn->shared, conn->service, conn->stream, conn->fd, &conn->peer, &host);
     if (conn->session == NULL) return conn_enter(conn, CONN_CLOSING);
+    if (conn->shared->retiring && conn->session->ops->retire != NULL) conn->session->ops->retire(conn->session);
     if (conn->shared->draining) conn->session->ops->drain(conn->session);
     return conn_enter(conn, CONN_OPEN);
 }

@@ -82,6 +82,10 @@ struct session_ops {
     /* The worker is stopping: finish what is begun, begin nothing new (Connection: close, GOAWAY). */
     void (*drain)(struct session *session);
 
+    /* Others serve new connections from now on, and this one is to end when its peer cannot be in the midst of asking: behind an
+     * answer that says so, or when nothing has been asked for a while. NULL: it goes on until it is drained. */
+    void (*retire)(struct session *session);
+
     /* The connection ends here and now, whatever is under way. Writes what may still be said and returns how much that is;
      * 0, or no such function: nothing, for example in the middle of a frame. Only free follows. */
     size_t (*farewell)(struct session *session, uint8_t out[SESSION_FAREWELL]);

@@ -199,7 +199,8 @@ static void take_upstream(struct worker *worker, const struct web_upstream *upst
 static void on_conn_closed(void *context)
 {
     struct worker *worker = context;
-    if (worker->shared.draining && worker->shared.conns.num == 0) end_loop(worker, 0);
+    const struct conn_shared *shared = &worker->shared;
+    if ((shared->retiring || shared->draining) && shared->conns.num == 0) end_loop(worker, 0);
 }
 
 static void take_revocation(struct worker *worker, const struct msg *msg)
@@ -275,10 +276,23 @@ static void begin_stop(struct worker *worker)
     if (worker->shared.draining) return;
     listeners_finish(&worker->listeners);
     monitor_close(worker->monitor);
+    ev_timer_stop(worker->shared.loop, &worker->stop);
     ev_timer_set(&worker->stop, worker->shared.deadlines.shutdown_ms / 1e3, 0);
     ev_timer_start(worker->shared.loop, &worker->stop);
     conn_drain_all(&worker->shared);
     on_conn_closed(worker); /* there may have been none */
+}
+
+/* The listening sockets are others' too: what has not been accepted yet is theirs. */
+static void begin_retire(struct worker *worker)
+{
+    if (worker->shared.draining || worker->shared.retiring) return;
+    listeners_close(&worker->listeners);
+    monitor_close(worker->monitor);
+    ev_timer_set(&worker->stop, DEADLINE_RETIRE_MS / 1e3, 0);
+    ev_timer_start(worker->shared.loop, &worker->stop);
+    conn_retire_all(&worker->shared);
+    on_conn_closed(worker);
 }
 
 static void on_stop_deadline(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -286,8 +300,17 @@ static void on_stop_deadline(struct ev_loop *loop, ev_timer *watcher, int events
     (void)loop;
     (void)events;
     struct worker *worker = watcher->data;
+    if (!worker->shared.draining) { /* it has been retiring for long enough */
+        begin_stop(worker);
+        return;
+    }
     log_line("stopping: connections cut off count=%zu", worker->shared.conns.num);
     end_loop(worker, 0);
+}
+
+static bool is_ending(const struct worker *worker)
+{
+    return worker->shared.retiring || worker->shared.draining;
 }
 
 /* link_recv lets nothing through that is not in the rules for this end. */
@@ -301,6 +324,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         answer_explain(worker, msg);
     else if (msg->kind == MSG_STOP)
         begin_stop(worker);
+    else if (msg->kind == MSG_WEB_RETIRE)
+        begin_retire(worker);
     else if (msg->kind == MSG_WEB_EXPECT)
         worker->shared.expects = msg->web_expect;
     else if (msg->kind == MSG_WEB_TICKETS)
@@ -313,9 +338,9 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
         take_upstream(worker, &msg->web_upstream, extra);
     else if (msg->kind == MSG_SERVER_CERTIFICATE)
         take_server(worker, &msg->server_certificate);
-    else if (msg->kind == MSG_WEB_IDENTITY && !worker->shared.draining)
+    else if (msg->kind == MSG_WEB_IDENTITY && !is_ending(worker))
         take_identity(worker, msg, extra);
-    else if (msg->kind == MSG_WEB_LISTEN && !worker->shared.draining)
+    else if (msg->kind == MSG_WEB_LISTEN && !is_ending(worker))
         take_listener(worker, &msg->web_listen, packet_extra_take(extra, 0));
     else if (msg->kind == MSG_WEB_TRUST && worker->shared.tls != NULL)
         take_trust(worker, msg, extra->fds[0]);

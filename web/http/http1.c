@@ -32,6 +32,7 @@ struct http1 {
     struct session_host host;
     enum http1_state state;
     bool draining;
+    bool retiring;
     bool ended;      /* the peer sends no more */
     bool last_chunk; /* of a chunked response, is in the output */
     bool cut;        /* the response broke off; HTTP/1.0 may know its end by the connection's alone */
@@ -57,12 +58,18 @@ static const struct http1 *http1_of_const(const struct session *session)
     return (const struct http1 *)session;
 }
 
+static unsigned idle_ms(const struct http1 *http1)
+{
+    const unsigned most = http1->site->config.idle_timeout_ms;
+    return http1->retiring && most > DEADLINE_RETIRE_IDLE_MS ? DEADLINE_RETIRE_IDLE_MS : most;
+}
+
 static void set_state(struct http1 *http1, enum http1_state state)
 {
     uint64_t now = clock_monotonic_ms();
     http1->state = state;
     switch (state) {
-    case HTTP1_IDLE: http1->deadline = now + http1->site->config.idle_timeout_ms; break;
+    case HTTP1_IDLE: http1->deadline = now + idle_ms(http1); break;
     case HTTP1_HEAD: http1->deadline = now + DEADLINE_HEADER_MS; break;
     case HTTP1_BODY: http1->deadline = now + DEADLINE_BODY_MS; break;
     case HTTP1_COMMIT:
@@ -97,7 +104,7 @@ static void respond(struct http1 *http1)
     if (http1->exchange.response.framing == RESPONSE_OPEN && !http1_write_is_chunked(&http1->exchange))
         http1->after = AFTER_CLOSE; /* its end is the connection's */
     if (!http1->message.complete || !http1_message_keeps_alive(&http1->message)) http1->after = AFTER_CLOSE;
-    if (http1->draining) http1->after = AFTER_CLOSE;
+    if (http1->draining || http1->retiring) http1->after = AFTER_CLOSE;
     bool tunnel = http1->exchange.response.status == HTTP_STATUS_SWITCHING_PROTOCOLS;
     set_state(http1, tunnel ? HTTP1_TUNNEL : HTTP1_RESPONSE);
     if (http1_write_head(&http1->output, &http1->exchange, http1->after) != ERR_OK)
@@ -416,6 +423,14 @@ static void http1_drain(struct session *session)
     if (http1->state == HTTP1_IDLE) http1->deadline = clock_monotonic_ms() + DEADLINE_DRAIN_MS;
 }
 
+/* A request that is on its way is served, and its answer says that it is the last. */
+static void http1_retire(struct session *session)
+{
+    struct http1 *http1 = http1_of(session);
+    http1->retiring = true;
+    if (http1->state == HTTP1_IDLE) set_state(http1, HTTP1_IDLE);
+}
+
 static void http1_free(struct session *session)
 {
     struct http1 *http1 = http1_of(session);
@@ -432,6 +447,7 @@ static const struct session_ops ops = {
     .deadline = http1_deadline,
     .expire = http1_expire,
     .drain = http1_drain,
+    .retire = http1_retire,
     .free = http1_free,
 };
 

@@ -100,12 +100,17 @@ static unsigned http2_wants(const struct session *session)
     return (read && !backlog ? SESSION_READ : 0u) | (write ? SESSION_WRITE : 0u);
 }
 
+static unsigned idle_ms(const struct http2 *http2)
+{
+    const unsigned most = http2->site->config.idle_timeout_ms;
+    return http2->retiring && most > DEADLINE_RETIRE_IDLE_MS ? DEADLINE_RETIRE_IDLE_MS : most;
+}
+
 static uint64_t http2_deadline(const struct session *session)
 {
     const struct http2 *http2 = http2_of_const(session);
     if (http2->failed || http2->closing) return 0;
-    uint64_t deadline = http2->num_streams == 0 ? http2->progress_ms + http2->site->config.idle_timeout_ms
-                                                : http2_stream_deadline(http2);
+    uint64_t deadline = http2->num_streams == 0 ? http2->progress_ms + idle_ms(http2) : http2_stream_deadline(http2);
     bool sooner = http2->notice_until != 0 && (deadline == 0 || http2->notice_until < deadline);
     return sooner ? http2->notice_until : deadline;
 }
@@ -142,6 +147,30 @@ static void http2_drain(struct session *session)
     if (nghttp2_submit_shutdown_notice(http2->nghttp2) != 0) http2->failed = true;
 }
 
+/* In two steps (RFC 9113, 6.8): a GOAWAY that refuses nothing, and when the peer has heard it, which its answer to a PING tells, the
+ * one that names the last stream. Before the first request there is nothing to end: the peer may send it at any moment. */
+void http2_notice(struct http2 *http2)
+{
+    if (!http2->retiring || http2->noticed || http2->draining || http2->failed || http2->closing) return;
+    if (nghttp2_session_get_last_proc_stream_id(http2->nghttp2) == 0) return;
+    http2->noticed = true;
+    if (nghttp2_submit_shutdown_notice(http2->nghttp2) != 0 ||
+        nghttp2_submit_ping(http2->nghttp2, NGHTTP2_FLAG_NONE, NULL) != 0)
+        http2->failed = true;
+}
+
+void http2_note_heard(struct http2 *http2)
+{
+    if (http2->noticed && !http2->draining) end_notice(http2);
+}
+
+static void http2_retire(struct session *session)
+{
+    struct http2 *http2 = http2_of(session);
+    http2->retiring = true;
+    http2_notice(http2);
+}
+
 /* A GOAWAY frame (RFC 9113, 6.8). nghttp2 would send it behind the answers that it has ready. */
 static size_t http2_farewell(struct session *session, uint8_t out[SESSION_FAREWELL])
 {
@@ -172,6 +201,7 @@ static const struct session_ops ops = {
     .deadline = http2_deadline,
     .expire = http2_expire,
     .drain = http2_drain,
+    .retire = http2_retire,
     .farewell = http2_farewell,
     .free = http2_free,
 };

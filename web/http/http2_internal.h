@@ -43,12 +43,18 @@ struct http2 {
     bool closing;          /* a last GOAWAY is on its way, and nothing more is read */
     bool ended;            /* the peer sends no more */
     uint64_t notice_until; /* since it was told that it will: when it says which stream is the last; otherwise 0 */
+    bool retiring;
+    bool noticed; /* the peer was told, and asked to say that it has heard (PING) */
     bool draining;
     int32_t last_stream; /* while draining: the last that is served */
 };
 
 /* http2_cut ends the connection for a flood. */
 void http2_cut(struct http2 *http2, const char *reason);
+
+/* http2_notice tells the peer that the connection is about to end, if it is. http2_note_heard: the peer has answered a PING. */
+void http2_notice(struct http2 *http2);
+void http2_note_heard(struct http2 *http2);
 
 /* http2_stream_callbacks sets nghttp2's callbacks; their user data is the struct http2. */
 void http2_stream_callbacks(nghttp2_session_callbacks *callbacks);

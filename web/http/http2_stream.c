@@ -283,12 +283,18 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     case NGHTTP2_HEADERS:
         http2->useful_len += frame->hd.length;
         if (stream == NULL) return 0;
-        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) return on_request(stream, end_stream);
+        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+            http2_notice(http2);
+            return on_request(stream, end_stream);
+        }
         return end_stream ? end_request(stream) : 0;
     case NGHTTP2_DATA:
         if (frame->hd.length == 0 && !end_stream) count_control(http2, "empty DATA frames");
         return stream != NULL && end_stream ? end_request(stream) : 0;
-    case NGHTTP2_PING: count_control(http2, "PING frames"); return 0;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) http2_note_heard(http2);
+        count_control(http2, "PING frames");
+        return 0;
     case NGHTTP2_SETTINGS: count_control(http2, "SETTINGS frames"); return 0;
     case NGHTTP2_RST_STREAM:
         /* One without an error cancels as well as any other. */

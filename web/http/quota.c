@@ -13,8 +13,8 @@
 
 struct quota_page {
     _Atomic uint64_t stored;
-    _Atomic uint64_t counted_ms;           /* when, on clock_monotonic_ms's scale */
-    _Atomic uint64_t taken[LIMIT_WORKERS]; /* each written by its worker alone */
+    _Atomic uint64_t counted_ms;                  /* when, on clock_monotonic_ms's scale */
+    _Atomic uint64_t taken[LIMIT_WORKER_NUMBERS]; /* each written by its worker alone */
 };
 
 _Static_assert(sizeof(struct quota_page) <= LIMIT_QUOTA_PAGE, "the broker's file has room for it");
@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct quota_page) <= LIMIT_QUOTA_PAGE, "the broker's file
 enum err quota_open(struct quota *out, int page_fd, unsigned worker, uint64_t limit, struct diag *diag)
 {
     struct stat stat;
-    CHECK(worker < LIMIT_WORKERS);
+    CHECK(worker < LIMIT_WORKER_NUMBERS);
     /* A file that another worker can shorten would be a way to end this one. */
     int seals = fcntl(page_fd, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(page_fd, &stat) != 0 ||
@@ -48,7 +48,7 @@ void quota_close(struct quota *quota)
 static bool fits(const struct quota *quota)
 {
     uint64_t sum = atomic_load(&quota->page->stored);
-    for (size_t i = 0; i < LIMIT_WORKERS; i++)
+    for (size_t i = 0; i < LIMIT_WORKER_NUMBERS; i++)
         if (__builtin_add_overflow(sum, atomic_load(&quota->page->taken[i]), &sum)) return false;
     return sum <= quota->limit;
 }

@@ -324,7 +324,7 @@ static void start(void)
     loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     table = channel_table_new(loop, &events, on_events, NULL);
     CHECK(table != NULL);
-    channel_table_serve(table, keystore);
+    CHECK(channel_table_serve(table, 1, keystore) == ERR_OK);
     book.keystore = keystore;
     book.now_ms = 1;
     for (size_t i = 0; i < BOOK_SLOTS; i++) ends[i].lower = -1;

@@ -55,7 +55,7 @@ TestSuite(brought, .init = setup, .fini = teardown);
 static void expect_refused(const char *certificate, const char *key)
 {
     diag.text[0] = '\0';
-    cr_assert_eq(brought_open(&brought, "server", certificate, key, &diag), ERR_INPUT);
+    cr_assert_eq(brought_open(&brought, NULL, "server", certificate, key, &diag), ERR_INPUT);
     cr_assert_eq(brought.num, 0);
     cr_assert_eq(brought.key, -1, "nothing stays open");
 }
@@ -80,7 +80,7 @@ Test(brought, reads_the_chain_and_opens_the_key)
 {
     static const uint8_t one[] = {0x30, 6, 4, 4, 1, 2, 3, 4}, two[] = {0x30, 6, 4, 4, 1, 2, 3, 5};
     const struct bytes made = {one, 3};
-    cr_assert_eq(brought_open(&brought, "client", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(brought_open(&brought, NULL, "client", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
     cr_assert_eq(brought.num, 2);
     cr_assert(bytes_equal(brought.chain[0], (struct bytes){one, sizeof one}));
     cr_assert(bytes_equal(brought.chain[1], (struct bytes){two, sizeof two}));
@@ -97,7 +97,7 @@ Test(brought, reads_the_chain_and_opens_the_key)
 
 Test(brought, nothing_is_brought_by_default)
 {
-    cr_assert_eq(brought_open(&brought, "server", "", "", &diag), ERR_OK);
+    cr_assert_eq(brought_open(&brought, NULL, "server", "", "", &diag), ERR_OK);
     cr_assert_eq(brought.num, 0);
     cr_assert_eq(brought.key, -1);
     brought_close(&brought);
@@ -122,7 +122,7 @@ Test(brought, a_key_is_its_owners_alone)
         expect_key_refused("key", why);
     }
     make_file("key", KEY, 0400);
-    cr_assert_eq(brought_open(&brought, "server", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(brought_open(&brought, NULL, "server", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
     brought_close(&brought);
 }
 
@@ -135,7 +135,7 @@ Test(brought, a_key_belongs_to_root_or_to_whoever_starts_it)
     expect_key_refused("key", why);
     cr_assert_eq(chown(base, 1000, 1000), 0);
     cr_assert_eq(seteuid(1000), 0);
-    cr_assert_eq(brought_open(&brought, "server", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(brought_open(&brought, NULL, "server", at("chain"), at("key"), &diag), ERR_OK, "%s", diag.text);
     cr_assert_eq(seteuid(0), 0);
     brought_close(&brought);
 }
@@ -166,6 +166,6 @@ Test(brought, says_what_is_wrong_with_a_chain)
     expect_chain_refused("long", "longer than 81919 bytes; give the leaf and its issuers alone");
     file[sizeof file - 2] = '\0';
     make_file("long", file, 0644);
-    cr_assert_eq(brought_open(&brought, "server", at("long"), at("key"), &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(brought_open(&brought, NULL, "server", at("long"), at("key"), &diag), ERR_OK, "%s", diag.text);
     brought_close(&brought);
 }

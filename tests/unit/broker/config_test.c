@@ -26,7 +26,7 @@ static enum err load(struct config *config, const char *content, size_t len, str
     strcpy(path, "/tmp/keyward-config-XXXXXX");
     write_file(content, len);
     config_defaults(config);
-    enum err err = config_file_load(config, path, diag);
+    enum err err = config_file_load(config, NULL, path, diag);
     unlink(path);
     return err;
 }
@@ -570,10 +570,10 @@ Test(config, names_a_file_that_is_not_there)
     struct config config;
     struct diag diag = {0};
     config_defaults(&config);
-    cr_assert_eq(config_file_load(&config, "/nonexistent/k.ini", &diag), ERR_INPUT);
+    cr_assert_eq(config_file_load(&config, NULL, "/nonexistent/k.ini", &diag), ERR_INPUT);
     cr_assert_str_eq(diag.text,
                      "--config '/nonexistent/k.ini': No such file or directory; give a file that can be read");
-    cr_assert_eq(config_file_load(&config, "/tmp", &diag), ERR_INPUT);
+    cr_assert_eq(config_file_load(&config, NULL, "/tmp", &diag), ERR_INPUT);
     cr_assert_str_eq(diag.text, "--config '/tmp': cannot be read; give a file");
 }
 
@@ -584,7 +584,7 @@ static enum err parse(struct command *out, const char *line, struct diag *diag)
     int num = 1;
     snprintf(copy, sizeof copy, "%s", line);
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) words[num++] = word;
-    return command_parse(out, num, words, diag);
+    return command_parse(out, NULL, num, words, diag);
 }
 
 Test(command, knows_its_subcommands)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char names[LIMIT_PROCESSES][LIMIT_LABEL + 1];
-static struct process_status processes[LIMIT_PROCESSES];
+static char names[LIMIT_STATUS_PROCESSES][LIMIT_LABEL + 1];
+static struct process_status processes[LIMIT_STATUS_PROCESSES];
 static struct certificate_info certificates[LIMIT_CERTIFICATES];
 static uint64_t refusals[REFUSAL_NUM];
 static char *text;
@@ -92,7 +92,7 @@ Test(metrics, of_the_fullest_system_have_room_in_a_message)
 {
     const struct web_status web = {
         .failures = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
-    for (size_t i = 0; i < LIMIT_PROCESSES; i++) {
+    for (size_t i = 0; i < LIMIT_STATUS_PROCESSES; i++) {
         memset(names[i], 'n', sizeof "browser-launcher" - 1); /* the longest there is */
         processes[i] =
             (struct process_status){.name = names[i], .restarts = UINT32_MAX, .resident_bytes = UINT64_MAX, .pid = 1};
@@ -101,7 +101,7 @@ Test(metrics, of_the_fullest_system_have_room_in_a_message)
         certificates[i] = (struct certificate_info){.role = "server", .not_after = UINT64_MAX};
     for (size_t i = 0; i < REFUSAL_NUM; i++) refusals[i] = UINT64_MAX;
     const struct system_status status = {.processes = processes,
-                                         .num_processes = LIMIT_PROCESSES,
+                                         .num_processes = LIMIT_STATUS_PROCESSES,
                                          .certificates = certificates,
                                          .num_certificates = LIMIT_CERTIFICATES};
     write_of(&status, &web);

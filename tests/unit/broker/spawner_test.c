@@ -41,7 +41,8 @@ static void setup(void)
     arena = codec_arena_new(LIMIT_DECODE_ARENA);
     /* A descriptor that must not reach anybody, although it lacks the flag. */
     cr_assert_geq(fcntl(open("/dev/null", O_RDONLY), F_DUPFD, 200), 0);
-    cr_assert_eq(spawner_start(&spawner, &programs, users, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(spawner_start(&spawner, &(struct spawner_plan){.programs = &programs, .users = users}, &diag), ERR_OK,
+                 "%s", diag.text);
 }
 
 TestSuite(spawner, .init = setup, .timeout = 60);
@@ -232,6 +233,7 @@ Test(spawner, keeps_three_capabilities_of_root)
         sscanf(line, "CapEff: %llx", &effective);
         sscanf(line, "CapBnd: %llx", &bounding);
     }
-    cr_assert_eq(effective, 1u << 5 | 1u << 6 | 1u << 7, "CAP_KILL, CAP_SETGID, CAP_SETUID, not %llx", effective);
+    cr_assert_eq(effective, 1u << 2 | 1u << 5 | 1u << 6 | 1u << 7,
+                 "CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, not %llx", effective);
     cr_assert_eq(bounding & ~effective, 0);
 }

@@ -29,7 +29,7 @@ static void set_up(void)
     cr_assert_eq(keystore_new(&keystore, &setup, clock_wall_s(), NULL), ERR_OK);
     table = keep(channel_table_new(loop, &events, notify, NULL));
     cr_assert_not_null(table);
-    channel_table_serve(table, keystore);
+    cr_assert_eq(channel_table_serve(table, 1, keystore), ERR_OK);
 }
 
 TestSuite(channel_table, .init = set_up);

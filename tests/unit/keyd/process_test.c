@@ -183,15 +183,24 @@ Test(process, grants_nothing_before_it_has_keys)
     cr_assert_eq(wait_exit(&peer), EXIT_SYSTEM);
 }
 
+/* Another setup is about the server's key; the CA and the client's are made once. */
 Test(process, makes_keys_only_once)
 {
     struct peer peer;
+    struct packet_extra extra;
+    struct msg setup = {.kind = MSG_KEYD_SETUP, .id = 2}, answer;
     peer_start(&peer);
-    struct msg setup = {.kind = MSG_KEYD_SETUP, .id = 2};
     setup.keyd_setup = (struct keyd_setup){
         .dns_names = {"localhost"}, .num_dns_names = 1, .ca_lifetime_s = 60, .leaf_lifetime_s = 60, .client_name = "x"};
-    cr_assert_eq(link_send(&peer.broker, &setup, NULL, 0), ERR_OK);
-    cr_assert_eq(wait_exit(&peer), EXIT_SYSTEM);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(link_send(&peer.broker, &setup, NULL, 0), ERR_OK);
+        cr_assert_eq(channel_wait(peer.broker.fd, PEER_TIMEOUT_MS), ERR_OK);
+        cr_assert_eq(link_recv(&peer.broker, &answer, &extra, peer.arena), ERR_OK);
+        cr_assert_eq(answer.kind, MSG_KEYD_IDENTITY);
+        cr_assert_eq(answer.id, setup.id++);
+        cr_expect(bytes_equal(answer.keyd_identity.ca, peer.identity.keyd_identity.ca));
+        cr_expect(bytes_equal(answer.keyd_identity.client, peer.identity.keyd_identity.client));
+    }
 }
 
 Test(process, says_what_is_wrong_with_a_name)

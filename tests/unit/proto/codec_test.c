@@ -402,15 +402,15 @@ Test(codec, the_fullest_page_of_handles_fits)
 Test(codec, a_full_system_status_fits)
 {
     static struct handle_status handles[LIMIT_STATUS_HANDLES];
-    static struct process_status processes[LIMIT_PROCESSES];
+    static struct process_status processes[LIMIT_STATUS_PROCESSES];
     for (size_t i = 0; i < LIMIT_STATUS_HANDLES; i++) handles[i] = fullest_handle();
-    for (size_t i = 0; i < LIMIT_PROCESSES; i++)
+    for (size_t i = 0; i < LIMIT_STATUS_PROCESSES; i++)
         processes[i] = (struct process_status){label,      INT32_MAX, UINT32_MAX, UINT32_MAX, true,
                                                UINT32_MAX, name,      UINT32_MAX, UINT64_MAX};
     struct msg msg = {.kind = MSG_SYSTEM_STATUS,
                       .system_status = {.url = name,
                                         .processes = processes,
-                                        .num_processes = LIMIT_PROCESSES,
+                                        .num_processes = LIMIT_STATUS_PROCESSES,
                                         .handles = handles,
                                         .num_handles = LIMIT_STATUS_HANDLES,
                                         .total_handles = LIMIT_GRANTS}};

@@ -88,6 +88,8 @@ static size_t fds_of(enum msg_kind kind)
     case MSG_SHIM_RENEW:
     case MSG_HANDLE_MINTED:
     case MSG_SPAWN:
+    case MSG_LOAD:
+    case MSG_LOADED:
     case MSG_SPAWNED: return 1;
     default: return 0;
     }

@@ -85,7 +85,7 @@ struct msg sample_of(enum msg_kind kind)
                                                  .secret_memory = true,
                                                  .audit_key = {blob, 91}}},
         [MSG_KEYD_GRANT] =
-            {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}}},
+            {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}, 86}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
         [MSG_KEYD_EVENT] = {.keyd_event = {24, GRANT_EVENT_REFUSED, REFUSAL_SCHEME, 25, 26, 60, 80, 81}},
         [MSG_KEYD_STATUS] = {.keyd_status = {27, 28, 29, grants, 2, 61, 85}},
@@ -180,6 +180,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_EXPLAIN_QUERY] = {.explain_query = {"192.0.2.1", 3}},
         [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
+        [MSG_KEYD_SETTLE] = {.keyd_settle = 87},
+        [MSG_LOADED] = {.loaded = {blob, 425}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
         [MSG_SERVER_CERTIFICATE] = {.server_certificate = {4, "shop", {{blob, 425}, {blob, 426}}, 2, true}},
         [MSG_SERVER_INFO] = {.server_info = {.role = "server/shop",
@@ -206,6 +208,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_LOG] = {.kind = MSG_WEB_LOG},
         [MSG_LOG_REOPEN] = {.kind = MSG_LOG_REOPEN},
         [MSG_BROWSER_RENEW] = {.kind = MSG_BROWSER_RENEW},
+        [MSG_LOAD] = {.kind = MSG_LOAD},
+        [MSG_WEB_RETIRE] = {.kind = MSG_WEB_RETIRE},
         [MSG_METRICS_QUERY] = {.kind = MSG_METRICS_QUERY},
     };
     static const struct msg nothing = {0};
@@ -272,6 +276,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME(keyd_grant.rate);
         SAME(keyd_grant.pid);
         SAME(keyd_grant.parent);
+        SAME(keyd_grant.setup);
     } else if (want->kind == MSG_KEYD_EVENT) {
         SAME(keyd_event.grant);
         SAME(keyd_event.what);
@@ -602,6 +607,8 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME(explain_query.max);
         break;
     case MSG_EXPLANATION: same_explanation(got, want); break;
+    case MSG_KEYD_SETTLE: SAME(keyd_settle); break;
+    case MSG_LOADED: SAME_BYTES(loaded); break;
     case MSG_METRICS:
         SAME_TEXT(metrics.fault);
         SAME_BYTES(metrics.text);
