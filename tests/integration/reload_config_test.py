@@ -309,13 +309,13 @@ class ReloadConfig(SystemCase):
             self.bring(i % 3)
             self.write(root=four if i % 2 == 0 else self.root, rest=f"[headers]\nX-Round = {i}\n")
             system.broker("reload")
+            before = len(done)
+            processes.wait_until(lambda n=before: len(done) > n + 5 or failed, 20, system.log)
         over.set()
         for thread in threads:
             thread.join()
         self.assertEqual(failed, [])
         self.assertEqual({"kept", "new"}, set(done))
-        self.assertGreater(len(done), 50)
-        system.broker("status")
 
     def test_nobody_is_refused_under_load_over_http2(self):
         """curl asks one thing after the other on a connection as long as it may, and opens another when it is told that it ends."""
@@ -356,16 +356,13 @@ class ReloadConfig(SystemCase):
 
     def test_revocations_and_sessions_are_carried_over(self):
         system = self.begin()
-        with self.open(system) as connection:
-            self.get(connection)
-            session = connection.session
         context = ssl.create_default_context(cafile=self.authority.certificate)
         context.load_cert_chain(*self.client)
         first = context.wrap_socket(socket.create_connection(("127.0.0.1", system.port)), server_hostname="localhost")
         self.get(first)
         session = first.session
         first.close()
-        self.bring(1)
+        self.write(rest="[headers]\nX-Other = yes\n")
         system.broker("reload")
         again = context.wrap_socket(socket.create_connection(("127.0.0.1", system.port)), server_hostname="localhost", session=session)
         self.get(again)
