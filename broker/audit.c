@@ -92,11 +92,11 @@ static uint64_t uid_of(struct broker *broker, uint32_t pid)
     return audit->uid_and_1;
 }
 
-static enum audit_what kind_of_grant(const struct handle *handle)
+static enum audit_what kind_of_grant(const struct handle *handle, int control)
 {
     if (handle->parent) return AUDIT_RESTRICTED;
-    bool ours = handle->purpose == PURPOSE_TLS_SERVER || handle->purpose == PURPOSE_BROWSER_DIGEST;
-    return ours ? AUDIT_GRANTED : AUDIT_MINTED;
+    const bool is_browsers = handle->purpose == PURPOSE_BROWSER_DIGEST && control < 0;
+    return is_browsers || handle->purpose == PURPOSE_TLS_SERVER ? AUDIT_GRANTED : AUDIT_MINTED;
 }
 
 static void add_term(char text[LIMIT_AUDIT_TEXT + 1], const char *what, uint64_t value)
@@ -120,7 +120,7 @@ void audit_granted(struct broker *broker, uint64_t number, const struct keyd_gra
 {
     const struct handle *handle = handles_find(&broker->handles, number);
     if (!handle) return; /* keyd was given up over this very grant */
-    struct audit_record record = {.what = kind_of_grant(handle)};
+    struct audit_record record = {.what = kind_of_grant(handle, control)};
     describe(&record, handle);
     describe_asker(&record, control);
     add_term(record.text, "seconds", terms->lifetime_s);

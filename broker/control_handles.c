@@ -33,7 +33,9 @@ static bool grant(struct broker *broker, struct control_client *client, uint64_t
                   const struct keyd_grant *terms)
 {
     char text[160];
-    const enum err err = keyd_grant(broker, out_handle, out_end, terms);
+    /* Of whatever purpose: the rest is for the web workers and the browser. */
+    const bool full = handles_lent(&broker->handles) >= HANDLES_MINTED_MAX;
+    const enum err err = full ? ERR_TOO_LARGE : keyd_grant(broker, out_handle, out_end, terms);
     if (err == ERR_OK) audit_granted(broker, *out_handle, terms, client->link.fd);
     if (err == ERR_OK) return true;
     if (err == ERR_AGAIN) {
@@ -66,12 +68,28 @@ static void reply_minted(struct broker *broker, struct control_client *client, u
     control_reply(client, &msg, &end, 1);
 }
 
+/* One that signs what keyd foretold is for our own server, whatever its name; any other for the one that it names. False: that
+ * was said. */
+static bool names_its_server(struct control_client *client, uint64_t id, const struct handle_mint *mint)
+{
+    if (mint->digests && (mint->server[0] != '\0' || mint->ca.len > 0)) {
+        control_reply_failed(client, id, ERR_INPUT,
+                             "a handle that signs digests is for this system's own server alone; name neither a server "
+                             "nor a CA");
+        return false;
+    }
+    if (mint->digests || mint->server[0] != '\0') return true;
+    control_reply_failed(client, id, ERR_INPUT, "a handle is for one server; name it");
+    return false;
+}
+
 void control_mint(struct broker *broker, struct control_client *client, uint64_t id, const struct handle_mint *mint)
 {
     AUTO_FD end = -1;
     uint64_t handle;
+    if (!names_its_server(client, id, mint)) return;
     struct keyd_grant terms = {
-        .purpose = PURPOSE_TLS_CLIENT,
+        .purpose = mint->digests ? PURPOSE_BROWSER_DIGEST : PURPOSE_TLS_CLIENT,
         .label = mint->label,
         .lifetime_s = mint->lifetime_s,
         .max_signatures = mint->max_signatures,
@@ -83,8 +101,9 @@ void control_mint(struct broker *broker, struct control_client *client, uint64_t
     if (!grant(broker, client, id, &handle, &end, &terms)) return;
     /* Loudly: for a foreign server nothing stands but the operator's word. */
     const char *ca = handles_find(&broker->handles, handle)->ca;
-    log_line("handle minted%s id=%llu label=%s server=%s lifetime_s=%u%s%s", ca[0] ? " FOR A FOREIGN SERVER" : "",
-             (unsigned long long)handle, log_quote(mint->label), log_quote(mint->server), (unsigned)mint->lifetime_s,
+    log_line("handle minted%s id=%llu label=%s server=%s purpose=%s lifetime_s=%u%s%s",
+             ca[0] ? " FOR A FOREIGN SERVER" : "", (unsigned long long)handle, log_quote(mint->label),
+             log_quote(mint->server), purpose_name(terms.purpose), (unsigned)mint->lifetime_s,
              ca[0] ? " ca_pinned=" : "", ca);
     reply_minted(broker, client, id, handle, end);
 }

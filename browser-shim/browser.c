@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "browser-shim/layout.h"
+#include "browser-shim/pin.h"
 
 /* The program itself: the script in /usr/bin reads files that are none of our business. */
 #define CHROMIUM "/usr/lib/chromium/chromium"
@@ -117,27 +118,6 @@ static bool keep_descriptors(int handle_fd, int supply_fd, int *report_fd)
     return close_range(REPORT_FD + 1, ~0u, 0) == 0;
 }
 
-/* The handle signs for the process that it is pinned to, and executing does not change which process this is. */
-static enum err pin_handle(struct diag *diag)
-{
-    struct link handle = {.fd = BROWSER_HANDLE_FD, .role = LINK_SIGN_BROWSER, .end = LINK_LOWER};
-    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
-    if (arena == NULL) return diag_set(diag, ERR_MEMORY, "handle: no memory to pin it");
-    struct msg request = {.kind = MSG_PIN_HANDLE, .id = 1};
-    struct msg answer = {0};
-    struct packet_extra extra = {0};
-    enum err err = link_call(&handle, &answer, &extra, arena, &request, NULL, 0, DEADLINE_MODULE_MS);
-    if (err != ERR_OK) {
-        err = diag_set(diag, err, "handle: cannot be pinned to the browser: %s", err_name(err));
-    } else if (answer.kind == MSG_REFUSAL) {
-        err = diag_set(diag, ERR_DENIED, "handle: cannot be pinned to the browser: %s", refusal_text(answer.refusal));
-    } else if (answer.kind != MSG_HANDLE_PINNED) {
-        err = diag_set(diag, ERR_MALFORMED, "handle: pinning was answered with %s", msg_kind_name(answer.kind));
-    }
-    codec_arena_free(arena);
-    return err;
-}
-
 /* execve's arrays are not const for old programs' sake only. */
 static char *const *as_vector(const char *const *strings)
 {
@@ -166,7 +146,7 @@ _Noreturn void browser_become(const struct browser_command *command, int handle_
     reset_signals();
     (void)setsid();
     if (keep_descriptors(handle_fd, supply_fd, &moved.fd)) {
-        err = pin_handle(&diag);
+        err = pin_handle(BROWSER_HANDLE_FD, "the browser", &diag);
     } else {
         err = diag_set(&diag, ERR_SYSTEM, "browser: cannot arrange its descriptors: %s", strerror(errno));
     }

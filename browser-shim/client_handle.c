@@ -55,28 +55,23 @@ static struct msg question(const struct client_handle_wish *wish)
     };
 }
 
-enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const struct client_handle_wish *wish,
-                           struct diag *diag)
+/* Asks the broker in runtime_dir (NULL: the usual one) and has its answer, whose spans live in arena. */
+static enum err ask(struct msg *out, struct packet_extra *extra, struct codec_arena *arena, const char *runtime_dir,
+                    const struct msg *request, struct diag *diag)
 {
-    *out = (struct client_handle){.fd = -1};
     char usual[LIMIT_PATH];
+    enum err err = ERR_OK;
     if (runtime_dir == NULL) {
-        enum err err = runtime_default_dir(usual, sizeof usual, diag);
-        if (err != ERR_OK) return err;
+        err = runtime_default_dir(usual, sizeof usual, diag);
         runtime_dir = usual;
     }
-    out->arena = codec_arena_new(LIMIT_DECODE_ARENA);
-    if (out->arena == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
-
+    if (err == ERR_OK && arena == NULL) err = diag_set(diag, ERR_MEMORY, "no memory");
     AUTO_FD control = -1;
-    enum err err = runtime_connect(&control, runtime_dir, diag);
+    if (err == ERR_OK) err = runtime_connect(&control, runtime_dir, diag);
     if (err != ERR_OK) return err;
     const struct link broker = {.fd = control, .role = LINK_CONTROL, .end = LINK_LOWER};
-    const struct msg request = question(wish);
-    struct msg answer;
-    struct packet_extra extra;
-    err = link_call(&broker, &answer, &extra, out->arena, &request, NULL, 0, DEADLINE_CONTROL_MS);
-    if (err == ERR_OK) return take_answer(out, &answer, &extra, wish->ca, diag);
+    err = link_call(&broker, out, extra, arena, request, NULL, 0, DEADLINE_CONTROL_MS);
+    if (err == ERR_OK) return ERR_OK;
     if (err == ERR_TIMEOUT) {
         return diag_set(diag, err, "the broker in '%s' did not answer within %u ms; see what it logs", runtime_dir,
                         DEADLINE_CONTROL_MS);
@@ -87,6 +82,54 @@ enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, c
     }
     return diag_set(diag, err, "the broker in '%s' cannot be understood: %s; are both of one version?", runtime_dir,
                     err_name(err));
+}
+
+static enum err ask_for_handle(struct client_handle *out, const char *runtime_dir, const struct msg *request,
+                               struct bytes ca, struct diag *diag)
+{
+    struct msg answer;
+    struct packet_extra extra;
+    *out = (struct client_handle){.fd = -1, .arena = codec_arena_new(LIMIT_DECODE_ARENA)};
+    enum err err = ask(&answer, &extra, out->arena, runtime_dir, request, diag);
+    return err == ERR_OK ? take_answer(out, &answer, &extra, ca, diag) : err;
+}
+
+enum err client_handle_ask(struct client_handle *out, const char *runtime_dir, const struct client_handle_wish *wish,
+                           struct diag *diag)
+{
+    const struct msg request = question(wish);
+    return ask_for_handle(out, runtime_dir, &request, wish->ca, diag);
+}
+
+enum err client_handle_ask_for_program(struct client_handle *out, const char *runtime_dir,
+                                       const struct client_program_wish *wish, struct diag *diag)
+{
+    const struct msg request = {
+        .kind = MSG_HANDLE_MINT,
+        .id = 1,
+        .handle_mint = {.label = wish->label,
+                        .lifetime_s = wish->lifetime_s,
+                        .max_signatures = wish->max_signatures,
+                        .server = "",
+                        .digests = true},
+    };
+    return ask_for_handle(out, runtime_dir, &request, (struct bytes){NULL, 0}, diag);
+}
+
+enum err client_handle_revoke(const char *runtime_dir, uint64_t id, struct diag *diag)
+{
+    const struct msg request = {.kind = MSG_HANDLE_REVOKE, .id = 1, .handle_revoke = id};
+    struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
+    struct msg answer;
+    struct packet_extra extra;
+    enum err err = ask(&answer, &extra, arena, runtime_dir, &request, diag);
+    if (err == ERR_OK) packet_extra_close(&extra);
+    const bool has_ended = err == ERR_OK && answer.kind == MSG_FAILED && answer.failed.error == ERR_NOT_FOUND;
+    if (err == ERR_OK && answer.kind == MSG_FAILED && !has_ended)
+        err = diag_set(diag, (enum err)answer.failed.error, "handle %llu was not revoked: %s", (unsigned long long)id,
+                       answer.failed.text);
+    codec_arena_free(arena);
+    return err;
 }
 
 void client_handle_cleanup(struct client_handle *handle)

@@ -13,6 +13,7 @@ const char client_usage[] =
     "       browser-shim put [OPTION]... FILE URL\n"
     "       browser-shim echo [OPTION]... HOST:PORT MESSAGE...\n"
     "       browser-shim trace [OPTION]... [--json] [--tls12] URL\n"
+    "       browser-shim exec [OPTION]... -- COMMAND [ARGUMENT]...    (see browser-shim exec --help)\n"
     "\n"
     "Speaks to a Keyward page as a browser would: asks the running broker for a short-lived handle and authenticates\n"
     "with the client key, which stays in keyd. The server has to be the one that the broker started; with --cacert "

@@ -1,9 +1,11 @@
 /* browser-shim: without arguments the broker's agent for a browser, with arguments a client on the command line. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "browser-shim/client.h"
+#include "browser-shim/exec.h"
 #include "browser-shim/shim.h"
 
 #define BROKER_FD 3
@@ -24,6 +26,7 @@ int main(int argc, char **argv)
 {
     if (argc <= 1) return run_for_broker();
     if (client_is_command(argv[1])) return client_main(argc, argv);
+    if (strcmp(argv[1], "exec") == 0) return exec_main(argc, argv);
     fprintf(stderr, "browser-shim: unknown command '%s'; see browser-shim --help\n", argv[1]);
     return EXIT_INPUT;
 }

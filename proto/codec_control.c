@@ -173,7 +173,7 @@ enum err codec_encode_handle_revoke(const struct packer *packer, const struct ms
 bool codec_check_handle_mint(const struct msg *msg)
 {
     const struct handle_mint *mint = &msg->handle_mint;
-    return field_text(mint->label, 1, LIMIT_LABEL) && field_text(mint->server, 1, LIMIT_NAME) &&
+    return field_text(mint->label, 1, LIMIT_LABEL) && field_text(mint->server, 0, LIMIT_NAME) &&
            mint->lifetime_s >= 1 && mint->lifetime_s <= LIMIT_HANDLE_LIFETIME_S &&
            (mint->ca.len == 0 || field_certificate(mint->ca));
 }
@@ -189,6 +189,7 @@ enum err codec_decode_handle_mint(struct codec_arena *arena, struct msg *out, co
     out->handle_mint.rate = from->rate;
     out->handle_mint.pinned = from->pinned != 0;
     out->handle_mint.ca = bytes_of_wire(from->ca);
+    out->handle_mint.digests = from->digests != 0;
     return ERR_OK;
 }
 
@@ -203,6 +204,7 @@ enum err codec_encode_handle_mint(const struct packer *packer, const struct msg 
     to.rate = msg->handle_mint.rate;
     to.pinned = msg->handle_mint.pinned;
     to.ca = wire_bytes(msg->handle_mint.ca);
+    to.digests = msg->handle_mint.digests;
     return codec_pack(packer, &to.base);
 }
 

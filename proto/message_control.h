@@ -68,10 +68,11 @@ struct handle_mint {
     const char *label;   /* 1 to LIMIT_LABEL bytes */
     uint32_t lifetime_s; /* 1 to LIMIT_HANDLE_LIFETIME_S */
     uint64_t max_signatures;
-    const char *server; /* 1 to LIMIT_NAME bytes */
+    const char *server; /* at most LIMIT_NAME bytes */
     uint32_t rate;
     bool pinned;
     struct bytes ca; /* DER, at most LIMIT_CERTIFICATE bytes */
+    bool digests;    /* for SIGN_BROWSER_DIGEST and not SIGN_TLS13_CLIENT */
 };
 
 struct handle_restrict {

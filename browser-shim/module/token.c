@@ -81,12 +81,22 @@ static struct bytes keep(uint8_t room[LIMIT_CERTIFICATE], struct bytes certifica
     return (struct bytes){room, certificate.len};
 }
 
+/* A browser's handle is pinned before the browser runs. One that is nobody's yet is for the process that asks first, which is
+ * ours then. */
+static enum err ask_description(struct token *token, struct msg *answer)
+{
+    const uint64_t deadline = clock_monotonic_ms() + DEADLINE_MODULE_MS;
+    struct msg request = {.kind = MSG_DESCRIBE_HANDLE}, pin = {.kind = MSG_PIN_HANDLE};
+    enum err err = exchange_locked(token, answer, &request, MSG_HANDLE_DESCRIPTION, deadline);
+    if (err != ERR_DENIED || answer->refusal != REFUSAL_NOT_PINNED) return err;
+    err = exchange_locked(token, answer, &pin, MSG_HANDLE_PINNED, deadline);
+    return err == ERR_OK ? exchange_locked(token, answer, &request, MSG_HANDLE_DESCRIPTION, deadline) : err;
+}
+
 static enum err describe(struct token *token)
 {
-    struct msg request = {.kind = MSG_DESCRIBE_HANDLE};
     struct msg answer = {0};
-    enum err err =
-        exchange_locked(token, &answer, &request, MSG_HANDLE_DESCRIPTION, clock_monotonic_ms() + DEADLINE_MODULE_MS);
+    enum err err = ask_description(token, &answer);
     if (err != ERR_OK) return err;
     struct token_description *description = &token->description;
     size_t label_len = strnlen(answer.handle_description.label, LIMIT_LABEL);

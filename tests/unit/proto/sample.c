@@ -162,7 +162,7 @@ struct msg sample_of(enum msg_kind kind)
                                                  100}},
         [MSG_CA] = {.ca = {blob, 420}},
         [MSG_HANDLE_REVOKE] = {.handle_revoke = 47},
-        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}}},
+        [MSG_HANDLE_MINT] = {.handle_mint = {"browser-shim get", 60, 4, "localhost", 63, true, {blob, 422}, true}},
         [MSG_HANDLE_RESTRICT] = {.handle_restrict = {64, "part", 65, 66, 67, "localhost", true}},
         [MSG_HANDLE_LIST_QUERY] = {.handle_list_query = 68},
         [MSG_HANDLE_LIST] = {.handle_list = {handles, 2, 69}},
@@ -548,6 +548,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_BYTES(handle_mint.ca);
         SAME(handle_mint.rate);
         SAME(handle_mint.pinned);
+        SAME(handle_mint.digests);
         break;
     case MSG_HANDLE_RESTRICT:
         SAME(handle_restrict.parent);
