@@ -92,13 +92,15 @@
 #define LIMIT_TICKET_KEY_S 1800u      /* how long one is used; it is known for as long again */
 #define LIMIT_TICKET_LIFETIME_S 3600u /* from a client's proof of its key to the last resumption */
 #define LIMIT_CLIENT_CA_FILE (1024u * 1024u)
-#define LIMIT_VERDICTS 128u       /* kinds of failed handshakes that a worker remembers, for broker explain */
-#define LIMIT_VERDICTS_EACH 8u    /* of them those of one client address */
-#define LIMIT_VERDICT_REASON 512u /* bytes */
-#define LIMIT_VERDICT_REMEDY 256u /* bytes */
-#define LIMIT_EXPLANATION 32u     /* verdicts in one answer */
-#define LIMIT_METRICS 49152u      /* bytes of what /metrics shows */
-#define LIMIT_MONITORS 16u        /* connections to a worker for /metrics and /healthz; beyond: the oldest is cut */
+#define LIMIT_CRL_FILE (4u * 1024u * 1024u) /* revocation lists of the client CAs; about 100,000 certificates */
+#define LIMIT_CRLS 64u                      /* lists in it */
+#define LIMIT_VERDICTS 128u                 /* kinds of failed handshakes that a worker remembers, for broker explain */
+#define LIMIT_VERDICTS_EACH 8u              /* of them those of one client address */
+#define LIMIT_VERDICT_REASON 512u           /* bytes */
+#define LIMIT_VERDICT_REMEDY 256u           /* bytes */
+#define LIMIT_EXPLANATION 32u               /* verdicts in one answer */
+#define LIMIT_METRICS 49152u                /* bytes of what /metrics shows */
+#define LIMIT_MONITORS 16u /* connections to a worker for /metrics and /healthz; beyond: the oldest is cut */
 
 /* HTTP. */
 #define LIMIT_HEADERS 16u /* header fields that an operator sets, changes or takes away */

@@ -195,9 +195,9 @@ void web_identify_all(struct broker *broker);
  * or goes; and before a new one's descriptor is given away. */
 void web_expect(struct broker *broker);
 
-/* web_trust tells the worker whose clients are to be let in, with these CAs in PEM; it answers under this id. ERR_AGAIN: it has no
- * identity now. */
-MUST_CHECK enum err web_trust(struct broker *broker, struct process *web, uint64_t id, struct bytes client_ca);
+/* web_trust tells the worker whose clients are to be let in from here on, by the files in force; it answers under this id.
+ * ERR_AGAIN: it has no identity now. ERR_SYSTEM: the files cannot be copied. */
+MUST_CHECK enum err web_trust(struct broker *broker, struct process *web, uint64_t id);
 
 /* web_counters adds up the counters of all workers, those that are gone included. */
 void web_counters(struct web_status *out, const struct broker *broker);

@@ -65,6 +65,7 @@ struct config {
     char root[LIMIT_PATH + 1]; /* these eleven: empty if not given */
     char uploads[LIMIT_PATH + 1];
     char client_ca[LIMIT_PATH + 1];
+    char crl[LIMIT_PATH + 1];
     char screenshot[LIMIT_PATH + 1];
     char runtime_dir[LIMIT_PATH + 1];
     char audit_file[LIMIT_PATH + 1];

@@ -77,6 +77,12 @@ enum err config_check(struct config *config, struct diag *diag)
     if (config->upload_quota > 0 && !config->uploads[0]) {
         return diag_set(diag, ERR_INPUT, "[content] upload_quota is about a directory; add --uploads DIR");
     }
+    if (config->crl[0] && !config->client_ca[0]) {
+        return diag_set(
+            diag, ERR_INPUT,
+            "--crl is about clients of your own CAs; add --client-ca FILE (clients of keyd's CA are revoked "
+            "with: broker certificate revoke)");
+    }
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
     }

@@ -94,18 +94,18 @@ static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t 
     return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
-/* Old workers know old CAs: what came in by one that is out is ended there too. */
+/* Old workers know old CAs and lists: what came in by a CA that is out, or is revoked, is ended there too. */
 static void distrust(struct broker *broker, const struct resources *before)
 {
     struct reload *reload = &broker->reload;
-    const struct bytes now = {broker->resources->client_ca, broker->resources->client_ca_len};
-    if (same_bytes(now.data, now.len, before->client_ca, before->client_ca_len)) return;
+    const struct trust_files *now = &broker->resources->trust;
+    if (trust_files_equal(now, &before->trust)) return;
     reload->trust = ++broker->last_id;
     for (size_t i = 0; i < broker->num_processes; i++) {
         struct process *web = &broker->processes[i];
         if (web->retire_by == 0 || !web->introduced) continue;
         reload->waits[i] = true;
-        enum err err = web_trust(broker, web, reload->trust, now);
+        enum err err = web_trust(broker, web, reload->trust);
         if (err != ERR_OK) reload->waits[i] = false;
         if (err == ERR_SYSTEM) process_give_up(broker, web, "the client CAs cannot be handed over");
     }
@@ -424,17 +424,16 @@ void reload_note_answer(struct broker *broker, const struct process *web, const 
     check_done(broker);
 }
 
-/* The worker was given the client CAs without their name. */
 static void fail_worker(struct broker *broker, const struct process *web)
 {
-    static const char unnamed[] = "client CA file";
-    const bool is_ca = strncmp(web->failed_text, unnamed, sizeof unnamed - 1) == 0;
+    const char *flag, *path;
+    const char *const rest =
+        trust_files_blame(&flag, &path, &broker->reload.next->config, web->failed ? web->failed_text : "");
     struct diag diag = {0};
     if (!web->failed) {
         fail(broker, ERR_SYSTEM, "a new worker ended before it was ready; the lines above say more");
-    } else if (is_ca) {
-        enum err err = diag_set(&diag, web->failed_error, "--client-ca '%s'%s", broker->reload.next->config.client_ca,
-                                web->failed_text + sizeof unnamed - 1);
+    } else if (rest) {
+        enum err err = diag_set(&diag, web->failed_error, "%s '%s'%s", flag, path, rest);
         fail(broker, err, diag.text);
     } else {
         enum err err = diag_set(&diag, web->failed_error, "%s", web->failed_text);

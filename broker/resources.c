@@ -11,7 +11,6 @@
 #include "base/auto.h"
 #include "broker/listener.h"
 #include "broker/memory_file.h"
-#include "broker/pem.h"
 #include "broker/upstream_ca.h"
 #include "proto/field.h"
 
@@ -90,47 +89,6 @@ static enum err open_dir(int *out_fd, struct opener *opener, const char *path, c
     return ERR_OK;
 }
 
-static enum err read_all(uint8_t *out, size_t *out_len, size_t size, int fd)
-{
-    *out_len = 0;
-    while (*out_len < size) {
-        ssize_t got = read(fd, out + *out_len, size - *out_len);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return ERR_SYSTEM;
-        if (got == 0) break;
-        *out_len += (size_t)got;
-    }
-    return *out_len < size ? ERR_OK : ERR_TOO_LARGE;
-}
-
-static enum err open_client_ca(struct resources *out, struct opener *opener, const char *path, struct diag *diag)
-{
-    struct diag why = {0};
-    struct stat st;
-    /* One byte more than is allowed tells that the file is too long. */
-    const size_t size = LIMIT_CLIENT_CA_FILE + 1;
-    AUTO_FREE uint8_t *text = malloc(size);
-    /* Not blocking: a pipe must not hold the broker up. */
-    AUTO_FD fd = opener_open(opener, path, O_RDONLY | O_NONBLOCK);
-    if (!text) return diag_set(diag, ERR_MEMORY, "--client-ca '%s': no memory", path);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s; give a PEM file that can be read", path,
-                        strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode)) return diag_set(diag, ERR_INPUT, "--client-ca '%s': is not a regular file", path);
-    enum err err = read_all(text, &out->client_ca_len, size, fd);
-    if (err == ERR_TOO_LARGE) {
-        return diag_set(diag, ERR_INPUT, "--client-ca '%s': longer than %u bytes; give fewer CAs", path,
-                        LIMIT_CLIENT_CA_FILE);
-    }
-    if (err != ERR_OK) return diag_set(diag, ERR_INPUT, "--client-ca '%s': %s", path, strerror(errno));
-    err = pem_check_certificates((struct bytes){text, out->client_ca_len}, SIZE_MAX, &why);
-    if (err != ERR_OK) return diag_set(diag, err, "--client-ca '%s': %s", path, why.text);
-    out->client_ca = text;
-    text = NULL;
-    return ERR_OK;
-}
-
 static enum err open_screenshot(struct resources *out, const char *path, enum resources_use use, struct diag *diag)
 {
     int making = use == RESOURCES_RUN ? O_CREAT | O_TRUNC : 0;
@@ -190,8 +148,7 @@ static void name_page(struct resources *out, const struct config *config)
 static void init_content(struct resources *out)
 {
     out->root = out->uploads = out->quota = -1;
-    out->client_ca = NULL;
-    out->client_ca_len = 0;
+    out->trust = (struct trust_files){0};
     out->server = out->client = (struct brought){.key = -1};
     memset(out->proxy_cas, 0, sizeof out->proxy_cas);
     out->servers = NULL;
@@ -209,7 +166,7 @@ enum err resources_open_content(struct resources *out, const struct config *conf
         err = open_dir(&out->uploads, opener, config->uploads, "--uploads", web, W_OK | X_OK, diag);
     }
     if (err == ERR_OK) err = open_proxy_cas(out, config, opener, diag);
-    if (err == ERR_OK && config->client_ca[0]) err = open_client_ca(out, opener, config->client_ca, diag);
+    if (err == ERR_OK) err = trust_files_open(&out->trust, opener, config, diag);
     if (err == ERR_OK) {
         err = brought_open(&out->server, opener, "server", config->server_certificate, config->server_key, diag);
     }
@@ -326,9 +283,7 @@ void resources_close_content(struct resources *resources)
     close_fd(&resources->root);
     close_fd(&resources->uploads);
     close_fd(&resources->quota);
-    free(resources->client_ca);
-    resources->client_ca = NULL;
-    resources->client_ca_len = 0;
+    trust_files_free(&resources->trust);
     for (size_t i = 0; i < LIMIT_PROXIES; i++) {
         free((void *)(uintptr_t)resources->proxy_cas[i].data);
         resources->proxy_cas[i] = (struct bytes){0};

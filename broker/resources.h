@@ -8,6 +8,7 @@
 #include "broker/config.h"
 #include "broker/opener.h"
 #include "broker/programs.h"
+#include "broker/trust_files.h"
 #include "broker/user.h"
 
 /* Where the browser shows itself, unless it is headless; empty strings where there is none. */
@@ -31,8 +32,7 @@ struct resources {
     int uploads;
     int quota; /* LIMIT_QUOTA_PAGE bytes that the workers share, for the uploads directory's quota */
     int screenshot;
-    uint8_t *client_ca; /* PEM */
-    size_t client_ca_len;
+    struct trust_files trust;
     struct brought server; /* keys and certificates */
     struct brought client;
     struct brought *servers; /* by name, as the configuration has them: SERVER_CERTIFICATE's numbers are one more */
@@ -55,7 +55,7 @@ enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };
 MUST_CHECK enum err resources_open(struct resources *out, struct config *config, enum resources_use use,
                                    const char *programs_dir, struct diag *diag);
 
-/* resources_open_content opens what is served and with which keys: root, uploads, client CAs, server and client. The rest of out is
+/* resources_open_content opens what is served and with which keys: root, uploads, client CAs and their lists, server and client. The rest of out is
  * there: its users say whom the directories are for. On failure what was opened stays open. */
 MUST_CHECK enum err resources_open_content(struct resources *out, const struct config *config, struct opener *opener,
                                            struct diag *diag);

@@ -90,12 +90,12 @@ static enum err write_all(int fd, const uint8_t *data, size_t len)
     return ERR_OK;
 }
 
-/* The further client CAs as a file that only this worker reads, from its beginning, and that nobody can change. -1: the
- * kernel refused. */
-static int copy_client_ca(struct bytes client_ca)
+/* A file that only this worker reads, from its beginning, and that nobody can change. -1: the kernel refused. */
+static int copy_file(const struct trust_files *trust, enum trust_kind kind)
 {
-    AUTO_FD fd = memory_file_new("client-ca");
-    if (fd < 0 || write_all(fd, client_ca.data, client_ca.len) != ERR_OK) return -1;
+    AUTO_FD fd = memory_file_new(kind == TRUST_CRL ? "crl" : "client-ca");
+    const struct bytes text = trust_files_get(trust, kind);
+    if (fd < 0 || write_all(fd, text.data, text.len) != ERR_OK) return -1;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) return -1;
     return auto_keep_fd(&fd);
 }
@@ -155,12 +155,43 @@ static void name_own_client(char out[2 * SHA256_DIGEST_LENGTH + 1], const struct
     bytes_hex(out, (struct bytes){digest, sizeof digest});
 }
 
-enum err web_trust(struct broker *broker, struct process *web, uint64_t id, struct bytes client_ca)
+/* keyd's own CA needs no list: its certificates are revoked here. One that an operator brought is like any other. */
+static enum crl_rule crl_rule_of(const struct resources *resources)
+{
+    if (resources->trust.text[TRUST_CRL] == NULL) return CRL_RULE_NONE;
+    return resources->client.num > 0 ? CRL_RULE_ALL_CAS : CRL_RULE_FILE_CAS;
+}
+
+/* Copies of the files that are configured, at most TRUST_NUM, as the workers want them. What was copied is out_fds' either way. */
+static enum err copy_files(int *out_fds, size_t *num_fds, const struct trust_files *trust)
+{
+    for (enum trust_kind kind = 0; kind < TRUST_NUM; kind++) {
+        if (trust->text[kind] == NULL) continue;
+        const int fd = copy_file(trust, kind);
+        if (fd < 0) return ERR_SYSTEM;
+        out_fds[(*num_fds)++] = fd;
+    }
+    return ERR_OK;
+}
+
+static void close_all(const int *fds, size_t num_fds)
+{
+    for (size_t i = 0; i < num_fds; i++) close(fds[i]);
+}
+
+enum err web_trust(struct broker *broker, struct process *web, uint64_t id)
 {
     char own_client[2 * SHA256_DIGEST_LENGTH + 1];
     if (!broker->identity.present || !web->introduced || !process_is_up(web)) return ERR_AGAIN;
-    AUTO_FD file = copy_client_ca(client_ca);
-    if (file < 0) return ERR_SYSTEM;
+    int files[TRUST_NUM];
+    size_t num_files = 0;
+    struct trust_files trust = broker->resources->trust;
+    uint8_t none[1];
+    if (trust.text[TRUST_CLIENT_CA] == NULL) trust.text[TRUST_CLIENT_CA] = none; /* of 0 bytes: the message has one */
+    if (copy_files(files, &num_files, &trust) != ERR_OK) {
+        close_all(files, num_files);
+        return ERR_SYSTEM;
+    }
     name_own_client(own_client, broker);
     const struct msg msg = {
         .kind = MSG_WEB_TRUST,
@@ -170,18 +201,23 @@ enum err web_trust(struct broker *broker, struct process *web, uint64_t id, stru
                 .client_cas = {brought_issuer(&broker->resources->client, broker->identity.value.ca)},
                 .num_client_cas = 1,
                 .own_client = own_client,
+                .crl_rule = crl_rule_of(broker->resources),
             },
     };
-    process_send(broker, web, &msg, &file, 1);
+    process_send(broker, web, &msg, files, num_files);
+    close_all(files, num_files);
     return ERR_OK;
 }
 
-static void send_identity(struct broker *broker, struct process *web, int channel, int client_ca)
+static enum err send_identity(struct broker *broker, struct process *web, int channel)
 {
     const struct keyd_identity *identity = &identity_of(broker, web)->value;
     const struct resources *resources = web_resources(broker, web);
     const struct brought *server = &resources->server;
-    const int fds[2] = {channel, client_ca};
+    const struct trust_files *trust = &resources->trust;
+    int fds[1 + TRUST_NUM] = {channel};
+    size_t num_fds = 1;
+    enum err err = copy_files(fds, &num_fds, trust);
     char own_client[2 * SHA256_DIGEST_LENGTH + 1];
     name_own_client(own_client, broker);
     struct msg msg = {
@@ -193,15 +229,18 @@ static void send_identity(struct broker *broker, struct process *web, int channe
                 .num_chain = 1,
                 .client_cas = {brought_issuer(&resources->client, identity->ca)},
                 .num_client_cas = 1,
-                .has_client_ca_file = client_ca >= 0,
+                .has_client_ca_file = trust->text[TRUST_CLIENT_CA] != NULL,
                 .own_client = own_client,
+                .crl_rule = crl_rule_of(resources),
             },
     };
     servers_give_web(broker, web);
     msg.web_identity.num_servers = (uint32_t)broker->resources->num_servers;
     for (size_t i = 0; i < server->num; i++) msg.web_identity.chain[i] = server->chain[i];
     if (server->num > 0) msg.web_identity.num_chain = server->num;
-    process_send(broker, web, &msg, fds, client_ca >= 0 ? 2 : 1);
+    if (err == ERR_OK) process_send(broker, web, &msg, fds, num_fds);
+    close_all(fds + 1, num_fds - 1);
+    return err;
 }
 
 static void tell_expect(struct broker *broker, struct process *web)
@@ -213,16 +252,8 @@ static void tell_expect(struct broker *broker, struct process *web)
 void web_identify(struct broker *broker, struct process *web)
 {
     AUTO_FD channel = -1;
-    AUTO_FD client_ca = -1;
     if (broker->browser.supplied_by != 0) return;
     if (!process_is_up(web) || !broker->identity.present || broker->stopping || web->retire_by != 0) return;
-    const struct resources *resources = web_resources(broker, web);
-    const struct bytes text = {resources->client_ca, resources->client_ca_len};
-    if (text.len > 0) client_ca = copy_client_ca(text);
-    if (text.len > 0 && client_ca < 0) {
-        process_give_up(broker, web, "the client CAs cannot be handed over");
-        return;
-    }
     const struct keyd_grant terms = {
         .purpose = web->row->grant, .label = web->name, .setup = identity_of(broker, web)->setup};
     enum err err = keyd_grant(broker, &web->grant, &channel, &terms);
@@ -231,7 +262,10 @@ void web_identify(struct broker *broker, struct process *web)
         return;
     }
     audit_granted(broker, web->grant, &terms, -1);
-    send_identity(broker, web, channel, client_ca);
+    if (send_identity(broker, web, channel) != ERR_OK) {
+        process_give_up(broker, web, "the client CAs cannot be handed over");
+        return;
+    }
     web_lend(broker, web);
     if (web->introduced) return;
     web->introduced = true;

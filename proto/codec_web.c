@@ -157,7 +157,7 @@ bool codec_check_web_identity(const struct msg *msg)
            identity->num_servers <= LIMIT_SERVER_CERTIFICATES && identity->num_client_cas <= LIMIT_CLIENT_CAS &&
            field_certificates(identity->chain, identity->num_chain) &&
            field_certificates(identity->client_cas, identity->num_client_cas) &&
-           field_text(identity->own_client, 64, 64);
+           field_text(identity->own_client, 64, 64) && (unsigned)identity->crl_rule < CRL_RULE_NUM;
 }
 
 enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -172,6 +172,7 @@ enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, c
     for (size_t i = 0; i < to->num_client_cas; i++) to->client_cas[i] = bytes_of_wire(from->client_cas[i]);
     to->has_client_ca_file = from->has_client_ca_file != 0;
     to->own_client = from->own_client;
+    to->crl_rule = (enum crl_rule)from->crl_rule;
     to->num_servers = from->server_certificates;
     return ERR_OK;
 }
@@ -191,6 +192,7 @@ enum err codec_encode_web_identity(const struct packer *packer, const struct msg
     to.client_cas = client_cas;
     to.has_client_ca_file = from->has_client_ca_file;
     to.own_client = wire_text(from->own_client);
+    to.crl_rule = (uint32_t)from->crl_rule;
     to.server_certificates = from->num_servers;
     return codec_pack(packer, &to.base);
 }
@@ -199,7 +201,7 @@ bool codec_check_web_trust(const struct msg *msg)
 {
     const struct web_trust *trust = &msg->web_trust;
     return trust->num_client_cas <= LIMIT_CLIENT_CAS && field_certificates(trust->client_cas, trust->num_client_cas) &&
-           field_text(trust->own_client, 64, 64);
+           field_text(trust->own_client, 64, 64) && (unsigned)trust->crl_rule < CRL_RULE_NUM;
 }
 
 enum err codec_decode_web_trust(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -210,6 +212,7 @@ enum err codec_decode_web_trust(struct codec_arena *arena, struct msg *out, cons
     out->web_trust.num_client_cas = from->n_client_cas;
     for (size_t i = 0; i < from->n_client_cas; i++) out->web_trust.client_cas[i] = bytes_of_wire(from->client_cas[i]);
     out->web_trust.own_client = from->own_client;
+    out->web_trust.crl_rule = (enum crl_rule)from->crl_rule;
     return ERR_OK;
 }
 
@@ -223,5 +226,6 @@ enum err codec_encode_web_trust(const struct packer *packer, const struct msg *m
     to.n_client_cas = from->num_client_cas;
     to.client_cas = client_cas;
     to.own_client = wire_text(from->own_client);
+    to.crl_rule = (uint32_t)from->crl_rule;
     return codec_pack(packer, &to.base);
 }

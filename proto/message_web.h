@@ -91,6 +91,14 @@ struct web_listen {
     uint32_t stream;     /* of SERVICE_STREAM: below LIMIT_STREAMS */
 };
 
+/* Which client CAs need a revocation list. */
+enum crl_rule {
+    CRL_RULE_NONE,     /* there are no lists */
+    CRL_RULE_FILE_CAS, /* those of the operator's file; not those that the message names, which are keyd's */
+    CRL_RULE_ALL_CAS,
+    CRL_RULE_NUM,
+};
+
 struct web_identity {
     struct bytes chain[LIMIT_CHAIN];           /* DER, leaf first */
     size_t num_chain;                          /* at least 1 */
@@ -98,13 +106,15 @@ struct web_identity {
     size_t num_client_cas;
     bool has_client_ca_file;
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
+    enum crl_rule crl_rule;
     uint32_t num_servers;   /* at most LIMIT_SERVER_CERTIFICATES: those that came before */
 };
 
 struct web_trust {
     struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
     size_t num_client_cas;
-    const char *own_client; /* as in struct web_identity */
+    const char *own_client; /* as in struct web_identity, and so is the next */
+    enum crl_rule crl_rule;
 };
 
 /* Why handshakes end without a connection. */

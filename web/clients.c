@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "web/chain_strength.h"
+#include "web/handed_file.h"
 #include "web/tls_refusal.h"
 #include "web/trust.h"
 #include "web/verified_chains.h"
@@ -18,6 +19,7 @@
 struct clients {
     X509_STORE *store;
     STACK_OF(CRYPTO_BUFFER) * names;
+    struct crls *crls; /* NULL: there are none */
     struct verified_chains *verified;
     uint64_t num_verified;
     uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -34,12 +36,37 @@ static void auto_chain(STACK_OF(X509) * *chain)
     sk_X509_pop_free(*chain, X509_free);
 }
 
+static void auto_chain_lineage(struct verified_chain *chain)
+{
+    lineage_free(chain->lineage);
+}
+
 static void auto_clients(struct clients **clients)
 {
     clients_free(*clients);
 }
 
-enum err clients_new(struct clients **out, const struct web_identity *identity, int client_ca_fd, struct diag *diag)
+static enum err load_crls(struct clients *clients, const struct clients_terms *terms, SHA256_CTX *digest,
+                          struct diag *diag)
+{
+    const struct handed_file file = {.name = "CRL file",
+                                     .remedy = "give the lists of the client CAs alone",
+                                     .fd = terms->crl_fd,
+                                     .max = LIMIT_CRL_FILE};
+    const struct crls_authorities authorities = {
+        .store = clients->store,
+        .exempt = terms->cas,
+        .num_exempt = terms->crl_rule == CRL_RULE_FILE_CAS ? terms->num_cas : 0,
+    };
+    AUTO_FREE uint8_t *text = NULL;
+    size_t len;
+    if (terms->crl_rule == CRL_RULE_NONE) return ERR_OK;
+    enum err err = handed_file_read(&text, &len, &file, diag);
+    if (err != ERR_OK) return err;
+    return crls_new(&clients->crls, digest, &authorities, (struct bytes){text, len}, diag);
+}
+
+enum err clients_new(struct clients **out, const struct clients_terms *terms, struct diag *diag)
 {
     *out = NULL;
     AUTO(auto_clients) struct clients *clients = calloc(1, sizeof *clients);
@@ -49,12 +76,13 @@ enum err clients_new(struct clients **out, const struct web_identity *identity, 
     clients->verified = verified_chains_new();
     if (clients->store == NULL || clients->names == NULL || clients->verified == NULL)
         return diag_set(diag, ERR_MEMORY, "no memory");
-    if (identity->own_client != NULL) snprintf(clients->own, sizeof clients->own, "%s", identity->own_client);
+    if (terms->own_client != NULL) snprintf(clients->own, sizeof clients->own, "%s", terms->own_client);
     SHA256_CTX digest;
     SHA256_Init(&digest);
     SHA256_Update(&digest, clients->own, sizeof clients->own);
-    enum err err = trust_load(clients->store, clients->names, &digest, identity->client_cas, identity->num_client_cas,
-                              client_ca_fd, diag);
+    enum err err =
+        trust_load(clients->store, clients->names, &digest, terms->cas, terms->num_cas, terms->client_ca_fd, diag);
+    if (err == ERR_OK) err = load_crls(clients, terms, &digest, diag);
     if (err != ERR_OK) return err;
     SHA256_Final(clients->digest, &digest);
     *out = clients;
@@ -68,6 +96,7 @@ void clients_free(struct clients *clients)
     X509_STORE_free(clients->store);
     sk_CRYPTO_BUFFER_pop_free(clients->names, CRYPTO_BUFFER_free);
     verified_chains_free(clients->verified);
+    crls_free(clients->crls);
     free(clients);
 }
 
@@ -86,7 +115,12 @@ uint64_t clients_num_verified(const struct clients *clients)
     return clients->num_verified;
 }
 
-bool clients_trust(const struct clients *clients, const uint8_t anchor[SHA256_DIGEST_LENGTH])
+const struct crls *clients_crls(const struct clients *clients)
+{
+    return clients->crls;
+}
+
+static bool has_anchor(const struct clients *clients, const uint8_t anchor[SHA256_DIGEST_LENGTH])
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(clients->store);
@@ -96,6 +130,17 @@ bool clients_trust(const struct clients *clients, const uint8_t anchor[SHA256_DI
             return true;
     }
     return false;
+}
+
+bool clients_trust(const struct clients *clients, const struct lineage *lineage)
+{
+    if (!has_anchor(clients, lineage->anchor)) return false;
+    for (size_t i = 0; i < lineage->num_links && clients->crls != NULL; i++) {
+        struct crls_finding finding;
+        crls_look(&finding, clients->crls, &lineage->links[i], 0);
+        if (finding.verdict == CRLS_REVOKED || finding.verdict == CRLS_NO_LIST) return false;
+    }
+    return true;
 }
 
 bool clients_is_own(const struct clients *clients, const struct certificate_text *certificate)
@@ -142,6 +187,26 @@ static bool read_validity(struct verified_chain *out, const STACK_OF(X509) * cha
     return true;
 }
 
+/* Narrows the time for which the chain is good to that of the lists that it was looked up in. */
+static int check_crls(struct verified_chain *out, char reason[CLIENTS_REASON], const struct crls *crls,
+                      const STACK_OF(X509) * chain, uint64_t now_s)
+{
+    for (size_t i = 0; i < out->lineage->num_links; i++) {
+        struct certificate_text text = {0};
+        struct crls_finding finding;
+        crls_look(&finding, crls, &out->lineage->links[i], now_s);
+        if (finding.verdict == CRLS_GOOD) {
+            if (finding.this_update > out->from) out->from = finding.this_update;
+            if (finding.next_update < out->until) out->until = finding.next_update;
+            continue;
+        }
+        if (certificate_describe(&text, sk_X509_value(chain, i)) != ERR_OK) ERR_clear_error();
+        crls_explain(reason, CLIENTS_REASON, &finding, &text);
+        return crls_error(finding.verdict);
+    }
+    return X509_V_OK;
+}
+
 static int verify_parsed(struct verified_chain *out, char reason[CLIENTS_REASON], const struct clients *clients,
                          STACK_OF(X509) * sent, uint64_t now_s)
 {
@@ -160,13 +225,13 @@ static int verify_parsed(struct verified_chain *out, char reason[CLIENTS_REASON]
     }
     const STACK_OF(X509) *chain = X509_STORE_CTX_get_chain(store);
     if (!chain_strength_check(reason, CLIENTS_REASON, chain)) return X509_V_ERR_CERT_REJECTED;
-    const X509 *anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
-    if (described != ERR_OK || !read_validity(out, chain) || !X509_digest(anchor, EVP_sha256(), out->anchor, NULL)) {
+    out->lineage = lineage_new(chain);
+    if (described != ERR_OK || !read_validity(out, chain) || out->lineage == NULL) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
         tls_refusal_certificate(reason, CLIENTS_REASON, store);
         return X509_V_ERR_UNSPECIFIED;
     }
-    return X509_V_OK;
+    return clients->crls != NULL ? check_crls(out, reason, clients->crls, chain, now_s) : X509_V_OK;
 }
 
 static int verify(struct verified_chain *out, char reason[CLIENTS_REASON], const struct clients *clients,
@@ -180,16 +245,22 @@ static int verify(struct verified_chain *out, char reason[CLIENTS_REASON], const
     return error;
 }
 
-static int find_or_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH],
-                          char reason[CLIENTS_REASON], struct clients *clients, const STACK_OF(CRYPTO_BUFFER) * sent,
-                          uint64_t now_s)
+static void give_lineage(struct lineage **out, struct lineage *lineage)
 {
-    struct verified_chain chain = {0};
+    lineage_keep(lineage);
+    lineage_free(*out);
+    *out = lineage;
+}
+
+static int find_or_verify(struct certificate_text *out, struct lineage **out_lineage, char reason[CLIENTS_REASON],
+                          struct clients *clients, const STACK_OF(CRYPTO_BUFFER) * sent, uint64_t now_s)
+{
+    AUTO(auto_chain_lineage) struct verified_chain chain = {0};
     verified_chains_digest(chain.digest, sent);
     const struct verified_chain *known = verified_chains_find(clients->verified, chain.digest, now_s);
     if (known != NULL) {
         *out = known->leaf;
-        memcpy(out_anchor, known->anchor, sizeof known->anchor);
+        give_lineage(out_lineage, known->lineage);
         return X509_V_OK;
     }
     clients->num_verified++;
@@ -197,11 +268,11 @@ static int find_or_verify(struct certificate_text *out, uint8_t out_anchor[SHA25
     if (chain.leaf.fingerprint[0] != '\0') *out = chain.leaf;
     if (error != X509_V_OK) return error;
     verified_chains_add(clients->verified, &chain);
-    memcpy(out_anchor, chain.anchor, sizeof chain.anchor);
+    give_lineage(out_lineage, chain.lineage);
     return X509_V_OK;
 }
 
-int clients_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH], char reason[CLIENTS_REASON],
+int clients_verify(struct certificate_text *out, struct lineage **out_lineage, char reason[CLIENTS_REASON],
                    struct clients *clients, const STACK_OF(CRYPTO_BUFFER) * chain, const struct revoked *revoked,
                    uint64_t now_s)
 {
@@ -211,7 +282,7 @@ int clients_verify(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGES
         snprintf(reason, CLIENTS_REASON, "client sent a chain of more than %u certificates", LIMIT_CLIENT_CHAIN);
         return X509_V_ERR_CERT_CHAIN_TOO_LONG;
     }
-    const int error = find_or_verify(out, out_anchor, reason, clients, chain, now_s);
+    const int error = find_or_verify(out, out_lineage, reason, clients, chain, now_s);
     if (error != X509_V_OK || revoked == NULL || !revoked_has(revoked, out->serial)) return error;
     snprintf(reason, CLIENTS_REASON, "client certificate revoked serial=%s", out->serial);
     return X509_V_ERR_CERT_REVOKED;

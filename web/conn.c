@@ -38,6 +38,7 @@ void conn_free(struct conn *conn)
     conn_handshake_end(conn);
     SSL_free(conn->ssl);
     CRYPTO_BUFFER_free(conn->leaf);
+    lineage_free(conn->lineage);
     close(conn->fd);
     free(conn->unsent);
     free(conn);

@@ -171,7 +171,7 @@ enum err conn_handshake_begin(struct conn *conn, enum tls_mode mode)
     handshake->expected = &shared->expects;
     handshake->certificate = &conn->peer.certificate;
     handshake->leaf = shared->keeps_leaf ? &conn->leaf : NULL;
-    handshake->anchor = conn->anchor;
+    handshake->lineage = &conn->lineage;
     handshake->signer.ready = on_signature;
     handshake->signer.context = conn;
     conn->ssl = tls_new(shared->tls, handshake, shared->signer, conn->fd);

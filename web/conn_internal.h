@@ -52,7 +52,7 @@ struct conn {
     ev_timer timer;
     struct address_key address; /* the peer's */
     struct session_peer peer;
-    uint8_t anchor[SHA256_DIGEST_LENGTH]; /* the CA that its client's certificate leads to; if there is one */
+    struct lineage *lineage; /* who signed its client's certificate; NULL: it has none, or is not known yet */
 };
 
 /* ---- conn.c ---- */

@@ -69,8 +69,7 @@ size_t conn_distrust(struct conn_shared *shared)
     size_t ended = 0;
     for (struct conn *conn = shared->conns.first, *next; conn != NULL; conn = next) {
         next = conn->next;
-        const bool known = conn->peer.certificate.fingerprint[0] != '\0';
-        if (known && !clients_trust(clients, conn->anchor)) ended += cut(conn);
+        if (conn->lineage != NULL && !clients_trust(clients, conn->lineage)) ended += cut(conn);
     }
     return ended;
 }

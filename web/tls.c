@@ -69,7 +69,7 @@ static enum ssl_verify_result_t verify_client(SSL *ssl, uint8_t *out_alert)
 {
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
     struct clients *clients = tls_clients(SSL_get_SSL_CTX(ssl));
-    const int error = clients_verify(handshake->certificate, handshake->anchor, handshake->refused, clients,
+    const int error = clients_verify(handshake->certificate, handshake->lineage, handshake->refused, clients,
                                      SSL_get0_peer_certificates(ssl), handshake->revoked, (uint64_t)time(NULL));
     if (error != X509_V_OK) {
         handshake->refused_error = error;
@@ -118,11 +118,10 @@ enum err tls_context_trust(SSL_CTX *context, struct clients *clients)
     return ERR_OK;
 }
 
-static enum err require_client_certificate(SSL_CTX *context, const struct web_identity *identity, int client_ca_fd,
-                                           struct diag *diag)
+static enum err require_client_certificate(SSL_CTX *context, const struct clients_terms *terms, struct diag *diag)
 {
     struct clients *clients;
-    enum err err = clients_new(&clients, identity, client_ca_fd, diag);
+    enum err err = clients_new(&clients, terms, diag);
     if (err != ERR_OK) return err;
     if (tls_context_trust(context, clients) != ERR_OK) return diag_set(diag, ERR_MEMORY, "no memory");
     SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify_client);
@@ -230,7 +229,7 @@ static enum err use_servers(SSL_CTX *context, const struct web_identity *identit
 }
 
 enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
-                         struct tls_servers *servers, int client_ca_fd, struct diag *diag)
+                         struct tls_servers *servers, const struct clients_terms *clients, struct diag *diag)
 {
     *out = NULL;
     /* Certificates stay bytes to BoringSSL: those of clients are parsed by us, and only where they have to be verified. */
@@ -241,7 +240,7 @@ enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, con
         return err;
     }
     err = use_servers(context, identity, terms, servers, diag);
-    if (err == ERR_OK) err = require_client_certificate(context, identity, client_ca_fd, diag);
+    if (err == ERR_OK) err = require_client_certificate(context, clients, diag);
     if (err != ERR_OK) return err;
     *out = context;
     context = NULL;

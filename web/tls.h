@@ -28,7 +28,7 @@ struct tls_handshake {
     enum service service;                 /* decides which ALPN protocols are offered */
     struct certificate_text *certificate; /* filled when the client's chain has been judged, well or not */
     CRYPTO_BUFFER **leaf;         /* once verified gets its leaf, which is then the caller's; NULL: not wanted */
-    uint8_t *anchor;              /* the same: clients_verify's, SHA256_DIGEST_LENGTH bytes */
+    struct lineage **lineage;     /* the same, clients_verify's; never NULL */
     char refused[CLIENTS_REASON]; /* why it was refused, in words */
     int refused_error;            /* and as X509_V_ERR_... */
     unsigned server;              /* the place of the certificate it has; the default one's at first */
@@ -39,11 +39,12 @@ struct tls_handshake {
     struct handshake_messages messages; /* of TLS 1.3, until the server's Finished; zero before the handshake */
 };
 
-/* tls_context_new makes the context of one identity on these terms; client_ca_fd is the PEM file or -1, and stays the caller's.
- * servers has the certificates beside the identity's own, NULL for none; it is taken, also on an error.
- * ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and why. */
+/* tls_context_new makes the context of one identity on these terms, for these clients. servers has the certificates beside the
+ * identity's own, NULL for none; it is taken, also on an error. ERR_INPUT and ERR_CRYPTO with a diagnostic: which certificate, and
+ * why. */
 MUST_CHECK enum err tls_context_new(SSL_CTX **out, const struct web_identity *identity, const struct tls_terms *terms,
-                                    struct tls_servers *servers, int client_ca_fd, struct diag *diag);
+                                    struct tls_servers *servers, const struct clients_terms *clients,
+                                    struct diag *diag);
 
 /* tls_context_trust has the context let in others' clients, at once and in handshakes that are in progress too. Takes clients, also
  * when it fails: ERR_MEMORY, then all is as it was. */
@@ -58,7 +59,7 @@ CRYPTO_BUFFER_POOL *tls_buffer_pool(void);
 /* tls_keep_leaf gives the first certificate of a verified chain to whoever wants it. */
 void tls_keep_leaf(struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain);
 
-/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, anchor, revoked
+/* tls_new makes the TLS state of an accepted connection; fd stays the caller's. handshake (whose mode, service, certificate, lineage, revoked
  * and signer.ready the caller has set) must stay in place until tls_handshake_end. NULL: no memory. */
 SSL *tls_new(SSL_CTX *context, struct tls_handshake *handshake, struct signer *signer, int fd);
 

@@ -25,6 +25,12 @@ const char *tls_remedy_certificate(int error)
     case X509_V_ERR_CERT_REJECTED:
         return "give the client a certificate with P-256, P-384 or RSA from 2048 bits on, signed with SHA-256 or more";
     case X509_V_ERR_CERT_REVOKED: return "if its owner is to be let in, give him a new certificate";
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        return "put the CA's present list into the file of --crl and say broker reload, or set this machine's clock";
+    case X509_V_ERR_CRL_NOT_YET_VALID: return "set the clock of this machine, or of the one that signed the list";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+        return "put that CA's certificate into the file of --client-ca and its list into that of --crl, and say broker "
+               "reload";
     case X509_V_ERR_CERT_CHAIN_TOO_LONG: return "have the client send its leaf and the intermediates above it alone";
     default: return "see what openssl verify says of the certificate";
     }

@@ -21,8 +21,8 @@ void tls_resume_limit(SSL *ssl)
 
 /* Whether the owner of a session with this chain may come to this listener without showing its key again: X509_V_OK, or why
  * not, an X509_V_ERR_... and in words. */
-static int judge(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_LENGTH], char reason[CLIENTS_REASON],
-                 SSL *ssl, const struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain)
+static int judge(struct certificate_text *out, struct lineage **out_lineage, char reason[CLIENTS_REASON], SSL *ssl,
+                 const struct tls_handshake *handshake, const STACK_OF(CRYPTO_BUFFER) * chain)
 {
     struct clients *clients = tls_clients(SSL_get_SSL_CTX(ssl));
     const bool is_anonymous = chain == NULL || sk_CRYPTO_BUFFER_num(chain) == 0;
@@ -31,7 +31,8 @@ static int judge(struct certificate_text *out, uint8_t out_anchor[SHA256_DIGEST_
         return X509_V_ERR_APPLICATION_VERIFICATION;
     }
     if (is_anonymous) return X509_V_OK;
-    const int error = clients_verify(out, out_anchor, reason, clients, chain, handshake->revoked, (uint64_t)time(NULL));
+    const int error =
+        clients_verify(out, out_lineage, reason, clients, chain, handshake->revoked, (uint64_t)time(NULL));
     if (error != X509_V_OK || !clients_is_own(clients, out)) return error;
     snprintf(reason, CLIENTS_REASON, "a session of keyd's own client is not resumed");
     return X509_V_ERR_APPLICATION_VERIFICATION;
@@ -57,16 +58,17 @@ static enum ssl_ticket_aead_result_t open_ticket(SSL *ssl, uint8_t *out, size_t 
 {
     const struct tls_handshake *handshake = SSL_get_app_data(ssl);
     struct certificate_text certificate;
-    uint8_t anchor[SHA256_DIGEST_LENGTH];
+    struct lineage *lineage = NULL;
     char reason[CLIENTS_REASON];
     if (handshake == NULL || handshake->tickets == NULL || max_out < in_len || SSL_version(ssl) != TLS1_3_VERSION)
         return ssl_ticket_aead_ignore_ticket;
     if (tickets_open(handshake->tickets, out, out_len, (struct bytes){in, in_len}) != ERR_OK)
         return ssl_ticket_aead_ignore_ticket;
     SSL_SESSION *session = SSL_SESSION_from_bytes(out, *out_len, SSL_get_SSL_CTX(ssl));
-    const bool good = session != NULL && judge(&certificate, anchor, reason, ssl, handshake,
+    const bool good = session != NULL && judge(&certificate, &lineage, reason, ssl, handshake,
                                                SSL_SESSION_get0_peer_certificates(session)) == X509_V_OK;
     SSL_SESSION_free(session);
+    lineage_free(lineage);
     ERR_clear_error();
     return good ? ssl_ticket_aead_success : ssl_ticket_aead_ignore_ticket;
 }
@@ -108,7 +110,7 @@ bool tls_resume_judge(SSL *ssl, struct tls_handshake *handshake)
     const STACK_OF(CRYPTO_BUFFER) *chain = SSL_get0_peer_certificates(ssl);
     *handshake->certificate = (struct certificate_text){0};
     handshake->refused_error =
-        judge(handshake->certificate, handshake->anchor, handshake->refused, ssl, handshake, chain);
+        judge(handshake->certificate, handshake->lineage, handshake->refused, ssl, handshake, chain);
     if (handshake->refused_error != X509_V_OK) return false;
     if (chain != NULL && sk_CRYPTO_BUFFER_num(chain) > 0) tls_keep_leaf(handshake, chain);
     return true;

@@ -1,6 +1,5 @@
 #include "web/trust.h"
 
-#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>
@@ -11,11 +10,11 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/certificate.h"
 #include "base/limits.h"
+#include "web/handed_file.h"
 
 /* BoringSSL's clients, Chromium among them, take handshake messages of up to 16 KiB. */
 enum { MAX_NAMES_BYTES = 15 * 1024 };
@@ -108,7 +107,7 @@ static enum err load_der(struct trust *trust, struct bytes der)
     return add(trust, certificate);
 }
 
-static enum err load_pem(struct trust *trust, const char *text, size_t len)
+static enum err load_pem(struct trust *trust, const uint8_t *text, size_t len)
 {
     AUTO(auto_bio) BIO *bio = BIO_new_mem_buf(text, (int)len);
     if (bio == NULL) return diag_set(trust->diag, ERR_MEMORY, "%s: no memory", trust->source);
@@ -125,35 +124,14 @@ static enum err load_pem(struct trust *trust, const char *text, size_t len)
                     trust->source);
 }
 
-static enum err read_file(const struct trust *trust, char *out, size_t *out_len, size_t cap, int fd)
-{
-    *out_len = 0;
-    for (;;) {
-        ssize_t n = pread(fd, out + *out_len, cap - *out_len, (off_t)*out_len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return diag_set(trust->diag, ERR_SYSTEM, "%s: cannot be read: %s", trust->source, strerror(errno));
-        if (n == 0) return ERR_OK;
-        *out_len += (size_t)n;
-        if (*out_len == cap)
-            return diag_set(trust->diag, ERR_INPUT, "%s: longer than %u bytes; give only the CAs that clients have",
-                            trust->source, LIMIT_CLIENT_CA_FILE);
-    }
-}
-
 static enum err load_file(struct trust *trust, int fd)
 {
-    static const char private_key[] = "PRIVATE KEY-----";
-    size_t cap = LIMIT_CLIENT_CA_FILE + 1, len;
-    AUTO_FREE char *text = malloc(cap);
-    if (text == NULL) return diag_set(trust->diag, ERR_MEMORY, "%s: no memory", trust->source);
-    enum err err = read_file(trust, text, &len, cap, fd);
-    if (err == ERR_OK && memmem(text, len, private_key, sizeof private_key - 1) != NULL)
-        err = diag_set(trust->diag, ERR_INPUT,
-                       "%s: holds a private key, which no front end should be able to read; give certificates alone",
-                       trust->source);
-    if (err == ERR_OK) err = load_pem(trust, text, len);
-    OPENSSL_cleanse(text, cap);
-    return err;
+    const struct handed_file file = {
+        .name = trust->source, .remedy = "give only the CAs that clients have", .fd = fd, .max = LIMIT_CLIENT_CA_FILE};
+    AUTO_FREE uint8_t *text = NULL;
+    size_t len;
+    enum err err = handed_file_read(&text, &len, &file, trust->diag);
+    return err == ERR_OK ? load_pem(trust, text, len) : err;
 }
 
 enum err trust_load(X509_STORE *store, STACK_OF(CRYPTO_BUFFER) * names, SHA256_CTX *digest, const struct bytes *cas,

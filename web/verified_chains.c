@@ -25,6 +25,10 @@ struct verified_chains *verified_chains_new(void)
 
 void verified_chains_free(struct verified_chains *chains)
 {
+    if (chains == NULL) return;
+    for (size_t i = 0; i < SETS; i++) {
+        for (size_t j = 0; j < PLACES; j++) lineage_free(chains->places[i][j].lineage);
+    }
     free(chains);
 }
 
@@ -70,6 +74,8 @@ void verified_chains_add(struct verified_chains *chains, const struct verified_c
         }
         if (set[i].used < place->used) place = &set[i];
     }
+    lineage_keep(chain->lineage);
+    lineage_free(place->lineage);
     *place = *chain;
     place->used = ++chains->uses;
 }

@@ -1,8 +1,9 @@
 /* Chains of client certificates that were found good, so that a client that comes again is not verified again.
  *
  * What is kept is that this chain, every byte of it, is signed by a CA of this context, is strong enough, and from when until
- * when all of it is valid. What may change meanwhile (the time, revocations) the caller asks each time. A cache belongs to the
- * CAs that its chains were verified with: other CAs, another cache. */
+ * when all of it, and all that is known of it from revocation lists, is valid. What may change meanwhile (the time, the broker's
+ * revocations) the caller asks each time. A cache belongs to the CAs and lists that its chains were verified with: others, another
+ * cache. */
 #ifndef KEYWARD_WEB_VERIFIED_CHAINS_H
 #define KEYWARD_WEB_VERIFIED_CHAINS_H
 
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/certificate.h"
+#include "web/lineage.h"
 
 struct verified_chains;
 
@@ -19,7 +21,7 @@ struct verified_chain {
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of verified_chains_digest */
     uint64_t from, until;                 /* valid from <= now < until, seconds since the epoch */
     uint64_t used;                        /* the cache's own */
-    uint8_t anchor[SHA256_DIGEST_LENGTH]; /* of the CA that it leads to: SHA-256 of its DER */
+    struct lineage *lineage;              /* who signed it */
     struct certificate_text leaf;
 };
 
@@ -35,7 +37,8 @@ void verified_chains_digest(uint8_t out[SHA256_DIGEST_LENGTH], const STACK_OF(CR
 const struct verified_chain *verified_chains_find(struct verified_chains *chains,
                                                   const uint8_t digest[SHA256_DIGEST_LENGTH], uint64_t now_s);
 
-/* verified_chains_add keeps a copy, instead of the one that has not been used for the longest time where there is no room. */
+/* verified_chains_add keeps a copy, with a reference to its lineage, instead of the one that has not been used for the longest time where there
+ * is no room. */
 void verified_chains_add(struct verified_chains *chains, const struct verified_chain *chain);
 
 #endif

@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -73,16 +74,37 @@ static enum err check_servers(const struct worker *worker, size_t wanted, struct
     return diag_set(diag, ERR_MALFORMED, "%zu server certificates came, and not %zu", num, wanted);
 }
 
+/* Nobody else would say so before its CA's clients do. */
+static void log_old_crls(const struct worker *worker)
+{
+    const struct crls *crls = clients_crls(tls_clients(worker->shared.tls));
+    char text[LIMIT_TEXT];
+    size_t at = 0;
+    while (crls != NULL && crls_out_of_date(text, sizeof text, &at, crls, (uint64_t)time(NULL)))
+        log_line(
+            "CRL out of date reason=%s effect='clients of that CA are refused' remedy='put the present one into the "
+            "file of --crl and say broker reload'",
+            log_quote(text));
+}
+
 /* The new context is for new connections. Handshakes that began under the last one fail at the signer, which has the
  * new key; connections that are open go on. */
 static void take_identity(struct worker *worker, const struct msg *msg, struct packet_extra *extra)
 {
     struct diag diag = {{0}};
     SSL_CTX *context;
-    int client_ca_fd = extra->num_fds > 1 ? extra->fds[1] : -1;
-    enum err err = check_servers(worker, msg->web_identity.num_servers, &diag);
+    const struct web_identity *identity = &msg->web_identity;
+    const struct clients_terms terms = {
+        .cas = identity->client_cas,
+        .num_cas = identity->num_client_cas,
+        .client_ca_fd = identity->has_client_ca_file ? extra->fds[1] : -1,
+        .crl_rule = identity->crl_rule,
+        .crl_fd = identity->crl_rule != CRL_RULE_NONE ? extra->fds[identity->has_client_ca_file ? 2 : 1] : -1,
+        .own_client = identity->own_client,
+    };
+    enum err err = check_servers(worker, identity->num_servers, &diag);
     if (err == ERR_OK) {
-        err = tls_context_new(&context, &msg->web_identity, &worker->tls, worker->servers, client_ca_fd, &diag);
+        err = tls_context_new(&context, identity, &worker->tls, worker->servers, &terms, &diag);
     } else {
         tls_servers_free(worker->servers);
     }
@@ -96,6 +118,7 @@ static void take_identity(struct worker *worker, const struct msg *msg, struct p
     worker->shared.tls = context;
     signer_connect(worker->shared.signer, packet_extra_take(extra, 0));
     listeners_start(&worker->listeners);
+    log_old_crls(worker);
     answer(worker, &(struct msg){.kind = MSG_READY, .id = msg->id});
 }
 
@@ -217,23 +240,31 @@ static void take_revocation(struct worker *worker, const struct msg *msg)
 }
 
 /* All or nothing: the CAs are read before any of those that are in use is given up. */
-static void take_trust(struct worker *worker, const struct msg *msg, int client_ca_fd)
+static void take_trust(struct worker *worker, const struct msg *msg, const struct packet_extra *extra)
 {
     struct diag diag = {{0}};
     struct clients *clients;
-    struct web_identity identity = {.num_client_cas = msg->web_trust.num_client_cas,
-                                    .own_client = msg->web_trust.own_client};
-    memcpy(identity.client_cas, msg->web_trust.client_cas, sizeof identity.client_cas);
-    enum err err = clients_new(&clients, &identity, client_ca_fd, &diag);
+    const struct web_trust *trust = &msg->web_trust;
+    const struct clients_terms terms = {
+        .cas = trust->client_cas,
+        .num_cas = trust->num_client_cas,
+        .client_ca_fd = extra->fds[0],
+        .crl_rule = trust->crl_rule,
+        .crl_fd = trust->crl_rule != CRL_RULE_NONE ? extra->fds[1] : -1,
+        .own_client = trust->own_client,
+    };
+    enum err err = clients_new(&clients, &terms, &diag);
     if (err == ERR_OK) {
         err = tls_context_trust(worker->shared.tls, clients);
         if (err != ERR_OK) err = diag_set(&diag, err, "no memory");
     }
-    if (err == ERR_OK)
-        answer(worker,
-               &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = conn_distrust(&worker->shared)});
-    else
+    if (err != ERR_OK) {
         answer_failed(worker, msg->id, err, &diag);
+        return;
+    }
+    log_old_crls(worker);
+    answer(worker,
+           &(struct msg){.kind = MSG_WEB_REVOKED, .id = msg->id, .web_revoked = conn_distrust(&worker->shared)});
 }
 
 /* Without keys there is no resumption, and all goes on. */
@@ -343,7 +374,7 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
     else if (msg->kind == MSG_WEB_LISTEN && !is_ending(worker))
         take_listener(worker, &msg->web_listen, packet_extra_take(extra, 0));
     else if (msg->kind == MSG_WEB_TRUST && worker->shared.tls != NULL)
-        take_trust(worker, msg, extra->fds[0]);
+        take_trust(worker, msg, extra);
     else if (msg->kind == MSG_METRICS)
         monitor_show(worker->monitor, &msg->metrics);
     packet_extra_close(extra);

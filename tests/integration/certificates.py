@@ -77,6 +77,25 @@ class Authority:
                     chain.write(file.read())
         return self._path(name + ".chain.pem"), self._path(name + ".key")
 
+    def revoke(self, name, reason="keyCompromise"):
+        """Has the leaf in the lists that are made from here on."""
+        self._ca("-revoke", name + ".pem", "-crl_reason", reason)
+
+    def crl(self, start="20200101000000Z", end="20491231235959Z", der=False):
+        """Makes a list of what is revoked and returns its text, or its bytes."""
+        path = self._path("list.crl")
+        self._ca("-gencrl", "-crl_lastupdate", start, "-crl_nextupdate", end, "-out", path)
+        if der:
+            openssl("crl", "-in", path, "-outform", "DER", "-out", path)
+            with open(path, "rb") as file:
+                return file.read()
+        with open(path, encoding="ascii") as file:
+            return file.read()
+
+    def _ca(self, *arguments):
+        openssl("ca", "-batch", "-config", "openssl.cnf", "-name", "issuing", "-keyfile", "ca.key", "-cert", "ca.pem", *arguments,
+                cwd=self.directory)
+
     def _path(self, file):
         return os.path.join(self.directory, file)
 

@@ -201,7 +201,7 @@ Test(resources, look_at_the_client_ca)
     make_file("good.pem", CERTIFICATE, 0644);
     strcpy(config.client_ca, at("good.pem"));
     cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
-    cr_assert_eq(resources.client_ca_len, strlen(CERTIFICATE));
+    cr_assert_eq(resources.trust.len[TRUST_CLIENT_CA], strlen(CERTIFICATE));
 }
 
 Test(resources, refuse_a_client_ca_file_without_end)

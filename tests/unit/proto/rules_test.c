@@ -73,13 +73,13 @@ Test(rules, who_asks_for_signatures_sends_small_packets)
 static size_t fds_of(enum msg_kind kind)
 {
     switch ((int)kind) {
-    case MSG_WEB_SETUP: /* root, uploads and the memory for their quota */ return 3;
-    case MSG_KEYD_SETUP:   /* the server's key and the client's */
-    case MSG_WEB_IDENTITY: /* the channel and a CA file */
+    case MSG_WEB_SETUP: /* root, uploads and the memory for their quota */
+    case MSG_WEB_IDENTITY: /* the channel, a CA file and revocation lists */ return 3;
+    case MSG_KEYD_SETUP: /* the server's key and the client's */
+    case MSG_WEB_TRUST:  /* a CA file and revocation lists */
     case MSG_SHIM_SETUP: /* the module and a screenshot */ return 2;
     case MSG_KEYD_GRANT:
     case MSG_WEB_LISTEN:
-    case MSG_WEB_TRUST:
     case MSG_WEB_LOG:
     case MSG_SERVER_CERTIFICATE: /* the sample says that it has a key */
     case MSG_WEB_TICKETS:
@@ -132,6 +132,10 @@ Test(rules, optional_descriptors_are_announced)
     cr_expect_not(rules_fds_valid(&server, 1));
     struct msg identity = {.kind = MSG_WEB_IDENTITY};
     cr_expect(rules_fds_valid(&identity, 1));
+    identity.web_identity.crl_rule = CRL_RULE_FILE_CAS;
+    cr_expect(rules_fds_valid(&identity, 2));
+    struct msg trust = {.kind = MSG_WEB_TRUST};
+    cr_expect(rules_fds_valid(&trust, 1));
     struct msg connected = {.kind = MSG_WEB_CONNECTED};
     cr_expect(rules_fds_valid(&connected, 1));
     cr_expect_not(rules_fds_valid(&connected, 0));

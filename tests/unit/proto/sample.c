@@ -121,6 +121,7 @@ struct msg sample_of(enum msg_kind kind)
                                                .has_client_ca_file = true,
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                                               .crl_rule = CRL_RULE_ALL_CAS,
                                                .num_servers = 5}},
         [MSG_WEB_STATUS] =
             {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99, 101}},
@@ -176,7 +177,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_TRUST] = {.web_trust = {.client_cas = {{blob, 423}, {blob, 424}},
                                          .num_client_cas = 2,
                                          .own_client =
-                                             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+                                             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                                         .crl_rule = CRL_RULE_FILE_CAS}},
         [MSG_EXPLAIN_QUERY] = {.explain_query = {"192.0.2.1", 3}},
         [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
@@ -422,6 +424,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_identity.num_client_cas);
         SAME(web_identity.has_client_ca_file);
         SAME_TEXT(web_identity.own_client);
+        SAME(web_identity.crl_rule);
         SAME(web_identity.num_servers);
         for (size_t i = 0; i < want->web_identity.num_chain; i++) SAME_BYTES(web_identity.chain[i]);
         for (size_t i = 0; i < want->web_identity.num_client_cas; i++) SAME_BYTES(web_identity.client_cas[i]);
@@ -602,6 +605,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME(web_trust.num_client_cas);
         for (size_t i = 0; i < want->web_trust.num_client_cas; i++) SAME_BYTES(web_trust.client_cas[i]);
         SAME_TEXT(web_trust.own_client);
+        SAME(web_trust.crl_rule);
         break;
     case MSG_EXPLAIN_QUERY:
         SAME_TEXT(explain_query.host);

@@ -5,16 +5,20 @@
 #include <openssl/asn1.h>
 #include <openssl/nid.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/web/pki.h"
+#include "tests/unit/web/terms.h"
 #include "web/verified_chains.h"
 
 static struct pki_cert ca, other_ca, client;
 static struct clients *clients;
 static struct certificate_text text;
-static uint8_t anchor[SHA256_DIGEST_LENGTH];
+static struct lineage *lineage;
 static char reason[CLIENTS_REASON];
 static uint64_t now;
 
@@ -23,7 +27,8 @@ static struct clients *clients_of(const struct pki_cert *authority)
     struct diag diag;
     struct clients *made;
     const struct web_identity identity = {.client_cas = {authority->der}, .num_client_cas = 1};
-    cr_assert_eq(clients_new(&made, &identity, -1, &diag), ERR_OK, "%s", diag.text);
+    const struct clients_terms terms = terms_of(&identity, -1);
+    cr_assert_eq(clients_new(&made, &terms, &diag), ERR_OK, "%s", diag.text);
     return made;
 }
 
@@ -38,6 +43,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+    lineage_free(lineage);
     clients_free(clients);
     pki_free(&client);
     pki_free(&other_ca);
@@ -60,7 +66,7 @@ static int ask_all(struct clients *of, const struct pki_cert *const *certs, size
     STACK_OF(CRYPTO_BUFFER) *chain = chain_of(certs, num);
     memset(&text, 0, sizeof text);
     reason[0] = '\0';
-    const int error = clients_verify(&text, anchor, reason, of, chain, revoked, at);
+    const int error = clients_verify(&text, &lineage, reason, of, chain, revoked, at);
     sk_CRYPTO_BUFFER_pop_free(chain, CRYPTO_BUFFER_free);
     return error;
 }
@@ -185,9 +191,10 @@ Test(clients, knows_keyds_own)
 {
     struct certificate_text mine = {.fingerprint = "ab"};
     const struct web_identity identity = {.client_cas = {ca.der}, .num_client_cas = 1, .own_client = "ab"};
+    const struct clients_terms terms = terms_of(&identity, -1);
     struct diag diag;
     struct clients *made;
-    cr_assert_eq(clients_new(&made, &identity, -1, &diag), ERR_OK);
+    cr_assert_eq(clients_new(&made, &terms, &diag), ERR_OK);
     cr_assert(clients_is_own(made, &mine));
     cr_assert_not(clients_is_own(clients, &mine));
     clients_free(made);
@@ -256,4 +263,149 @@ Test(verified_chains, a_digest_stands_for_every_byte_and_boundary)
         sk_CRYPTO_BUFFER_pop_free(chain, CRYPTO_BUFFER_free);
     }
     cr_assert_neq(memcmp(whole, moved, sizeof whole), 0);
+}
+
+/* ---- Revocation lists ------------------------------------------------------------------------------------------- */
+
+static int file_of(struct bytes bytes)
+{
+    int fd = memfd_create("crl", MFD_CLOEXEC);
+    cr_assert(fd >= 0);
+    cr_assert_eq(pwrite(fd, bytes.data, bytes.len, 0), (ssize_t)bytes.len);
+    return fd;
+}
+
+/* The clients of ca from here on, with this list. */
+static enum err use_crl(struct bytes crl, struct diag *diag)
+{
+    struct clients *made;
+    const int fd = file_of(crl);
+    const struct clients_terms terms = {
+        .cas = &ca.der, .num_cas = 1, .client_ca_fd = -1, .crl_rule = CRL_RULE_ALL_CAS, .crl_fd = fd};
+    enum err err = clients_new(&made, &terms, diag);
+    close(fd);
+    if (err != ERR_OK) return err;
+    clients_free(clients);
+    clients = made;
+    return ERR_OK;
+}
+
+static void crl_of(const struct pki_crl_request *request)
+{
+    struct diag diag = {{0}};
+    cr_assert_eq(use_crl(pki_crl(request), &diag), ERR_OK, "%s", diag.text);
+}
+
+Test(clients, whom_a_list_names_is_refused)
+{
+    crl_of(&(struct pki_crl_request){.issuer = &ca, .revoked = {&client}, .reason = 4});
+    struct pki_cert other = pki_client(&ca);
+    cr_assert_eq(ask(&other, NULL, now), X509_V_OK, "%s", reason);
+    cr_assert_eq(ask(&client, NULL, now), X509_V_ERR_CERT_REVOKED);
+    cr_assert(strstr(reason, "certificate revoked on 2026-01-01T00:00:00.000Z by the CRL of CN=CA (superseded; subject "
+                             "CN=client, serial ") != NULL,
+              "%s", reason);
+    cr_assert_str_eq(text.subject, "CN=client", "whose it was");
+    pki_free(&other);
+}
+
+Test(clients, a_revoked_ca_in_the_chain_is_refused)
+{
+    struct pki_cert middle = pki_make(&(struct pki_request){.name = "middle", .issuer = &ca, .is_ca = true});
+    struct pki_cert leaf = pki_client(&middle);
+    const struct pki_cert *const sent[] = {&leaf, &middle};
+    const struct bytes of_both[] = {pki_crl(&(struct pki_crl_request){.issuer = &ca, .revoked = {&middle}}),
+                                    pki_crl(&(struct pki_crl_request){.issuer = &middle})};
+    crl_of(&(struct pki_crl_request){.issuer = &ca});
+    cr_assert_eq(ask_all(clients, sent, 2, NULL, now), X509_V_ERR_UNABLE_TO_GET_CRL);
+    cr_assert(strstr(reason, "there is no CRL of CN=middle, which signed it") != NULL, "%s", reason);
+    uint8_t file[4096];
+    memcpy(file, of_both[0].data, of_both[0].len);
+    memcpy(file + of_both[0].len, of_both[1].data, of_both[1].len);
+    const int fd = file_of((struct bytes){file, of_both[0].len + of_both[1].len});
+    const struct bytes cas[] = {ca.der, middle.der};
+    const struct clients_terms terms = {
+        .cas = cas, .num_cas = 2, .client_ca_fd = -1, .crl_rule = CRL_RULE_ALL_CAS, .crl_fd = fd};
+    struct diag diag = {{0}};
+    clients_free(clients);
+    cr_assert_eq(clients_new(&clients, &terms, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(ask_all(clients, sent, 2, NULL, now), X509_V_ERR_CERT_REVOKED);
+    cr_assert(strstr(reason, "subject CN=middle") != NULL, "%s", reason);
+    close(fd);
+    pki_free(&leaf);
+    pki_free(&middle);
+}
+
+Test(clients, a_known_chain_is_good_no_longer_than_its_list)
+{
+    crl_of(&(struct pki_crl_request){.issuer = &ca, .next_update_s = 600});
+    cr_assert_eq(ask(&client, NULL, now), X509_V_OK, "%s", reason);
+    cr_assert_eq(ask(&client, NULL, now + 500), X509_V_OK, "%s", reason);
+    cr_assert_eq(clients_num_verified(clients), 1, "it was known");
+    cr_assert_eq(ask(&client, NULL, now + 700), X509_V_ERR_CRL_HAS_EXPIRED, "its certificate is good for an hour");
+    cr_assert(strstr(reason, "the CRL of CN=CA was good until ") != NULL, "%s", reason);
+    crl_of(&(struct pki_crl_request){.issuer = &ca, .this_update_s = 300});
+    cr_assert_eq(ask(&client, NULL, now), X509_V_ERR_CRL_NOT_YET_VALID);
+    cr_assert(strstr(reason, "the CRL of CN=CA is not good before ") != NULL, "%s", reason);
+}
+
+Test(clients, other_lists_know_nothing_of_it)
+{
+    uint8_t without[SHA256_DIGEST_LENGTH], first[SHA256_DIGEST_LENGTH], second[SHA256_DIGEST_LENGTH];
+    clients_digest(without, clients);
+    crl_of(&(struct pki_crl_request){.issuer = &ca});
+    clients_digest(first, clients);
+    cr_assert_eq(ask(&client, NULL, now), X509_V_OK, "%s", reason);
+    cr_assert(clients_trust(clients, lineage));
+    crl_of(&(struct pki_crl_request){.issuer = &ca, .revoked = {&client}});
+    clients_digest(second, clients);
+    cr_assert_not(clients_trust(clients, lineage), "its connections end");
+    cr_assert_eq(ask(&client, NULL, now), X509_V_ERR_CERT_REVOKED);
+    cr_assert_neq(memcmp(without, first, sizeof first), 0, "its sessions are not resumed");
+    cr_assert_neq(memcmp(first, second, sizeof first), 0);
+}
+
+Test(clients, a_list_out_of_date_ends_no_connection)
+{
+    cr_assert_eq(ask(&client, NULL, now), X509_V_OK, "%s", reason);
+    crl_of(&(struct pki_crl_request){.issuer = &ca, .this_update_s = -7200, .next_update_s = -3600});
+    cr_assert(clients_trust(clients, lineage));
+    cr_assert_eq(ask(&client, NULL, now), X509_V_ERR_CRL_HAS_EXPIRED);
+    crl_of(
+        &(struct pki_crl_request){.issuer = &ca, .revoked = {&client}, .this_update_s = -7200, .next_update_s = -3600});
+    cr_assert_not(clients_trust(clients, lineage), "unless it names its client");
+}
+
+Test(clients, who_is_exempt_needs_no_list)
+{
+    char pem[4096];
+    const int ca_fd = file_of((struct bytes){(const uint8_t *)pem, pki_pem(pem, sizeof pem, &other_ca)}),
+              crl_fd = file_of(pki_crl(&(struct pki_crl_request){.issuer = &other_ca}));
+    struct clients_terms terms = {
+        .cas = &ca.der, .num_cas = 1, .client_ca_fd = ca_fd, .crl_rule = CRL_RULE_ALL_CAS, .crl_fd = crl_fd};
+    struct diag diag = {{0}};
+    struct clients *made;
+    cr_assert_eq(clients_new(&made, &terms, &diag), ERR_INPUT);
+    cr_assert(strstr(diag.text, "it has no list of the client CA 'CN=CA'") != NULL, "%s", diag.text);
+    terms.crl_rule = CRL_RULE_FILE_CAS;
+    cr_assert_eq(clients_new(&made, &terms, &diag), ERR_OK, "%s", diag.text);
+    clients_free(clients);
+    clients = made;
+    cr_assert_eq(ask(&client, NULL, now), X509_V_OK, "%s", reason);
+    close(ca_fd);
+    close(crl_fd);
+}
+
+Test(clients, a_file_of_lists_has_an_end)
+{
+    struct diag diag = {{0}};
+    uint8_t *file = calloc(1, LIMIT_CRL_FILE + 1);
+    cr_assert_eq(use_crl((struct bytes){file, LIMIT_CRL_FILE}, &diag), ERR_INPUT);
+    cr_assert(strstr(diag.text, "neither PEM nor DER") != NULL, "%s", diag.text);
+    cr_assert_eq(use_crl((struct bytes){file, LIMIT_CRL_FILE + 1}, &diag), ERR_INPUT);
+    cr_assert(strstr(diag.text, "CRL file: longer than 4194304 bytes") != NULL, "%s", diag.text);
+    memcpy(file, "-----BEGIN PRIVATE KEY-----", 27);
+    cr_assert_eq(use_crl((struct bytes){file, LIMIT_CRL_FILE}, &diag), ERR_INPUT);
+    cr_assert(strstr(diag.text, "holds a private key") != NULL, "%s", diag.text);
+    free(file);
 }

@@ -18,8 +18,18 @@
 #include "base/check.h"
 #include "tests/unit/keep.h"
 
+static EVP_PKEY *make_ed25519_key(void)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, NULL);
+    CHECK(context != NULL && EVP_PKEY_keygen_init(context) && EVP_PKEY_keygen(context, &key));
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
 static EVP_PKEY *make_key(int curve)
 {
+    if (curve == NID_ED25519) return make_ed25519_key();
     EC_KEY *ec = EC_KEY_new_by_curve_name(curve != 0 ? curve : NID_X9_62_prime256v1);
     EVP_PKEY *key = EVP_PKEY_new();
     CHECK(ec != NULL && key != NULL && EC_KEY_generate_key(ec) && EVP_PKEY_assign_EC_KEY(key, ec));
@@ -70,10 +80,14 @@ struct pki_cert pki_make(const struct pki_request *request)
     CHECK(X509_gmtime_adj(X509_getm_notBefore(cert.x509), request->not_before_s != 0 ? request->not_before_s : -60));
     CHECK(X509_gmtime_adj(X509_getm_notAfter(cert.x509), not_after));
     add_extension(cert.x509, NID_basic_constraints, request->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    add_extension(cert.x509, NID_key_usage, request->is_ca ? "critical,keyCertSign" : "critical,digitalSignature");
+    add_extension(cert.x509, NID_key_usage,
+                  !request->is_ca        ? "critical,digitalSignature"
+                  : request->no_crl_sign ? "critical,keyCertSign"
+                                         : "critical,keyCertSign,cRLSign");
     if (!request->is_ca && request->eku >= 0)
         add_extension(cert.x509, NID_ext_key_usage, OBJ_nid2sn(request->eku != 0 ? request->eku : NID_client_auth));
-    CHECK(X509_sign(cert.x509, issuer->key, request->sha1 ? EVP_sha1() : EVP_sha256()));
+    const EVP_MD *md = request->sha1 ? EVP_sha1() : EVP_sha256();
+    CHECK(X509_sign(cert.x509, issuer->key, EVP_PKEY_id(issuer->key) == EVP_PKEY_ED25519 ? NULL : md));
     uint8_t *der = NULL;
     int len = i2d_X509(cert.x509, &der);
     CHECK(len > 0);
@@ -105,6 +119,104 @@ size_t pki_pem(char *out, size_t out_len, const struct pki_cert *cert)
     size_t len;
     BIO *bio = BIO_new(BIO_s_mem());
     CHECK(bio != NULL && PEM_write_bio_X509(bio, cert->x509) && BIO_mem_contents(bio, &text, &len) && len < out_len);
+    memcpy(out, text, len);
+    out[len] = '\0';
+    BIO_free(bio);
+    return len;
+}
+
+static X509_EXTENSION *make_extension(int nid, const struct pki_crl_request *request)
+{
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    CHECK(value != NULL && ASN1_OCTET_STRING_set(value, request->value.data, (int)request->value.len));
+    X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, nid, request->critical, value);
+    ASN1_OCTET_STRING_free(value);
+    CHECK(extension != NULL);
+    return extension;
+}
+
+static void set_reason(X509_REVOKED *entry, int reason)
+{
+    ASN1_ENUMERATED *value = ASN1_ENUMERATED_new();
+    CHECK(value != NULL && ASN1_ENUMERATED_set(value, reason) &&
+          X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, value, 0, 0));
+    ASN1_ENUMERATED_free(value);
+}
+
+static void revoke(X509_CRL *crl, const ASN1_INTEGER *serial, const struct pki_crl_request *request)
+{
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_TIME *at = ASN1_TIME_set_posix(NULL, 1767225600); /* the year 2026 begins */
+    CHECK(entry != NULL && at != NULL && X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)(uintptr_t)serial) &&
+          X509_REVOKED_set_revocationDate(entry, at));
+    ASN1_TIME_free(at);
+    if (request->reason != 0) set_reason(entry, request->reason);
+    if (request->entry_extension != 0) {
+        X509_EXTENSION *extension = make_extension(request->entry_extension, request);
+        CHECK(X509_REVOKED_add_ext(entry, extension, -1));
+        X509_EXTENSION_free(extension);
+    }
+    CHECK(X509_CRL_add0_revoked(crl, entry));
+}
+
+static void set_times(X509_CRL *crl, const struct pki_crl_request *request)
+{
+    ASN1_TIME *time = ASN1_TIME_new();
+    CHECK(X509_gmtime_adj(time, request->this_update_s != 0 ? request->this_update_s : -60) != NULL &&
+          X509_CRL_set1_lastUpdate(crl, time));
+    CHECK(X509_gmtime_adj(time, request->next_update_s != 0 ? request->next_update_s : 3600) != NULL);
+    if (!request->no_next_update) CHECK(X509_CRL_set1_nextUpdate(crl, time));
+    ASN1_TIME_free(time);
+}
+
+static void sign_crl(X509_CRL *crl, const struct pki_crl_request *request)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *terms;
+    EVP_PKEY *key = (request->signer != NULL ? request->signer : request->issuer)->key;
+    const EVP_MD *md = EVP_PKEY_id(key) == EVP_PKEY_ED25519 ? NULL : request->md != NULL ? request->md : EVP_sha256();
+    CHECK(context != NULL && EVP_DigestSignInit(context, &terms, md, NULL, key));
+    if (request->pss)
+        CHECK(EVP_PKEY_CTX_set_rsa_padding(terms, RSA_PKCS1_PSS_PADDING) &&
+              EVP_PKEY_CTX_set_rsa_pss_saltlen(terms, -1));
+    CHECK(X509_CRL_sign_ctx(crl, context));
+    EVP_MD_CTX_free(context);
+}
+
+struct bytes pki_crl(const struct pki_crl_request *request)
+{
+    X509_CRL *crl = X509_CRL_new();
+    CHECK(crl != NULL && X509_CRL_set_issuer_name(crl, X509_get_subject_name(request->issuer->x509)));
+    if (!request->version1) CHECK(X509_CRL_set_version(crl, X509_CRL_VERSION_2));
+    set_times(crl, request);
+    for (size_t i = 0; i < PKI_REVOKED && request->revoked[i] != NULL; i++)
+        revoke(crl, X509_get0_serialNumber(request->revoked[i]->x509), request);
+    for (uint32_t i = 0; i < request->further; i++) {
+        ASN1_INTEGER *serial = ASN1_INTEGER_new();
+        CHECK(serial != NULL && ASN1_INTEGER_set_uint64(serial, i * UINT64_C(2654435761) % UINT32_MAX));
+        revoke(crl, serial, request);
+        ASN1_INTEGER_free(serial);
+    }
+    if (request->extension != 0) {
+        X509_EXTENSION *extension = make_extension(request->extension, request);
+        CHECK(X509_CRL_add_ext(crl, extension, -1));
+        X509_EXTENSION_free(extension);
+    }
+    sign_crl(crl, request);
+    uint8_t *der = NULL;
+    int len = i2d_X509_CRL(crl, &der);
+    CHECK(len > 0);
+    X509_CRL_free(crl);
+    return (struct bytes){keep(der), (size_t)len};
+}
+
+size_t pki_crl_pem(char *out, size_t out_len, struct bytes crl)
+{
+    const uint8_t *text;
+    size_t len;
+    BIO *bio = BIO_new(BIO_s_mem());
+    CHECK(bio != NULL && PEM_write_bio(bio, "X509 CRL", "", crl.data, (long)crl.len) &&
+          BIO_mem_contents(bio, &text, &len) && len < out_len);
     memcpy(out, text, len);
     out[len] = '\0';
     BIO_free(bio);

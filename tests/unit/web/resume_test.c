@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/unit/web/rig.h"
+#include "tests/unit/web/terms.h"
 #include "web/conn_internal.h"
 #include "web/tickets.h"
 
@@ -152,7 +153,7 @@ Test(resume, at_another_worker)
                                           .own_client = own.fingerprint};
     const struct tls_terms terms = {.tls12 = true};
     SSL_CTX_free(rig.shared.tls);
-    cr_assert_eq(tls_context_new(&rig.shared.tls, &identity, &terms, NULL, -1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(make_context(&rig.shared.tls, &identity, &terms, -1, &diag), ERR_OK, "%s", diag.text);
     cr_assert(comes(&rig.client, first));
     cr_assert_eq(clients_num_verified(tls_clients(rig.shared.tls)), 1, "its chain was");
     SSL_CTX_free(before);
@@ -168,7 +169,7 @@ Test(resume, not_under_other_cas)
         .chain = {rig.server.der}, .num_chain = 1, .client_cas = {other.der, rig.client_ca.der}, .num_client_cas = 2};
     const struct tls_terms terms = {.tls12 = true};
     SSL_CTX_free(rig.shared.tls);
-    cr_assert_eq(tls_context_new(&rig.shared.tls, &identity, &terms, NULL, -1, &diag), ERR_OK, "%s", diag.text);
+    cr_assert_eq(make_context(&rig.shared.tls, &identity, &terms, -1, &diag), ERR_OK, "%s", diag.text);
     cr_assert_not(comes(&rig.client, first), "even if it would be let in");
     SSL_SESSION_free(first);
     pki_free(&other);

@@ -58,13 +58,11 @@ void rig_identity(struct rig *rig, bool with_tls12)
     struct tls_terms terms = rig->terms;
     terms.tls12 = with_tls12;
     CHECK(certificate_describe(&own, rig->own_client.x509) == ERR_OK);
-    struct web_identity identity = {.chain = {rig->server.der},
-                                    .num_chain = 1,
-                                    .client_cas = {rig->client_ca.der},
-                                    .num_client_cas = 1,
-                                    .own_client = own.fingerprint};
+    const struct web_identity identity = {.chain = {rig->server.der}, .num_chain = 1};
+    const struct clients_terms clients = {
+        .cas = &rig->client_ca.der, .num_cas = 1, .client_ca_fd = -1, .own_client = own.fingerprint};
     SSL_CTX_free(rig->shared.tls);
-    CHECK(tls_context_new(&rig->shared.tls, &identity, &terms, NULL, -1, &diag) == ERR_OK);
+    CHECK(tls_context_new(&rig->shared.tls, &identity, &terms, NULL, &clients, &diag) == ERR_OK);
     if (rig->keyd.arena != NULL) fake_keyd_close(&rig->keyd);
     signer_connect(rig->shared.signer, fake_keyd_open(&rig->keyd, rig->server.key));
 }

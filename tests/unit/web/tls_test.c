@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/web/pki.h"
+#include "tests/unit/web/terms.h"
 #include "web/tls.h"
 
 static struct pki_cert ca, server;
@@ -43,7 +44,7 @@ static enum err load(int fd)
 {
     struct web_identity identity = {
         .chain = {server.der, ca.der}, .num_chain = 2, .client_cas = {ca.der}, .num_client_cas = 1};
-    return tls_context_new(&context, &identity, &terms, NULL, fd, &diag);
+    return make_context(&context, &identity, &terms, fd, &diag);
 }
 
 static void expect_text(enum err got, enum err want, const char *text)
@@ -154,7 +155,7 @@ Test(tls, refuses_a_file_that_cannot_be_read)
 Test(tls, refuses_a_chain_that_does_not_parse)
 {
     struct web_identity identity = {.chain = {{(const uint8_t *)"x", 1}}, .num_chain = 1};
-    expect_text(tls_context_new(&context, &identity, &terms, NULL, -1, &diag), ERR_CRYPTO,
+    expect_text(make_context(&context, &identity, &terms, -1, &diag), ERR_CRYPTO,
                 "the server's certificate: does not parse");
 }
 
@@ -162,8 +163,7 @@ Test(tls, refuses_a_key_that_keyd_does_not_sign_with)
 {
     struct pki_cert other = pki_make(&(struct pki_request){.name = "server", .curve = NID_secp521r1});
     struct web_identity identity = {.chain = {other.der}, .num_chain = 1};
-    expect_text(tls_context_new(&context, &identity, &terms, NULL, -1, &diag), ERR_INPUT,
-                "not one that keyd signs with");
+    expect_text(make_context(&context, &identity, &terms, -1, &diag), ERR_INPUT, "not one that keyd signs with");
     pki_free(&other);
 }
 
@@ -173,7 +173,7 @@ Test(tls, refuses_a_broken_client_ca)
                                     .num_chain = 1,
                                     .client_cas = {ca.der, {ca.der.data, ca.der.len - 1}},
                                     .num_client_cas = 2};
-    expect_text(tls_context_new(&context, &identity, &terms, NULL, -1, &diag), ERR_INPUT,
+    expect_text(make_context(&context, &identity, &terms, -1, &diag), ERR_INPUT,
                 "the broker's client CAs: certificate 2: does not parse");
 }
 
@@ -184,12 +184,12 @@ Test(tls, refuses_bytes_after_a_certificate)
     longer[ca.der.len] = 0;
     struct web_identity identity = {.chain = {server.der}, .num_chain = 1, .num_client_cas = 1};
     identity.client_cas[0] = (struct bytes){longer, ca.der.len + 1};
-    expect_text(tls_context_new(&context, &identity, &terms, NULL, -1, &diag), ERR_INPUT,
+    expect_text(make_context(&context, &identity, &terms, -1, &diag), ERR_INPUT,
                 "the broker's client CAs: certificate 1: does not parse");
     memcpy(longer, server.der.data, server.der.len);
     longer[server.der.len] = 0;
     identity.chain[0] = (struct bytes){longer, server.der.len + 1};
-    expect_text(tls_context_new(&context, &identity, &terms, NULL, -1, &diag), ERR_CRYPTO,
+    expect_text(make_context(&context, &identity, &terms, -1, &diag), ERR_CRYPTO,
                 "the server's certificate: does not parse");
 }
 
