@@ -78,11 +78,11 @@ static ssize_t send_once(int fd, struct bytes data)
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-/* The upstream takes no more. What it has said is still there to be read, and reading tells how it ended. */
+/* The upstream takes no more. What it has said is still there to be read, and reading tells how it ended. What is unsent stays where it
+ * is, as it may be being sent; it counts no more (has_unsent). */
 static void stop_sending(struct stream *stream)
 {
     stream->unsendable = true;
-    buffer_free(&stream->unsent);
     stream->readable = !stream->upstream_ended;
 }
 

@@ -30,13 +30,24 @@ static void on_wake(void *context)
 
 static const struct session_host host = {.wake = on_wake};
 
-static void begin(void)
+static void begin_with(bool proxy_protocol)
 {
     struct streams_config config = {.num_routes = 2, .access = ACCESS_NONE, .connect_ms = 5000, .end_ms = 60000};
+    config.routes[1].proxy_protocol = proxy_protocol;
     config.routes[0].idle_ms = config.routes[1].idle_ms = 600000;
     const struct streams_host streams_host = {.connect = on_connect};
     loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     cr_assert_eq(streams_new(&streams, loop, &config, &streams_host), ERR_OK);
+}
+
+static void begin(void)
+{
+    begin_with(false);
+}
+
+static void begin_with_header(void)
+{
+    begin_with(true);
 }
 
 static void end(void)
@@ -184,4 +195,33 @@ Test(stream, wakes_no_more_than_it_has_to)
     cr_expect_eq(session->ops->produce(session, out, sizeof out), 6);
     session->ops->free(session);
     close(upstream);
+}
+
+/* What it has not taken is nobody's any more, and the stream is the only one that this is about. */
+Test(stream, an_upstream_that_ends_with_bytes_on_their_way)
+{
+    static uint8_t record[16384];
+    int upstream;
+    struct session *session = connected_stream(&upstream);
+    while ((session->ops->wants(session) & SESSION_READ) != 0)
+        cr_assert_eq(session->ops->receive(session, record, sizeof record), ERR_OK);
+    close(upstream);
+    run_loop();
+    cr_expect_eq(session->ops->wants(session) & SESSION_READ, 0);
+    (void)produce(session, record);
+    cr_expect_neq(session->ops->wants(session) & (SESSION_CUT | SESSION_CLOSE), 0);
+    session->ops->free(session);
+}
+
+Test(header, an_upstream_that_is_gone_before_it_has_it, .init = begin_with_header, .fini = end)
+{
+    uint8_t out[16384];
+    int ends[2];
+    struct session *session = open_stream();
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    close(ends[0]);
+    streams_connected(streams, asked[num_asked - 1], ends[1]);
+    (void)produce(session, out);
+    cr_expect_neq(session->ops->wants(session) & (SESSION_CUT | SESSION_CLOSE), 0);
+    session->ops->free(session);
 }
