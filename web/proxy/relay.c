@@ -110,7 +110,7 @@ static void finish(struct relay *relay, bool superfluous)
 }
 
 /* A connection that was kept may have been closed by the other side at any time: then nobody has seen the request. The
- * second attempt is on a connection of its own. */
+ * second attempt is on a connection of its own. If it fails, there may be no connection any more. */
 static bool retry(struct relay *relay)
 {
     if (!relay->may_retry || relay->retried || relay->answer.begun || !relay->upstream->used) return false;
@@ -246,7 +246,7 @@ static void lose(struct relay *relay)
 {
     struct diag why;
     if (retry(relay)) return;
-    const bool tls = relay->upstream->failed;
+    const bool tls = relay->upstream != NULL && relay->upstream->failed;
     if (tls) {
         proxy_tls_explain(relay->upstream, &why);
         proxy_log(relay->proxy, relay->route, "TLS with the application failed", why.text, relay->request_id);

@@ -247,6 +247,26 @@ Test(relay, asks_again_only_once)
     relay_free(relay);
 }
 
+/* So many wait that this one cannot. */
+Test(relay, does_not_ask_again_in_a_crowd)
+{
+    struct relay *crowd[LIMIT_PROXY_WAITING], *relay = begin(HTTP_GET, false);
+    relay_body_end(relay);
+    int app = connect_one(0);
+    say(app, ANSWER);
+    expect_answer(relay);
+    relay = begin(HTTP_GET, false);
+    relay_body_end(relay);
+    for (size_t i = 0; i < LIMIT_PROXY_WAITING; i++) crowd[i] = begin(HTTP_GET, false);
+    (void)heard(app);
+    (void)heard(app);
+    close(app);
+    wait_for(relay);
+    cr_expect_eq(relay_fault(relay).status, 502);
+    relay_free(relay);
+    for (size_t i = 0; i < LIMIT_PROXY_WAITING; i++) relay_free(crowd[i]);
+}
+
 Test(relay, does_not_ask_twice_what_may_be_done_twice)
 {
     struct relay *relay = lose_kept_connection(HTTP_POST, true);
