@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/certificate.h"
 #include "tlsclient/server.h"
 #include "tlsclient/signer_internal.h"
 
@@ -168,6 +169,16 @@ static void forget_errors(void)
     errno = 0;
 }
 
+/* Who shows which certificate is what people ask first when a handshake fails. */
+static void note_certificates(struct tlsclient *tls)
+{
+    struct certificate_text text;
+    tlsclient_leaf_read(&tls->story.server, tls->ssl);
+    const X509 *own = SSL_get_certificate(tls->ssl);
+    const bool known = own != NULL && certificate_describe(&text, own) == ERR_OK;
+    tls->story.client_until = known ? text.not_after : 0;
+}
+
 /* What a call of BoringSSL that returned result, which is no success, means. */
 static enum err outcome(struct tlsclient *tls, int result, enum tlsclient_wait *out_wait)
 {
@@ -182,6 +193,7 @@ static enum err outcome(struct tlsclient *tls, int result, enum tlsclient_wait *
     tls->story.ssl_error = error;
     tls->story.library_error = ERR_peek_error();
     tls->story.verify_result = SSL_get_verify_result(tls->ssl);
+    if (error == SSL_ERROR_SSL) note_certificates(tls);
     return ERR_CRYPTO;
 }
 

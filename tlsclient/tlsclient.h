@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "proto/message.h"
+#include "tlsclient/leaf.h"
 #include "tlsclient/signer.h"
 
 /* ---- A server, and who is its client: what all connections to it share ------------------------------------------- */
@@ -66,10 +67,12 @@ struct tlsclient_story {
     enum refusal refusal;       /* keyd's */
     enum err handle_error;      /* the handle's channel */
     /* Of the call that failed: */
-    int ssl_error;          /* SSL_get_error */
-    uint32_t library_error; /* BoringSSL's oldest, 0: none */
-    int system_error;       /* errno, 0: none */
-    long verify_result;     /* X509_V_... of the server's chain */
+    int ssl_error;                /* SSL_get_error */
+    uint32_t library_error;       /* BoringSSL's oldest, 0: none */
+    int system_error;             /* errno, 0: none */
+    long verify_result;           /* X509_V_... of the server's chain */
+    struct tlsclient_leaf server; /* what it has shown */
+    uint64_t client_until;        /* the end of the client's certificate, seconds since the epoch; 0: none was sent */
 };
 
 /* tlsclient_new prepares a connection over fd, a connected and non-blocking stream socket. fd stays the caller's, as does

@@ -19,6 +19,12 @@ keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 authorityKeyIdentifier = keyid
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[elsewhere]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+authorityKeyIdentifier = keyid
+subjectAltName = DNS:elsewhere.example, IP:192.0.2.1
 [issuing]
 database = index.txt
 new_certs_dir = .
