@@ -23,7 +23,9 @@
 #define LIMIT_PATH 1024u
 #define LIMIT_LOG_STYLES 4u
 #define LIMIT_URL 2048u
-#define LIMIT_CERTIFICATE 8192u /* DER bytes */
+#define LIMIT_CLIENT_FIELDS 32u       /* header fields that a person adds to a command-line client's request */
+#define LIMIT_CLIENT_FIELDS_LEN 8192u /* bytes of them */
+#define LIMIT_CERTIFICATE 8192u       /* DER bytes */
 #define LIMIT_CHAIN 4u
 #define LIMIT_SERVER_CHAIN 8u    /* certificates that a server shows to a client of this system */
 #define LIMIT_CHAIN_BYTES 10240u /* of a chain that an operator brings: it is part of a handshake's LIMIT_TRANSCRIPT */

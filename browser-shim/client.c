@@ -12,9 +12,11 @@
 #include "base/clock.h"
 #include "browser-shim/client_ca.h"
 #include "browser-shim/client_connect.h"
+#include "browser-shim/client_date.h"
 #include "browser-shim/client_echo.h"
 #include "browser-shim/client_handle.h"
 #include "browser-shim/client_http.h"
+#include "browser-shim/client_json.h"
 #include "browser-shim/client_options.h"
 #include "browser-shim/client_sandbox_policy.h"
 #include "browser-shim/client_trace.h"
@@ -40,6 +42,8 @@ struct run {
     struct client_ca ca;
     struct client_upload upload;
     struct client_output output;
+    struct client_progress progress;
+    uint64_t sent; /* bytes of the body */
     int connection;
     struct client_handle handle;
     struct client_tls *tls;
@@ -54,43 +58,53 @@ static void run_cleanup(struct run *run)
     auto_close(&run->upload.fd);
 }
 
-static enum err open_upload(struct client_upload *out, const char *path, struct diag *diag)
+/* What is no regular file has a length only when it has ended. */
+static enum err open_upload(struct client_upload *out, const struct client_options *options, struct diag *diag)
 {
-    out->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (out->fd < 0) return diag_set(diag, ERR_INPUT, "'%s': cannot read it: %s", path, strerror(errno));
+    const char *path = options->upload;
     struct stat st;
-    if (fstat(out->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return diag_set(diag, ERR_INPUT, "'%s' is not a regular file; its length has to be known before it is sent",
-                        path);
+    if (options->data != NULL) {
+        *out = (struct client_upload){.text = options->data, .fd = -1, .len = strlen(options->data)};
+        return ERR_OK;
     }
-    out->len = (uint64_t)st.st_size;
+    if (path == NULL) return ERR_OK;
+    const bool is_input = strcmp(path, "-") == 0;
+    out->fd = is_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    if (out->fd < 0 || fstat(out->fd, &st) != 0)
+        return diag_set(diag, ERR_INPUT, "'%s': cannot read it: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode)) return diag_set(diag, ERR_INPUT, "'%s' is a directory; name a file", path);
+    out->is_chunked = !S_ISREG(st.st_mode);
+    const off_t at = out->is_chunked ? 0 : lseek(out->fd, 0, SEEK_CUR);
+    out->len = out->is_chunked || at > st.st_size ? 0 : (uint64_t)(st.st_size - at);
     return ERR_OK;
 }
 
-static const char *label_of(enum client_command command)
-{
-    switch (command) {
-    case CLIENT_GET: return "browser-shim get";
-    case CLIENT_PUT: return "browser-shim put";
-    case CLIENT_ECHO: return "browser-shim echo";
-    case CLIENT_TRACE: return "browser-shim trace";
-    case CLIENT_HELP: break;
-    }
-    return "browser-shim";
-}
+/* What is known of each command's request. */
+static const struct {
+    const char *label;  /* of the handle */
+    const char *method; /* NULL: it is not HTTP */
+} commands[] = {
+    [CLIENT_HELP] = {"browser-shim", NULL},      [CLIENT_GET] = {"browser-shim get", "GET"},
+    [CLIENT_PUT] = {"browser-shim put", "PUT"},  [CLIENT_POST] = {"browser-shim post", "POST"},
+    [CLIENT_ECHO] = {"browser-shim echo", NULL}, [CLIENT_TRACE] = {"browser-shim trace", NULL},
+};
 
 /* Everything that needs a path, a name or a new socket. */
 static enum err prepare(struct run *run, const struct client_options *options, struct diag *diag)
 {
     enum err err = ERR_OK;
     if (options->cacert != NULL) err = client_ca_read(&run->ca, options->cacert, diag);
-    if (err == ERR_OK && options->upload != NULL) err = open_upload(&run->upload, options->upload, diag);
-    if (err == ERR_OK) err = client_output_open(&run->output, options->output, diag);
+    if (err == ERR_OK) err = open_upload(&run->upload, options, diag);
+    /* An object takes the body's place. */
+    const bool is_answer = options->json && commands[options->command].method != NULL;
+    const char *output = is_answer && options->output == NULL ? "/dev/null" : options->output;
+    if (err == ERR_OK) err = client_output_open(&run->output, output, diag);
+    client_progress_watch(&run->progress, run->output.fd);
     if (err == ERR_OK) err = client_connect(&run->connection, &options->address, diag);
     if (err != ERR_OK) return err;
     tell(options, "connected to %s port %s", options->address.host, options->address.port);
     const struct client_handle_wish wish = {.from = options->from,
-                                            .label = label_of(options->command),
+                                            .label = commands[options->command].label,
                                             .server = options->address.host,
                                             .ca = {run->ca.der, run->ca.len}};
     err = client_handle_ask(&run->handle, options->runtime_dir, &wish, diag);
@@ -157,18 +171,87 @@ static enum err run_trace(struct run *run, const struct client_options *options,
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s", lost.text);
 }
 
+/* Certificates are judged by both clocks: one that is wrong makes the next handshake fail. */
+static void warn_of_clock(const struct client_response *response)
+{
+    uint64_t theirs_s;
+    const uint64_t ours_s = clock_wall_s();
+    if (!client_date_read(&theirs_s, response->date)) return;
+    const bool ahead = theirs_s > ours_s;
+    const uint64_t skew_s = ahead ? theirs_s - ours_s : ours_s - theirs_s;
+    if (skew_s <= CLIENT_DATE_SKEW_S) return;
+    fprintf(stderr, "browser-shim: the server's clock is %llu s %s this machine's; set the one that is wrong\n",
+            (unsigned long long)skew_s, ahead ? "ahead of" : "behind");
+}
+
+static enum err exchange(struct run *run, const struct client_options *options, struct client_response *response,
+                         struct diag *diag)
+{
+    const struct client_request request = {
+        .method = commands[options->command].method,
+        .url = &options->url,
+        .fields = &options->fields,
+        .content_type = options->data != NULL             ? "application/x-www-form-urlencoded"
+                        : options->command == CLIENT_POST ? "application/octet-stream"
+                                                          : NULL,
+        .upload = &run->upload,
+        .out_sent = &run->sent,
+        .progress = &run->progress,
+    };
+    enum err err = handshake(run, options, diag);
+    if (err != ERR_OK) return err;
+    tell(options, "%s %s", request.method, options->url.target);
+    err = client_http_exchange(run->tls, response, &request, diag);
+    if (err != ERR_OK) return err;
+    tell(options, "status %u %s, %llu bytes", response->status, response->reason,
+         (unsigned long long)response->body_len);
+    warn_of_clock(response);
+    client_tls_close(run->tls);
+    if (response->status / 100 == 2) return client_output_commit(&run->output, diag);
+    return diag_set(diag, ERR_DENIED, "%s: the server answered %u %s", options->url.target, response->status,
+                    response->reason);
+}
+
+/* However it ends, programs are told; what went wrong stays what went wrong. */
+static enum err report(const struct run *run, const struct client_options *options,
+                       const struct client_response *response, enum err err, uint64_t start_us, struct diag *diag)
+{
+    struct client_tls_outcome outcome = {.version = NULL};
+    struct client_output standard = {.fd = STDOUT_FILENO, .dir = -1};
+    struct diag lost = {{0}};
+    if (run->tls != NULL) client_tls_outcome(&outcome, run->tls, response->status != 0);
+    const struct client_json_answer answer = {
+        .response = response,
+        .outcome = &outcome,
+        .error = err == ERR_OK ? NULL : diag->text,
+        .file = err == ERR_OK ? options->output : NULL,
+        .handle = run->handle.id,
+        .sent = run->sent,
+        .us = clock_monotonic_us() - start_us,
+    };
+    client_json_start();
+    const enum err written = client_json_write(&standard, client_json_answer(&answer), &lost);
+    return err != ERR_OK || written == ERR_OK ? err : diag_set(diag, written, "%s", lost.text);
+}
+
 static enum err run_http(struct run *run, const struct client_options *options, unsigned *out_status, struct diag *diag)
 {
     struct client_response response;
-    client_response_init(&response, &run->output, diag);
-    tell(options, "%s %s", run->upload.fd >= 0 ? "PUT" : "GET", options->url.target);
-    enum err err = client_http_exchange(run->tls, &response, &options->url, &run->upload, diag);
-    if (err != ERR_OK) return err;
-    tell(options, "status %u %s, %llu bytes", response.status, response.reason, (unsigned long long)response.body_len);
+    const uint64_t start_us = clock_monotonic_us();
+    client_response_init(&response, &run->output, &run->progress, diag);
+    enum err err = exchange(run, options, &response, diag);
+    client_progress_end(&run->progress);
     *out_status = response.status;
-    if (response.status / 100 == 2) return ERR_OK;
-    return diag_set(diag, ERR_DENIED, "%s: the server answered %u %s", options->url.target, response.status,
-                    response.reason);
+    return options->json ? report(run, options, &response, err, start_us, diag) : err;
+}
+
+static enum err run_echo(struct run *run, const struct client_options *options, struct diag *diag)
+{
+    enum err err = handshake(run, options, diag);
+    if (err == ERR_OK) err = client_echo(run->tls, &run->output, options->messages, options->num_messages, diag);
+    if (err != ERR_OK) return err;
+    client_tls_close(run->tls);
+    return client_output_commit(&run->output, diag);
 }
 
 static enum err run_command(const struct client_options *options, unsigned *out_status, struct diag *diag)
@@ -177,17 +260,10 @@ static enum err run_command(const struct client_options *options, unsigned *out_
     struct run run = {.upload = {.fd = -1}, .output = {.fd = -1, .dir = -1}, .connection = -1, .handle = {.fd = -1}};
     enum err err = prepare(&run, options, diag);
     if (err == ERR_OK) err = enter_sandbox(&run, diag);
-    if (err == ERR_OK && options->command == CLIENT_TRACE) return run_trace(&run, options, diag);
-    if (err == ERR_OK) err = handshake(&run, options, diag);
     if (err != ERR_OK) return err;
-    if (options->command == CLIENT_ECHO) {
-        err = client_echo(run.tls, &run.output, options->messages, options->num_messages, diag);
-    } else {
-        err = run_http(&run, options, out_status, diag);
-    }
-    if (err != ERR_OK) return err;
-    client_tls_close(run.tls);
-    return client_output_commit(&run.output, diag);
+    if (options->command == CLIENT_TRACE) return run_trace(&run, options, diag);
+    if (options->command == CLIENT_ECHO) return run_echo(&run, options, diag);
+    return run_http(&run, options, out_status, diag);
 }
 
 int client_main(int argc, char **argv)
@@ -208,5 +284,5 @@ int client_main(int argc, char **argv)
     }
     if (err == ERR_OK) return 0;
     fprintf(stderr, "browser-shim: %s\n", diag.text);
-    return status != 0 && status / 100 != 2 ? EXIT_STATUS : err_exit_code(err);
+    return err == ERR_DENIED && status >= 200 && status / 100 != 2 ? EXIT_STATUS : err_exit_code(err);
 }

@@ -1,6 +1,7 @@
 #include "browser-shim/client_response.h"
 
 #include <string.h>
+#include <strings.h>
 
 static struct client_response *response_of(http_parser *parser)
 {
@@ -9,25 +10,56 @@ static struct client_response *response_of(http_parser *parser)
 
 static int on_message_begin(http_parser *parser)
 {
-    response_of(parser)->reason_len = 0;
+    struct client_response *response = response_of(parser);
+    response->reason_len = 0;
+    response->reason[0] = '\0';
+    response->date_len = 0;
+    response->date[0] = '\0';
     return 0;
+}
+
+/* Appends what fits, and a NUL. */
+static void append(char *to, size_t *to_len, size_t to_size, const char *text, size_t len)
+{
+    const size_t room = to_size - 1 - *to_len;
+    if (len > room) len = room;
+    memcpy(to + *to_len, text, len);
+    *to_len += len;
+    to[*to_len] = '\0';
 }
 
 static int on_status(http_parser *parser, const char *text, size_t len)
 {
     struct client_response *response = response_of(parser);
-    size_t room = sizeof response->reason - 1 - response->reason_len;
-    if (len > room) len = room;
-    memcpy(response->reason + response->reason_len, text, len);
-    response->reason_len += len;
+    append(response->reason, &response->reason_len, sizeof response->reason, text, len);
+    return 0;
+}
+
+static int on_field(http_parser *parser, const char *text, size_t len)
+{
+    struct client_response *response = response_of(parser);
+    if (response->in_value) response->field_len = 0;
+    response->in_value = false;
+    append(response->field, &response->field_len, sizeof response->field, text, len);
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *text, size_t len)
+{
+    struct client_response *response = response_of(parser);
+    response->in_value = true;
+    if (strcasecmp(response->field, "date") == 0)
+        append(response->date, &response->date_len, sizeof response->date, text, len);
     return 0;
 }
 
 static int on_headers_complete(http_parser *parser)
 {
     struct client_response *response = response_of(parser);
-    response->reason[response->reason_len] = '\0';
     response->status = parser->status_code;
+    const bool has_length = parser->content_length != UINT64_MAX;
+    if (response->status / 100 == 2)
+        client_progress_start(response->progress, "received", has_length ? parser->content_length : 0);
     return response->status >= 100 ? 0 : -1; /* three digits (RFC 9112, 4); the parser takes fewer */
 }
 
@@ -35,6 +67,7 @@ static int on_body(http_parser *parser, const char *data, size_t len)
 {
     struct client_response *response = response_of(parser);
     response->body_len += len;
+    client_progress_add(response->progress, len);
     if (response->status / 100 != 2) return 0; /* what an error page says is not what was asked for */
     response->err = client_output_write(response->output, (const uint8_t *)data, len, response->diag);
     return response->err != ERR_OK;
@@ -49,12 +82,14 @@ static int on_message_complete(http_parser *parser)
     return 0;
 }
 
-void client_response_init(struct client_response *response, struct client_output *output, struct diag *diag)
+void client_response_init(struct client_response *response, struct client_output *output,
+                          struct client_progress *progress, struct diag *diag)
 {
     memset(response, 0, sizeof *response);
     http_parser_init(&response->parser, HTTP_RESPONSE);
     response->parser.data = response;
     response->output = output;
+    response->progress = progress;
     response->diag = diag;
 }
 
@@ -63,6 +98,8 @@ static enum err feed(struct client_response *response, const char *data, size_t 
     static const http_parser_settings settings = {
         .on_message_begin = on_message_begin,
         .on_status = on_status,
+        .on_header_field = on_field,
+        .on_header_value = on_value,
         .on_headers_complete = on_headers_complete,
         .on_body = on_body,
         .on_message_complete = on_message_complete,

@@ -64,7 +64,7 @@ void client_tls_outcome(struct client_tls_outcome *out, const struct client_tls 
     const SSL *ssl = tlsclient_ssl(tls->tls);
     const struct tlsclient_story *story = tlsclient_story(tls->tls);
     *out = (struct client_tls_outcome){.asked = story->certificate_requested};
-    if (tls->version_known) out->version = SSL_get_version(ssl);
+    if (tls->version_known || whole) out->version = SSL_get_version(ssl);
     const SSL_SESSION *session = SSL_get_session(ssl);
     const STACK_OF(X509) *chain = SSL_get_peer_full_cert_chain(ssl);
     if (session != NULL && chain != NULL && sk_X509_num(chain) > 0) out->server = sk_X509_value(chain, 0);

@@ -1,7 +1,6 @@
 #include "browser-shim/client_trace.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <openssl/bio.h>
 #include <openssl/x509.h>
 #include <stdarg.h>
@@ -11,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/certificate.h"
+#include "browser-shim/client_json.h"
 #include "browser-shim/client_trace_name.h"
 
 enum { SERVER_KEY_EXCHANGE = 12, CERTIFICATE_VERIFY = 15 };
@@ -37,7 +37,7 @@ static enum err result(const struct client_trace *trace, struct diag *diag)
 
 enum err client_trace_start(struct client_trace *trace, const struct client_address *server, struct diag *diag)
 {
-    json_object_seed(1); /* not from a file, which the sandbox has not: the keys of all objects are ours */
+    client_json_start();
     if (!trace->json) {
         print(trace, "TLS handshake with %s, port %s\n", server->host, server->port);
         print(trace, "%9s  %-6s  %6s  %s\n", "ms", "from", "bytes", "message");
@@ -164,36 +164,20 @@ static void end_for_people(struct client_trace *trace, const struct client_tls_o
     print_client(trace, outcome, whole);
 }
 
-/* NULL, which json_pack passes on as null, where there is none or it cannot be read. */
-static json_t *certificate_json(const X509 *certificate)
-{
-    struct certificate_text text;
-    if (certificate == NULL || certificate_describe(&text, certificate) != ERR_OK) return NULL;
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "subject", text.subject, "issuer", text.issuer, "serial",
-                     text.serial, "fingerprint", text.fingerprint, "not_before", (json_int_t)text.not_before,
-                     "not_after", (json_int_t)text.not_after);
-}
-
 static void end_in_json(struct client_trace *trace, const struct client_tls_outcome *outcome, const char *error,
                         double ms)
 {
-    json_t *end =
-        json_pack("{s:s, s:b, s:s?, s:f, s:s?, s:s?, s:s?, s:s?, s:o?, s:s?, s:b, s:b, s:o?}", "event", "outcome", "ok",
-                  error == NULL, "error", error, "ms", ms, "version", outcome->version, "suite", outcome->suite,
-                  "group", outcome->group, "alpn", outcome->alpn[0] != '\0' ? outcome->alpn : NULL, "server",
-                  certificate_json(outcome->server), "server_scheme", outcome->scheme, "server_own",
-                  trace->own_server_seen, "client_asked", outcome->asked, "client", certificate_json(outcome->client));
-    char *text = end != NULL ? json_dumps(end, JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(end);
-    if (text == NULL) {
-        if (trace->err == ERR_OK) trace->err = diag_set(&trace->diag, ERR_MEMORY, "no memory");
-        return;
-    }
+    json_t *end = json_pack(
+        "{s:s, s:b, s:s?, s:f, s:s?, s:s?, s:s?, s:s?, s:o?, s:s?, s:b, s:b, s:o?}", "event", "outcome", "ok",
+        error == NULL, "error", error, "ms", ms, "version", outcome->version, "suite", outcome->suite, "group",
+        outcome->group, "alpn", outcome->alpn[0] != '\0' ? outcome->alpn : NULL, "server",
+        client_json_certificate(outcome->server), "server_scheme", outcome->scheme, "server_own",
+        trace->own_server_seen, "client_asked", outcome->asked, "client", client_json_certificate(outcome->client));
     if (trace->err == ERR_OK) {
-        trace->err = client_output_write(trace->output, (const uint8_t *)text, strlen(text), &trace->diag);
+        trace->err = client_json_write(trace->output, end, &trace->diag);
+    } else {
+        json_decref(end);
     }
-    print(trace, "\n");
-    free(text);
 }
 
 enum err client_trace_end(struct client_trace *trace, const struct client_tls_outcome *outcome, const char *error,

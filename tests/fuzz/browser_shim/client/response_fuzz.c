@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) return 0;
     struct diag diag = {{0}};
     struct client_output output = {.fd = nowhere, .dir = -1};
+    struct client_progress progress = {.what = NULL};
     struct client_response response;
-    client_response_init(&response, &output, &diag);
+    client_response_init(&response, &output, &progress, &diag);
     size_t step = data[0] > 0 ? data[0] : size;
     enum err err = ERR_OK;
     for (size_t at = 1; at < size && err == ERR_OK; at += step) {

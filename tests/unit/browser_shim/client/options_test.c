@@ -76,10 +76,39 @@ Test(client_options, trace)
 
 Test(client_options, what_is_for_trace_is_for_nothing_else)
 {
-    cr_expect_eq(PARSE("get", "--json", "https://localhost/"), ERR_INPUT);
-    cr_expect(strstr(diag.text, "are for trace") != NULL, "%s", diag.text);
+    cr_expect_eq(PARSE("get", "--tls12", "https://localhost/"), ERR_INPUT);
+    cr_expect(strstr(diag.text, "is for trace") != NULL, "%s", diag.text);
     cr_expect_eq(PARSE("echo", "--tls12", "localhost:9001", "hello"), ERR_INPUT);
-    cr_expect(strstr(diag.text, "are for trace") != NULL, "%s", diag.text);
+    cr_expect(strstr(diag.text, "is for trace") != NULL, "%s", diag.text);
+}
+
+Test(client_options, what_would_do_nothing_is_a_mistake)
+{
+    cr_expect_eq(PARSE("get", "-d", "x", "https://localhost/"), ERR_INPUT);
+    cr_expect_eq(PARSE("put", "-d", "x", "file", "https://localhost/"), ERR_INPUT);
+    cr_expect_eq(PARSE("trace", "-H", "A: b", "https://localhost/"), ERR_INPUT);
+    cr_expect_eq(PARSE("echo", "--json", "localhost:9001", "hello"), ERR_INPUT);
+    cr_expect_eq(PARSE("get", "-H", "nonsense", "https://localhost/"), ERR_INPUT);
+}
+
+Test(client_options, post)
+{
+    cr_assert_eq(PARSE("post", "-d", "a=b", "-H", "A: b", "--header=C: d", "https://localhost/x"), ERR_OK, "%s",
+                 diag.text);
+    cr_expect_eq(options.command, CLIENT_POST);
+    cr_expect_str_eq(options.data, "a=b");
+    cr_expect_null(options.upload);
+    cr_expect_eq(options.fields.num, 2);
+    cr_expect_str_eq(options.fields.lines[1], "C: d");
+    cr_assert_eq(PARSE("post", "--data", "@file", "https://localhost/x"), ERR_OK);
+    cr_expect_null(options.data);
+    cr_expect_str_eq(options.upload, "file");
+    cr_assert_eq(PARSE("post", "--data=-", "--json", "https://localhost/x"), ERR_OK);
+    cr_expect_str_eq(options.upload, "-");
+    cr_expect(options.json);
+    cr_assert_eq(PARSE("post", "https://localhost/x"), ERR_OK);
+    cr_expect_str_eq(options.data, "", "an empty body is one too");
+    cr_expect_eq(PARSE("post", "-d", "x"), ERR_INPUT);
 }
 
 Test(client_options, echo)
@@ -148,7 +177,8 @@ Test(client_options, says_what_is_wrong)
         {"echo", "localhost", "x"},
         {"echo", "localhost:9001", "two\nlines"},
         {"echo", "localhost:9001", "one\rmore"},
-        {"post", "https://a/"},
+        {"patch", "https://a/"},
+        {"post", "file", "https://a/"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cr_expect_eq(parse(rows[i]), ERR_INPUT, "row %zu", i);

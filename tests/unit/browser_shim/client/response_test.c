@@ -6,6 +6,7 @@
 
 static struct client_response response;
 static struct client_output output;
+static struct client_progress progress;
 static struct diag diag;
 static int body_pipe[2];
 
@@ -13,7 +14,7 @@ static void set_up(void)
 {
     cr_assert_eq(pipe(body_pipe), 0);
     output = (struct client_output){.fd = body_pipe[1], .dir = -1};
-    client_response_init(&response, &output, &diag);
+    client_response_init(&response, &output, &progress, &diag);
 }
 
 TestSuite(client_response, .init = set_up);
@@ -35,6 +36,20 @@ static void expect_body(const char *want)
     size_t len = 0;
     for (ssize_t part; (part = read(body_pipe[0], got + len, sizeof got - 1 - len)) > 0;) len += (size_t)part;
     cr_expect_str_eq(got, want);
+}
+
+Test(client_response, keeps_the_servers_time_however_it_is_cut_up)
+{
+    for (size_t step = 1; step < 9; step++) {
+        set_up();
+        cr_expect_eq(
+            feed(
+                "HTTP/1.1 100 Continue\r\nDate: then\r\n\r\nHTTP/1.1 200 OK\r\nX-Date: no\r\nDated: no\r\ndate: now\r\n"
+                "Content-Length: 0\r\n\r\n",
+                step),
+            ERR_OK, "%s", diag.text);
+        cr_expect_str_eq(response.date, "now");
+    }
 }
 
 /* However the bytes are cut up. */
