@@ -89,9 +89,11 @@ static void begin_service(struct broker *broker, struct process *keyd)
     web_identify_all(broker);
 }
 
+/* One that comes when there is one is for a reload that was given up meanwhile, and keyd was told so behind its question. */
 static void take_identity(struct broker *broker, struct process *keyd, const struct msg *msg)
 {
     const struct keyd_identity *value = &msg->keyd_identity;
+    if (broker->identity.present) return;
     if (broker->resources->server.num > 0 && broker->resources->with_browser && !keyd_is_for_the_browser(value)) {
         log_error("--server-certificate: the leaf is not for 'localhost', where the browser opens the page; have that "
                   "name added, or say --no-browser");

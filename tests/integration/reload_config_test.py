@@ -411,6 +411,23 @@ class ReloadConfig(SystemCase):
             processes.wait_until(lambda: system.broker("reload", check=False).returncode == 0, 20, system.log)
             processes.wait_until(lambda n=i: self.can(system) and self.get_once(system)[1].get("X-Round") == str(n), 20, system.log)
 
+    def test_what_keyd_says_too_late(self):
+        """The new key is keyd's answer to a reload that has been given up: it is nobody's."""
+        system = self.begin()
+        serial = self.serial(system)
+        keyd = system.pid_of("keyd")
+        self.bring(1)
+        os.kill(keyd, signal.SIGSTOP)
+        try:
+            self.refused(system, "it was not done in time")
+        finally:
+            os.kill(keyd, signal.SIGCONT)
+        processes.wait_until(lambda: self.can(system), 10, system.log)
+        self.assertEqual({self.serial(system) for _ in range(8)}, {serial})
+        system.broker("reload")
+        self.assertNotEqual(self.serial(system), serial)
+        self.assertEqual(system.pid_of("keyd"), keyd)
+
     def test_stop_while_old_workers_finish(self):
         system = self.begin()
         held = self.open(system)
