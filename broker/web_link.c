@@ -185,10 +185,8 @@ enum err web_trust(struct broker *broker, struct process *web, uint64_t id)
     if (!broker->identity.present || !web->introduced || !process_is_up(web)) return ERR_AGAIN;
     int files[TRUST_NUM];
     size_t num_files = 0;
-    struct trust_files trust = broker->resources->trust;
-    uint8_t none[1];
-    if (trust.text[TRUST_CLIENT_CA] == NULL) trust.text[TRUST_CLIENT_CA] = none; /* of 0 bytes: the message has one */
-    if (copy_files(files, &num_files, &trust) != ERR_OK) {
+    const struct trust_files *trust = &broker->resources->trust;
+    if (copy_files(files, &num_files, trust) != ERR_OK) {
         close_all(files, num_files);
         return ERR_SYSTEM;
     }
@@ -202,6 +200,7 @@ enum err web_trust(struct broker *broker, struct process *web, uint64_t id)
                 .num_client_cas = 1,
                 .own_client = own_client,
                 .crl_rule = crl_rule_of(broker->resources),
+                .has_client_ca_file = trust->text[TRUST_CLIENT_CA] != NULL,
             },
     };
     process_send(broker, web, &msg, files, num_files);

@@ -213,6 +213,7 @@ enum err codec_decode_web_trust(struct codec_arena *arena, struct msg *out, cons
     for (size_t i = 0; i < from->n_client_cas; i++) out->web_trust.client_cas[i] = bytes_of_wire(from->client_cas[i]);
     out->web_trust.own_client = from->own_client;
     out->web_trust.crl_rule = (enum crl_rule)from->crl_rule;
+    out->web_trust.has_client_ca_file = from->has_client_ca_file != 0;
     return ERR_OK;
 }
 
@@ -227,5 +228,6 @@ enum err codec_encode_web_trust(const struct packer *packer, const struct msg *m
     to.client_cas = client_cas;
     to.own_client = wire_text(from->own_client);
     to.crl_rule = (uint32_t)from->crl_rule;
+    to.has_client_ca_file = from->has_client_ca_file;
     return codec_pack(packer, &to.base);
 }

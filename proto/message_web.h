@@ -107,14 +107,15 @@ struct web_identity {
     bool has_client_ca_file;
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
     enum crl_rule crl_rule;
-    uint32_t num_servers;   /* at most LIMIT_SERVER_CERTIFICATES: those that came before */
+    uint32_t num_servers; /* at most LIMIT_SERVER_CERTIFICATES: those that came before */
 };
 
 struct web_trust {
     struct bytes client_cas[LIMIT_CLIENT_CAS]; /* DER */
     size_t num_client_cas;
-    const char *own_client; /* as in struct web_identity, and so is the next */
+    const char *own_client; /* as in struct web_identity, and so are the next two */
     enum crl_rule crl_rule;
+    bool has_client_ca_file;
 };
 
 /* Why handshakes end without a connection. */

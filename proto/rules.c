@@ -91,7 +91,6 @@ static const uint8_t always_fds[MSG_NUM_KINDS] = {
     [MSG_WEB_LISTEN] = 1,    /* the listener */
     [MSG_WEB_TICKETS] = 1,   /* the keys */
     [MSG_WEB_IDENTITY] = 1,  /* the channel to keyd */
-    [MSG_WEB_TRUST] = 1,     /* the file of client CAs */
     [MSG_WEB_LOG] = 1,       /* the access log */
     [MSG_SHIM_SETUP] = 1,    /* the PKCS#11 module */
     [MSG_SHIM_LISTENER] = 1, /* the listener */
@@ -117,7 +116,8 @@ static size_t announced_fds(const struct msg *msg)
     if (msg->kind == MSG_WEB_CONNECTED) return msg->web_connected.error == 0;
     if (msg->kind == MSG_WEB_IDENTITY)
         return (size_t)msg->web_identity.has_client_ca_file + (msg->web_identity.crl_rule != CRL_RULE_NONE ? 1u : 0u);
-    if (msg->kind == MSG_WEB_TRUST) return msg->web_trust.crl_rule != CRL_RULE_NONE;
+    if (msg->kind == MSG_WEB_TRUST)
+        return (size_t)msg->web_trust.has_client_ca_file + (msg->web_trust.crl_rule != CRL_RULE_NONE ? 1u : 0u);
     if (msg->kind == MSG_SERVER_CERTIFICATE) return msg->server_certificate.has_key;
     if (msg->kind == MSG_SHIM_SETUP) return msg->shim_setup.has_screenshot;
     return 0;

@@ -248,9 +248,9 @@ static void take_trust(struct worker *worker, const struct msg *msg, const struc
     const struct clients_terms terms = {
         .cas = trust->client_cas,
         .num_cas = trust->num_client_cas,
-        .client_ca_fd = extra->fds[0],
+        .client_ca_fd = trust->has_client_ca_file ? extra->fds[0] : -1,
         .crl_rule = trust->crl_rule,
-        .crl_fd = trust->crl_rule != CRL_RULE_NONE ? extra->fds[1] : -1,
+        .crl_fd = trust->crl_rule != CRL_RULE_NONE ? extra->fds[trust->has_client_ca_file ? 1 : 0] : -1,
         .own_client = trust->own_client,
     };
     enum err err = clients_new(&clients, &terms, &diag);

@@ -178,6 +178,25 @@ class ReloadConfig(SystemCase):
         except OSError:
             return False
 
+    def test_client_cas_are_taken_away(self):
+        """Their clients' connections end, at workers that go on with all others."""
+        self.write(rest="[tls]\nmode = optional\n")
+        system = self.begin()
+        named = [self.open(system) for _ in range(6)]
+        unnamed = [wire.connect(system.port, self.authority.certificate, None) for _ in range(6)]
+        for connection in named + unnamed:
+            self.get(connection)
+        with open(self.config, encoding="ascii") as now:
+            text = now.read()
+        self.put("keyward.ini", text.replace("client_ca = ", ";client_ca = "), 0o644)
+        mark = system.mark()
+        self.assertEqual(system.broker("reload").stdout, "reloaded; 6 connections closed\n")
+        for connection in named:
+            self.assertEqual(wire.read_to_end(connection), b"")
+        for connection in unnamed:
+            self.assertEqual(self.get(connection)[0], 200)
+        self.assertNotIn("given up", "\n".join(system.lines(mark)))
+
     def test_flags_win(self):
         system = self.begin("--access-log", "none", "--root", self.root)
         self.write(root=self.make_root("three"), rest="[log]\naccess = json\n")

@@ -12,12 +12,13 @@ TIMEOUT_S = 20
 
 
 def connect(port, ca, client, alpn="http/1.1", version=None, ragged=False):
-    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key).
+    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key), or None.
 
     ragged: an end without close_notify is an ssl.SSLError when it is read.
     """
     context = ssl.create_default_context(cafile=ca)
-    context.load_cert_chain(*client)
+    if client:
+        context.load_cert_chain(*client)
     if alpn:
         context.set_alpn_protocols([alpn])
     if version:

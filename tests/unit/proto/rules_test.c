@@ -135,7 +135,12 @@ Test(rules, optional_descriptors_are_announced)
     identity.web_identity.crl_rule = CRL_RULE_FILE_CAS;
     cr_expect(rules_fds_valid(&identity, 2));
     struct msg trust = {.kind = MSG_WEB_TRUST};
+    cr_expect(rules_fds_valid(&trust, 0));
+    trust.web_trust.crl_rule = CRL_RULE_FILE_CAS;
     cr_expect(rules_fds_valid(&trust, 1));
+    trust.web_trust.has_client_ca_file = true;
+    cr_expect(rules_fds_valid(&trust, 2));
+    cr_expect_not(rules_fds_valid(&trust, 1));
     struct msg connected = {.kind = MSG_WEB_CONNECTED};
     cr_expect(rules_fds_valid(&connected, 1));
     cr_expect_not(rules_fds_valid(&connected, 0));

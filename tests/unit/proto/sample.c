@@ -178,7 +178,8 @@ struct msg sample_of(enum msg_kind kind)
                                          .num_client_cas = 2,
                                          .own_client =
                                              "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-                                         .crl_rule = CRL_RULE_FILE_CAS}},
+                                         .crl_rule = CRL_RULE_FILE_CAS,
+                                         .has_client_ca_file = true}},
         [MSG_EXPLAIN_QUERY] = {.explain_query = {"192.0.2.1", 3}},
         [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
@@ -606,6 +607,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < want->web_trust.num_client_cas; i++) SAME_BYTES(web_trust.client_cas[i]);
         SAME_TEXT(web_trust.own_client);
         SAME(web_trust.crl_rule);
+        SAME(web_trust.has_client_ca_file);
         break;
     case MSG_EXPLAIN_QUERY:
         SAME_TEXT(explain_query.host);
