@@ -22,7 +22,8 @@
 
 enum config_browser {
     CONFIG_BROWSER_IF_POSSIBLE, /* the default: without a screen or a Chromium the broker says so and runs on */
-    CONFIG_BROWSER_CHROMIUM,    /* asked for: what it needs has to be there */
+    CONFIG_BROWSER_CHROMIUM,    /* asked for, as the next one: what it needs has to be there */
+    CONFIG_BROWSER_FIREFOX,
     CONFIG_BROWSER_NONE,
 };
 
@@ -107,6 +108,7 @@ struct config {
 
     enum config_browser browser;
     bool headless;
+    bool window; /* with what a kiosk forbids */
 
     struct config_name names[LIMIT_NAMES];
     size_t num_names;

@@ -10,9 +10,23 @@
 
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
-    config->browser = strcmp(value, "none") == 0 ? CONFIG_BROWSER_NONE : CONFIG_BROWSER_CHROMIUM;
-    if (config->browser == CONFIG_BROWSER_NONE || strcmp(value, "chromium") == 0) return ERR_OK;
-    return diag_set(diag, ERR_INPUT, "'%s' is not a browser that Keyward starts; want chromium or none", value);
+    static const char *const names[] = {
+        [CONFIG_BROWSER_CHROMIUM] = "chromium",
+        [CONFIG_BROWSER_FIREFOX] = "firefox",
+        [CONFIG_BROWSER_NONE] = "none",
+    };
+    for (size_t i = CONFIG_BROWSER_CHROMIUM; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) != 0) continue;
+        config->browser = (enum config_browser)i;
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_INPUT, "'%s' is not a browser that Keyward starts; want chromium, firefox or none",
+                    value);
+}
+
+static enum err set_window(struct config *config, const char *value, struct diag *diag)
+{
+    return value_switch(&config->window, value, diag);
 }
 
 static enum err set_headless(struct config *config, const char *value, struct diag *diag)
@@ -98,8 +112,8 @@ static const struct config_option rows[] = {
      .at_start = true,
      .flag = "--browser",
      .set = set_browser,
-     .argument = "chromium",
-     .help = "the browser to start"},
+     .argument = "NAME",
+     .help = "the browser to start: chromium (the default) or firefox"},
     {.section = "browser",
      .key = "browser",
      .at_start = true,
@@ -114,6 +128,12 @@ static const struct config_option rows[] = {
      .fixed = "yes",
      .set = set_headless,
      .help = "start the browser without a screen"},
+    {.section = "browser",
+     .key = "window",
+     .flag = "--window",
+     .fixed = "yes",
+     .set = set_window,
+     .help = "a window with developer tools and all, in place of a kiosk"},
     {.section = "browser",
      .key = "screenshot",
      .at_start = true,

@@ -7,8 +7,6 @@
 #include "base/err.h"
 #include "proto/message.h"
 
-#define PROGRAMS_CHROMIUM "/usr/lib/chromium/chromium"
-
 struct programs {
     int fds[PROGRAM_NUM]; /* O_PATH; -1: not opened */
     int module;           /* the PKCS#11 module, readable; -1: not opened */

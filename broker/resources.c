@@ -41,16 +41,38 @@ static enum err read_display(struct display *out, struct diag *diag)
     return err;
 }
 
+static const struct browser_program browsers[] = {
+    {CONFIG_BROWSER_CHROMIUM, "chromium", "/usr/lib/chromium/chromium", "chromium"},
+    {CONFIG_BROWSER_FIREFOX, "firefox", "/usr/lib/firefox-esr/firefox-esr", "firefox-esr"},
+};
+
+/* The one that was asked for, or the first that is there. NULL with errno: there is none. */
+static const struct browser_program *find_browser(const struct config *config)
+{
+    for (size_t i = 0; i < sizeof browsers / sizeof browsers[0]; i++) {
+        const bool is_wanted = config->browser == CONFIG_BROWSER_IF_POSSIBLE || config->browser == browsers[i].choice;
+        if (is_wanted && access(browsers[i].path, X_OK) == 0) return &browsers[i];
+    }
+    return NULL;
+}
+
+static enum err say_missing(const struct config *config, struct diag *diag)
+{
+    const bool is_firefox = config->browser == CONFIG_BROWSER_FIREFOX;
+    const struct browser_program *wanted = &browsers[is_firefox ? 1 : 0];
+    return diag_set(diag, ERR_INPUT, "--browser %s: '%s': %s; install %s", wanted->name, wanted->path, strerror(ENOENT),
+                    wanted->package);
+}
+
 static enum err decide_browser(struct resources *out, const struct config *config, struct diag *diag)
 {
     out->with_browser = false;
     if (config->browser == CONFIG_BROWSER_NONE) return ERR_OK;
-    if (access(PROGRAMS_CHROMIUM, X_OK) != 0) {
-        if (config->browser == CONFIG_BROWSER_CHROMIUM || config->headless) {
-            return diag_set(diag, ERR_INPUT, "--browser chromium: '" PROGRAMS_CHROMIUM "': %s; install chromium",
-                            strerror(errno));
-        }
-        out->browserless = "no Chromium: running without a browser; install chromium, or say --no-browser";
+    out->browser = find_browser(config);
+    if (out->browser == NULL) {
+        if (config->browser != CONFIG_BROWSER_IF_POSSIBLE || config->headless) return say_missing(config, diag);
+        out->browserless =
+            "no Chromium and no Firefox: running without a browser; install chromium, or say --no-browser";
         return ERR_OK;
     }
     enum err err = config->headless ? ERR_OK : read_display(&out->display, diag);

@@ -11,6 +11,14 @@
 #include "broker/trust_files.h"
 #include "broker/user.h"
 
+/* A browser that the shim knows how to start. */
+struct browser_program {
+    enum config_browser choice;
+    const char *name; /* as the shim knows it */
+    const char *path;
+    const char *package;
+};
+
 /* Where the browser shows itself, unless it is headless; empty strings where there is none. */
 struct display {
     char x11[LIMIT_PATH + 1];        /* DISPLAY */
@@ -23,7 +31,8 @@ struct resources {
     struct user broker;
     struct user users[PROGRAM_NUM];
     bool with_browser;
-    const char *browserless; /* why there is none although one was wanted, in words for people; or NULL */
+    const struct browser_program *browser; /* which one */
+    const char *browserless;               /* why there is none although one was wanted, in words for people; or NULL */
     struct display display;
     int streams[LIMIT_STREAMS]; /* as in the configuration; -1 beyond */
     int listener;               /* these six: -1 where not wanted */

@@ -8,8 +8,6 @@
 #include "broker/broker.h"
 #include "broker/listener.h"
 
-#define BROWSER "chromium"
-
 void shim_begin(struct broker *broker, struct process *shim)
 {
     const struct resources *resources = broker->resources;
@@ -20,11 +18,12 @@ void shim_begin(struct broker *broker, struct process *shim)
         .kind = MSG_SHIM_SETUP,
         .shim_setup =
             {
-                .browser = BROWSER,
+                .browser = resources->browser->name,
                 .url = resources->page,
                 .port = resources->page_port,
                 .headless = broker->config->headless,
                 .log_style = broker->log_style,
+                .kiosk = !broker->config->window && !pictures, /* Chromium takes pictures by its developer tools */
                 .has_screenshot = pictures,
                 .display = display->x11,
                 .wayland_display = display->wayland,

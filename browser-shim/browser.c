@@ -9,31 +9,42 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "browser-shim/browser_kind.h"
 #include "browser-shim/layout.h"
 #include "browser-shim/pin.h"
 
-/* The program itself: the script in /usr/bin reads files that are none of our business. */
-#define CHROMIUM "/usr/lib/chromium/chromium"
+static const struct browser_kind *const kinds[] = {&browser_chromium, &browser_firefox};
+
+const struct browser_kind *browser_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i]->name, name) == 0) return kinds[i];
+    }
+    return NULL;
+}
 
 enum err browser_check(const char *name, struct diag *diag)
 {
-    if (strcmp(name, "chromium") != 0) {
-        return diag_set(diag, ERR_INPUT, "browser '%s': not one that Keyward can start; use --browser chromium", name);
+    const struct browser_kind *kind = browser_find(name);
+    if (kind == NULL) {
+        return diag_set(diag, ERR_INPUT,
+                        "browser '%s': not one that Keyward can start; use --browser chromium or --browser firefox",
+                        name);
     }
-    if (access(CHROMIUM, X_OK) != 0) {
-        return diag_set(diag, ERR_NOT_FOUND, "browser '%s': %s; install the package chromium", CHROMIUM,
-                        strerror(errno));
+    if (access(kind->program, X_OK) != 0) {
+        return diag_set(diag, ERR_NOT_FOUND, "browser '%s': %s; install the package %s", kind->program, strerror(errno),
+                        kind->package);
     }
     return ERR_OK;
 }
 
-static void argument(struct browser_command *command, const char *text)
+void browser_argument(struct browser_command *command, const char *text)
 {
     CHECK(command->num_arguments < BROWSER_MAX_ARGUMENTS);
     command->arguments[command->num_arguments++] = text;
 }
 
-__attribute__((format(printf, 2, 3))) static void variable(struct browser_command *command, const char *format, ...)
+void browser_variable(struct browser_command *command, const char *format, ...)
 {
     char *text = command->room + command->room_used;
     size_t room = sizeof command->room - command->room_used;
@@ -46,56 +57,23 @@ __attribute__((format(printf, 2, 3))) static void variable(struct browser_comman
     command->environment[command->num_environment++] = text;
 }
 
-/* A screen to paint on is only needed where somebody looks. */
-static void add_mode(struct browser_command *command, const struct shim_setup *setup)
-{
-    if (!setup->headless && !setup->has_screenshot) {
-        argument(command, "--kiosk");
-        argument(command, setup->wayland_display[0] != '\0' ? "--ozone-platform=wayland" : "--ozone-platform=x11");
-        return;
-    }
-    argument(command, "--headless");
-    argument(command, "--disable-gpu");
-    if (!setup->has_screenshot) return;
-    argument(command, "--screenshot=" LAYOUT_SCREENSHOT);
-    argument(command, "--window-size=1280,900");
-    argument(command, "--hide-scrollbars");
-    /* The page's clock runs ahead while nothing is loading and stands still while something is, so that its own requests
-     * have been answered by the time the picture is taken. */
-    argument(command, "--virtual-time-budget=5000");
-}
-
 static void add_environment(struct browser_command *command, const struct shim_setup *setup)
 {
-    variable(command, "HOME=%s", LAYOUT_HOME);
-    variable(command, "XDG_RUNTIME_DIR=%s", LAYOUT_RUNTIME);
-    variable(command, "PATH=/usr/bin:/bin");
-    variable(command, "LANG=C.UTF-8");
-    if (setup->wayland_display[0] != '\0') variable(command, "WAYLAND_DISPLAY=%s", LAYOUT_WAYLAND);
-    if (setup->display[0] != '\0') variable(command, "DISPLAY=%s", setup->display);
-    if (setup->xauthority[0] != '\0') variable(command, "XAUTHORITY=%s", LAYOUT_XAUTHORITY);
+    browser_variable(command, "HOME=%s", LAYOUT_HOME);
+    browser_variable(command, "XDG_RUNTIME_DIR=%s", LAYOUT_RUNTIME);
+    browser_variable(command, "PATH=/usr/bin:/bin");
+    browser_variable(command, "LANG=C.UTF-8");
+    if (setup->wayland_display[0] != '\0') browser_variable(command, "WAYLAND_DISPLAY=%s", LAYOUT_WAYLAND);
+    if (setup->display[0] != '\0') browser_variable(command, "DISPLAY=%s", setup->display);
+    if (setup->xauthority[0] != '\0') browser_variable(command, "XAUTHORITY=%s", LAYOUT_XAUTHORITY);
 }
 
-void browser_command_init(struct browser_command *out, const struct shim_setup *setup)
+void browser_command_init(struct browser_command *out, const struct browser_kind *kind, const struct shim_setup *setup)
 {
-    static const char *const always[] = {
-        CHROMIUM,
-        "--user-data-dir=" LAYOUT_PROFILE,
-        "--no-first-run",
-        "--no-default-browser-check",
-        "--password-store=basic", /* no keyring to ask for: there is no D-Bus in there */
-        "--disable-breakpad",     /* nowhere to send a crash to */
-        /* It reaches one server, and that one over TCP. */
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    };
     *out = (struct browser_command){0};
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) argument(out, always[i]);
-    add_mode(out, setup);
-    argument(out, setup->url);
+    browser_argument(out, kind->program);
     add_environment(out, setup);
+    kind->describe(out, setup);
 }
 
 /* Leaves the handle, the supply, the report and /dev/null, at 3, 4, 5 and 0 to 2. What was inherited may be at any of these numbers, so

@@ -11,7 +11,7 @@
 #define BROWSER_SUPPLY_FD 4
 
 #define BROWSER_MAX_ARGUMENTS 32
-#define BROWSER_MAX_ENVIRONMENT 12
+#define BROWSER_MAX_ENVIRONMENT 16
 
 /* A command line and an environment, NULL-terminated; the strings live in room or are the setup's. */
 struct browser_command {
@@ -26,8 +26,12 @@ struct browser_command {
 /* browser_check says whether there is such a browser. ERR_INPUT: not one that we know. ERR_NOT_FOUND: not installed. */
 MUST_CHECK enum err browser_check(const char *name, struct diag *diag);
 
-/* browser_command_init writes down how the browser is started for this setup. The setup outlives the command. */
-void browser_command_init(struct browser_command *out, const struct shim_setup *setup);
+/* browser_find returns what is known of the browser, NULL if nothing is (browser_kind.h). */
+struct browser_kind;
+const struct browser_kind *browser_find(const char *name);
+
+/* browser_command_init writes down how the browser is started for this setup, which outlives the command. */
+void browser_command_init(struct browser_command *out, const struct browser_kind *kind, const struct shim_setup *setup);
 
 /* browser_become turns the calling process, a fresh child, into the browser: it keeps the handle as BROWSER_HANDLE_FD, the
  * supply as BROWSER_SUPPLY_FD and nothing else, pins the handle to itself and executes. Returns only if that failed. report

@@ -1,6 +1,8 @@
 /* The browser's mount namespace. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +12,14 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "browser-shim/layout.h"
 #include "browser-shim/namespace.h"
 
 #define MAX_MODULE (16u << 20)
 #define MAX_XAUTHORITY 65536u
+#define MAX_POLICY 65536u /* one file */
+#define MAX_POLICIES 32u
 #define X_DIRECTORY "/tmp/.X11-unix"
 
 /* What has to be taken from the host's file system before it is covered. */
@@ -115,7 +120,7 @@ static enum err mount_all(struct diag *diag)
     enum err err = mount_covers(diag);
     if (err != ERR_OK) return err;
     if (mkdir(LAYOUT_OWN, 0755) != 0 ||
-        mount("keyward", LAYOUT_OWN, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=16,mode=0755") != 0) {
+        mount("keyward", LAYOUT_OWN, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,nr_inodes=128,mode=0755") != 0) {
         return fail(diag, "make", LAYOUT_OWN);
     }
     return ERR_OK;
@@ -167,12 +172,67 @@ static enum err unpack(const struct belongings *belongings, int module_fd, struc
     return err;
 }
 
-enum err namespace_cover(const struct shim_setup *setup, int module_fd, struct diag *diag)
+static enum err copy_policy(int from_dir, const char *to_dir, const char *name, struct diag *diag)
+{
+    char to[LIMIT_PATH + NAME_MAX + 2];
+    snprintf(to, sizeof to, "%s/%s", to_dir, name);
+    AUTO_FD fd = openat(from_dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return fail(diag, "read the host's", to);
+    return copy_file(to, fd, MAX_POLICY, 0400, diag);
+}
+
+/* An operator's own policies stay in force. */
+static enum err copy_policies(const struct browser_kind *kind, struct diag *diag)
+{
+    char from[LIMIT_PATH], to[LIMIT_PATH];
+    enum err err = ERR_OK;
+    unsigned num = 0;
+    snprintf(from, sizeof from, "%s/%s", kind->policy_dir, kind->managed_dir);
+    snprintf(to, sizeof to, "%s/%s", LAYOUT_POLICY, kind->managed_dir);
+    DIR *dir = opendir(from);
+    if (dir == NULL) return errno == ENOENT ? ERR_OK : fail(diag, "read", from);
+    for (const struct dirent *entry; err == ERR_OK && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] == '.') continue;
+        err = ++num <= MAX_POLICIES ? copy_policy(dirfd(dir), to, entry->d_name, diag)
+                                    : diag_set(diag, ERR_INPUT, "'%s': more than %u files", from, MAX_POLICIES);
+    }
+    closedir(dir);
+    return err;
+}
+
+static bool has_policy(const struct browser_kind *kind)
+{
+    char path[LIMIT_PATH];
+    snprintf(path, sizeof path, "%s/%s", kind->policy_dir, kind->policy.path);
+    return access(path, F_OK) == 0;
+}
+
+/* What the browser reads as the machine's own policy is ours in there, and read-only. */
+static enum err forbid(const struct browser_kind *kind, const char *origin, struct diag *diag)
+{
+    const struct profile_words words = {.origin = origin, .module = LAYOUT_MODULE};
+    if (kind->managed_dir == NULL && has_policy(kind)) {
+        log_line("browser keeps the policy in '%s/%s' in place of a kiosk's", kind->policy_dir, kind->policy.path);
+        return ERR_OK;
+    }
+    if (mkdir(LAYOUT_POLICY, 0700) != 0) return fail(diag, "make", LAYOUT_POLICY);
+    enum err err = profile_write(LAYOUT_POLICY, &kind->policy, &words, diag);
+    if (err == ERR_OK && kind->managed_dir != NULL) err = copy_policies(kind, diag);
+    if (err != ERR_OK) return err;
+    if (mount(LAYOUT_POLICY, kind->policy_dir, NULL, MS_BIND, NULL) != 0 ||
+        mount(NULL, kind->policy_dir, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
+        return fail(diag, "put a kiosk's policy into", kind->policy_dir);
+    return ERR_OK;
+}
+
+enum err namespace_cover(const struct shim_setup *setup, const struct browser_kind *kind, const char *origin,
+                         int module_fd, struct diag *diag)
 {
     AUTO(belongings_close) struct belongings belongings;
     enum err err = belongings_open(&belongings, setup, diag);
     if (err == ERR_OK) err = mount_all(diag);
     if (err == ERR_OK) err = unpack(&belongings, module_fd, diag);
+    if (err == ERR_OK && setup->kiosk) err = forbid(kind, origin, diag);
     if (err != ERR_OK) return err;
     /* The browser cannot put another module in the place of ours. */
     if (mount(NULL, LAYOUT_OWN, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0) {

@@ -14,7 +14,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
-#include "browser-shim/browser.h"
+#include "browser-shim/browser_kind.h"
 #include "browser-shim/layout.h"
 #include "browser-shim/namespace.h"
 #include "browser-shim/sandbox_policy.h"
@@ -29,6 +29,7 @@ struct process_one {
     struct link link;
     struct codec_arena *arena;
     const struct shim_setup *setup;
+    const struct browser_kind *kind;
     char origin[PROFILE_ORIGIN];
     int screenshot_fd;
     int signal_fd; /* SIGCHLD */
@@ -74,7 +75,7 @@ static enum err prepare(struct process_one *self, int *out_listener, int module_
     enum err err = profile_origin(self->origin, self->setup->url, diag);
     if (err == ERR_OK) err = namespace_map_user(uid, gid, diag);
     if (err == ERR_OK) err = namespace_listen(out_listener, self->setup->port, diag);
-    if (err == ERR_OK) err = namespace_cover(self->setup, module_fd, diag);
+    if (err == ERR_OK) err = namespace_cover(self->setup, self->kind, self->origin, module_fd, diag);
     if (err == ERR_OK) err = namespace_drop_capabilities(diag);
     if (err == ERR_OK) err = watch_children(self, diag);
     if (err == ERR_OK) err = sandbox_enter(&launcher_policy, NULL, 0, diag);
@@ -110,8 +111,9 @@ static enum err fork_browser(struct process_one *self, int handle_fd, struct dia
 {
     int ends[2];
     struct browser_command command;
-    browser_command_init(&command, self->setup);
-    enum err err = profile_make(LAYOUT_HOME, self->origin, LAYOUT_MODULE, diag);
+    browser_command_init(&command, self->kind, self->setup);
+    const struct profile_words words = {.origin = self->origin, .module = LAYOUT_MODULE};
+    enum err err = profile_make(LAYOUT_HOME, self->kind->files, self->kind->num_files, &words, diag);
     if (err != ERR_OK) return err;
     AUTO_FD supply = make_supply(self);
     if (supply < 0 || channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "browser: %s", strerror(errno));
@@ -313,6 +315,7 @@ enum err launcher_start(struct launcher *out, const struct launcher_task *task, 
         struct process_one self = {
             .link = {.fd = ends[1], .role = LINK_BROKER_SHIM, .end = LINK_LOWER},
             .setup = task->setup,
+            .kind = browser_find(task->setup->browser),
             .screenshot_fd = task->screenshot_fd,
             .signal_fd = -1,
             .report = {.fd = -1},

@@ -7,6 +7,7 @@
 #define LAYOUT_MODULE LAYOUT_OWN "/module.so"
 #define LAYOUT_XAUTHORITY LAYOUT_OWN "/Xauthority"
 #define LAYOUT_WAYLAND LAYOUT_OWN "/wayland"
+#define LAYOUT_POLICY LAYOUT_OWN "/policy"
 
 /* The browser's: made anew for each start. */
 #define LAYOUT_HOME "/home/kiosk"

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "browser-shim/browser_kind.h"
 #include "proto/message.h"
 
 /* namespace_clone is fork into new namespaces; out_pidfd is set in the parent. Returns 0 in the child, -1 and errno if
@@ -27,8 +28,9 @@ MUST_CHECK enum err namespace_listen(int *out_fd, uint16_t port, struct diag *di
 
 /* namespace_cover makes the file system what the browser may see: read-only, with its own /proc, and private empty
  * directories in place of those where users keep things and services listen. The module's copy, the way to the display
- * and its key are put where browser-shim/layout.h says. */
-MUST_CHECK enum err namespace_cover(const struct shim_setup *setup, int module_fd, struct diag *diag);
+ * and its key are put where browser-shim/layout.h says, and a kiosk's policy where this kind of browser looks for it. */
+MUST_CHECK enum err namespace_cover(const struct shim_setup *setup, const struct browser_kind *kind, const char *origin,
+                                    int module_fd, struct diag *diag);
 
 /* namespace_drop_capabilities gives up what all this needed. */
 MUST_CHECK enum err namespace_drop_capabilities(struct diag *diag);

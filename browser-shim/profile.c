@@ -58,54 +58,81 @@ static enum err remove_tree(const char *path, struct diag *diag)
     return diag_set(diag, ERR_SYSTEM, "browser home '%s': cannot remove the old one: %s", path, strerror(errno));
 }
 
-static enum err make_dir(const char *home, const char *name, struct diag *diag)
+static enum err make_dir(const char *path, struct diag *diag)
 {
-    char path[LIMIT_PATH];
-    snprintf(path, sizeof path, "%s%s", home, name);
-    if (mkdir(path, 0700) == 0) return ERR_OK;
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return ERR_OK;
     return diag_set(diag, ERR_SYSTEM, "browser home '%s': %s", path, strerror(errno));
 }
 
-static enum err write_file(const char *home, const char *name, const char *text, struct diag *diag)
+/* All directories on the way to the file, below base, which is there. */
+static enum err make_parents(const char *base, const char *path, struct diag *diag)
+{
+    char dir[LIMIT_PATH];
+    for (const char *slash = strchr(path + strlen(base) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+        enum err err = make_dir(dir, diag);
+        if (err != ERR_OK) return err;
+    }
+    return ERR_OK;
+}
+
+/* Copies text with the words in their places. False: it does not fit. */
+static bool fill_in(char *out, size_t size, const char *text, const struct profile_words *words)
+{
+    /* The origin without its port: for Firefox's match patterns, which know none. */
+    const char *port = strrchr(words->origin, ':');
+    const size_t origin_len = strlen(words->origin);
+    const bool has_port = port != NULL && port[1] != '/' && strchr(port, ']') == NULL;
+    const struct {
+        const char *mark;
+        const char *word;
+        size_t word_len;
+    } places[] = {{"@ORIGIN@", words->origin, origin_len},
+                  {"@SITE@", words->origin, has_port ? (size_t)(port - words->origin) : origin_len},
+                  {"@MODULE@", words->module, strlen(words->module)}};
+    size_t len = 0;
+    while (*text != '\0') {
+        const char *add = text;
+        size_t add_len = 1, taken = 1;
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            if (strncmp(text, places[i].mark, strlen(places[i].mark)) != 0) continue;
+            add = places[i].word;
+            add_len = places[i].word_len;
+            taken = strlen(places[i].mark);
+        }
+        if (len + add_len >= size) return false;
+        memcpy(out + len, add, add_len);
+        len += add_len;
+        text += taken;
+    }
+    out[len] = '\0';
+    return true;
+}
+
+enum err profile_write(const char *base, const struct profile_file *file, const struct profile_words *words,
+                       struct diag *diag)
 {
     char path[LIMIT_PATH];
-    snprintf(path, sizeof path, "%s%s", home, name);
+    char text[PROFILE_TEXT];
+    int path_len = snprintf(path, sizeof path, "%s/%s", base, file->path);
+    if (path_len < 0 || (size_t)path_len >= sizeof path || !fill_in(text, sizeof text, file->text, words))
+        return diag_set(diag, ERR_TOO_LARGE, "browser home '%s': what belongs into '%s' is too long", base, file->path);
+    enum err err = make_parents(base, path, diag);
+    if (err != ERR_OK) return err;
     size_t len = strlen(text);
     AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0 && write(fd, text, len) == (ssize_t)len) return ERR_OK;
     return diag_set(diag, ERR_SYSTEM, "browser home '%s': %s", path, strerror(errno));
 }
 
-static enum err make_dirs(const char *home, struct diag *diag)
+enum err profile_make(const char *home, const struct profile_file *files, size_t num_files,
+                      const struct profile_words *words, struct diag *diag)
 {
-    static const char *const names[] = {"", "/run", "/.pki", "/.pki/nssdb", "/profile", "/profile/Default"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        enum err err = make_dir(home, names[i], diag);
-        if (err != ERR_OK) return err;
-    }
-    return ERR_OK;
-}
-
-static enum err write_files(const char *home, const char *origin, const char *module, struct diag *diag)
-{
-    char text[2048];
-    snprintf(text, sizeof text, "library=%s\nname=Keyward\n", module);
-    enum err err = write_file(home, "/.pki/nssdb/pkcs11.txt", text, diag);
-    if (err != ERR_OK) return err;
-    /* One filter without a condition: any certificate will do, and there is only one. The rest keeps bubbles away that
-     * nobody stands at a kiosk to answer. */
-    snprintf(text, sizeof text,
-             "{\"profile\":{\"content_settings\":{\"exceptions\":{\"auto_select_certificate\":"
-             "{\"%s,*\":{\"setting\":{\"filters\":[{}]}}}}},\"exit_type\":\"Normal\"},"
-             "\"credentials_enable_service\":false,\"translate\":{\"enabled\":false}}\n",
-             origin);
-    return write_file(home, "/profile/Default/Preferences", text, diag);
-}
-
-enum err profile_make(const char *home, const char *origin, const char *module, struct diag *diag)
-{
+    char runtime[LIMIT_PATH];
+    snprintf(runtime, sizeof runtime, "%s/run", home);
     enum err err = remove_tree(home, diag);
-    if (err == ERR_OK) err = make_dirs(home, diag);
-    if (err == ERR_OK) err = write_files(home, origin, module, diag);
+    if (err == ERR_OK) err = make_dir(home, diag);
+    if (err == ERR_OK) err = make_dir(runtime, diag);
+    for (size_t i = 0; err == ERR_OK && i < num_files; i++) err = profile_write(home, &files[i], words, diag);
     return err;
 }

@@ -25,6 +25,7 @@ enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, con
         .headless = from->headless != 0,
         .log_style = from->log_style,
         .has_screenshot = from->has_screenshot != 0,
+        .kiosk = from->kiosk != 0,
         .display = from->display,
         .wayland_display = from->wayland_display,
         .xauthority = from->xauthority,
@@ -42,6 +43,7 @@ enum err codec_encode_shim_setup(const struct packer *packer, const struct msg *
     to.port = from->port;
     to.headless = from->headless;
     to.has_screenshot = from->has_screenshot;
+    to.kiosk = from->kiosk;
     to.display = wire_text(from->display);
     to.wayland_display = wire_text(from->wayland_display);
     to.xauthority = wire_text(from->xauthority);

@@ -24,6 +24,7 @@ struct shim_setup {
     uint16_t port;       /* never 0 */
     bool headless;
     bool has_screenshot;
+    bool kiosk;
     const char *display; /* at most LIMIT_PATH bytes, as the next two */
     const char *wayland_display;
     const char *xauthority;

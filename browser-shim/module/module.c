@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "browser-shim/layout.h"
 #include "browser-shim/module/supply.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -15,9 +17,12 @@ static struct module state;
 static int handle_fd = TOKEN_FD;
 static ck_object_handle_t next_object = 1; /* a number that stood for one key never stands for another */
 
-/* Runs when the browser loads the module, before it can start a program that would inherit the handle. */
+/* Runs when the browser loads the module, before it can start a program that would inherit the handle. Firefox starts one
+ * before it loads any module: so it is started with this one preloaded, and what it starts is not to have it too. */
 __attribute__((constructor)) static void guard_handle(void)
 {
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload != NULL && strcmp(preload, LAYOUT_MODULE) == 0) unsetenv("LD_PRELOAD");
     (void)token_guard(TOKEN_FD);
     (void)token_guard(SUPPLY_FD);
 }

@@ -1,6 +1,7 @@
 /* The module's one state: whether it is initialised, its token, objects and sessions.
  *
- * It is a guest in somebody else's process: no signal handler, no atexit, no output, no look at the environment. */
+ * It is a guest in somebody else's process: no signal handler, no atexit, no output, no look at the environment but for the
+ * variable that had it loaded. */
 #ifndef KEYWARD_BROWSER_SHIM_MODULE_MODULE_H
 #define KEYWARD_BROWSER_SHIM_MODULE_MODULE_H
 

@@ -1,8 +1,9 @@
-"""A real Chromium, whose key is in keyd, opens the page; one without a handle does not."""
+"""Real browsers, whose key is in keyd, open the page; one without a handle does not."""
 
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import tempfile
 
@@ -10,7 +11,7 @@ import picture
 import processes
 from keyward import ORDINARY, SystemCase, for_each_user, is_root
 
-FLAGS = ("--listen", "127.0.0.1:0", "--browser", "chromium", "--headless")
+FLAGS = ("--listen", "127.0.0.1:0", "--headless")
 FETCHED = r"^web\[\d+\]: request .*path='/api/get' status=200 .*subject='[^']*CN=keyward-kiosk"
 BROWSER_S = 30
 CHROMIUM = "/usr/lib/chromium/chromium"
@@ -18,10 +19,10 @@ CHROMIUM = "/usr/lib/chromium/chromium"
 
 class BrowserCase(SystemCase):
     uid = None
+    browser = os.environ.get("KEYWARD_BROWSER", "chromium")
 
     def start_browser(self, *flags):
-        system = self.start(*FLAGS, *flags, uid=self.uid)
-        return system
+        return self.start(*FLAGS, "--browser", self.browser, *flags, uid=self.uid)
 
     def browser_handles(self, system):
         return [handle for handle in system.status()["handles"] if handle["purpose"] == "browser-digest"]
@@ -37,6 +38,17 @@ class Page(BrowserCase):
         self.assertGreater(handle["pinned_pid"], 0)
         self.assertFalse(system.status()["browser_digest_unbound"])
         self.check_browser_processes(system)
+        self.check_only_holder(system.pid_of("browser"))
+
+    def check_only_holder(self, browser):
+        """Its handle and the way to the next one are in no other process of this machine."""
+        own = [os.readlink(f"/proc/{browser}/fd/{fd}") for fd in (3, 4)]
+        for pid in processes.parents():
+            with contextlib.suppress(OSError):  # gone, or another user's where this is not root
+                for fd in os.listdir(f"/proc/{pid}/fd"):
+                    with contextlib.suppress(FileNotFoundError):
+                        if pid != browser:
+                            self.assertNotIn(os.readlink(f"/proc/{pid}/fd/{fd}"), own, processes.name(pid))
 
     def check_browser_processes(self, system):
         """No process of the browser runs as root or without a filter; its first one lives in namespaces of its own."""
@@ -84,7 +96,13 @@ class Page(BrowserCase):
         self.assertNotEqual(before["handle"], after["handle"])
 
     def browser_pids(self, system):
-        return [pid for pid in system.pids() if processes.name(pid).startswith("chromium")]
+        """All processes of the browser: its first one and what came of it."""
+        found = {system.pid_of("browser")}
+        for pid in sorted(system.pids()):
+            with contextlib.suppress(FileNotFoundError):
+                if int(processes.status(pid)["PPid"]) in found:
+                    found.add(pid)
+        return sorted(found)
 
     def test_the_shim_dies_and_all_of_it_comes_back(self):
         system = self.start_browser()
@@ -240,3 +258,56 @@ class Renewed(AskingCase):
         done = system.broker("browser", "renew", check=False)
         self.assertEqual(done.returncode, 100)
         self.assertIn("no browser is running", done.stderr)
+
+
+@for_each_user
+class Elsewhere(BrowserCase):
+    """A page that wants to be elsewhere, without the server's Content-Security-Policy to stop it."""
+
+    PAGE = """
+        const page = location.origin;
+        const wanted = {
+            listener: "http://127.0.0.1:@PORT@/", host: "https://localhost:1/", name: "https://example.com/",
+            file: "file:///etc/passwd", browser: "chrome://version/", about: "about:config",
+        };
+        const report = (name, what) => fetch(`${page}/report/${name}/${what}`);
+        function frame(url) {
+            const element = document.createElement("iframe");
+            element.src = url;
+            document.body.append(element);
+        }
+        function click(url) {
+            const element = document.createElement("a");
+            element.href = url;
+            element.target = "_blank";
+            element.click();
+        }
+        async function run() {
+            for (const [name, url] of Object.entries(wanted)) {
+                await report(name, await fetch(url, {mode: "no-cors"}).then(() => "reached", () => "failed"));
+                for (const go of [frame, window.open, click]) {
+                    try { go(url); } catch (error) { /* the browser will have nothing to do with it */ }
+                }
+            }
+            setTimeout(() => report("all", "tried"), 1000);
+        }
+        run();
+    """
+
+    def test_nothing_but_the_page_is_reached(self):
+        root = tempfile.mkdtemp(dir=self.base)
+        os.chmod(root, 0o755)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(0)
+            files = {"index.html": "<!doctype html><body><script src=try.js></script>",
+                     "try.js": self.PAGE.replace("@PORT@", str(listener.getsockname()[1]))}
+            for name, content in files.items():
+                with open(os.path.join(root, name), "w", encoding="ascii") as file:
+                    file.write(content)
+            system = self.start_browser("--root", root, "--header", "Content-Security-Policy:",
+                                        "--header", "Cross-Origin-Opener-Policy:")
+            system.wait_line(r"path='/report/all/tried'", BROWSER_S)
+            for name in ("listener", "host", "name", "file", "browser", "about"):
+                system.wait_line(rf"path='/report/{name}/failed'")
+            with self.assertRaises(BlockingIOError, msg="the host's listener was reached"):
+                listener.accept()

@@ -44,6 +44,11 @@ uint64_t clock_wall_s(void)
     return 1700000000;
 }
 
+uint64_t clock_wall_ms(void)
+{
+    return 1000 * clock_wall_s();
+}
+
 /* What keyd has closed by itself: its descriptor is gone. */
 static void note_closed(void)
 {
