@@ -21,6 +21,7 @@
  * the connections that are being made. */
 struct polls {
     struct pollfd rows[3 + 2 * LIMIT_PROCESSES + 1 + CONTROL_CLIENTS + CONNECT_MAX];
+    size_t num_processes; /* a reload may add some before all rows are looked at */
     size_t num_control;
     size_t num_connects;
 };
@@ -183,10 +184,17 @@ static int wait_ms(const struct broker *broker)
     return next - now < 3600000 ? (int)(next - now) : 3600000;
 }
 
+/* The row behind the processes'. */
+static size_t control_row(const struct polls *polls)
+{
+    return POLL_PROCESSES + 2 * polls->num_processes;
+}
+
 /* A process whose channel is closed is waited for by the spawner's word alone. */
 static void fill_polls(const struct broker *broker, struct polls *polls)
 {
     struct pollfd *rows = polls->rows;
+    polls->num_processes = broker->num_processes;
     rows[POLL_SPAWNER] = (struct pollfd){.fd = broker->spawner.link.fd, .events = POLLIN};
     rows[POLL_SIGNALS] = (struct pollfd){.fd = broker->signals, .events = POLLIN};
     rows[POLL_LOADER] = (struct pollfd){.fd = reload_poll(broker), .events = POLLIN};
@@ -196,14 +204,13 @@ static void fill_polls(const struct broker *broker, struct polls *polls)
         rows[POLL_PROCESSES + 2 * i] = (struct pollfd){.fd = process->link.fd, .events = POLLIN};
         rows[POLL_PROCESSES + 2 * i + 1] = (struct pollfd){.fd = open ? process->pidfd : -1, .events = POLLIN};
     }
-    size_t control = POLL_PROCESSES + 2 * broker->num_processes;
-    polls->num_control = control_polls(&broker->control, &rows[control]);
-    polls->num_connects = connect_polls(&broker->connects, &rows[control + polls->num_control]);
+    polls->num_control = control_polls(&broker->control, &rows[control_row(polls)]);
+    polls->num_connects = connect_polls(&broker->connects, &rows[control_row(polls) + polls->num_control]);
 }
 
 static void serve_processes(struct broker *broker, const struct polls *polls)
 {
-    for (size_t i = 0; i < broker->num_processes; i++) {
+    for (size_t i = 0; i < polls->num_processes; i++) {
         struct process *process = &broker->processes[i];
         const struct pollfd *channel = &polls->rows[POLL_PROCESSES + 2 * i];
         bool ended = polls->rows[POLL_PROCESSES + 2 * i + 1].revents != 0;
@@ -216,12 +223,11 @@ static void serve_processes(struct broker *broker, const struct polls *polls)
 
 static void serve(struct broker *broker, const struct polls *polls)
 {
-    size_t control = POLL_PROCESSES + 2 * broker->num_processes;
     if (polls->rows[POLL_SIGNALS].revents) take_signals(broker);
     if (polls->rows[POLL_LOADER].revents && polls->rows[POLL_LOADER].fd == reload_poll(broker)) reload_hear(broker);
     serve_processes(broker, polls);
     if (polls->rows[POLL_SPAWNER].revents) process_answer_spawner(broker);
-    control_serve(broker, &polls->rows[control], polls->num_control);
+    control_serve(broker, &polls->rows[control_row(polls)], polls->num_control);
     web_connects(broker);
 }
 
@@ -241,7 +247,7 @@ enum err supervise_run(struct broker *broker)
     for (size_t i = 0; i < broker->num_processes; i++) process_start(broker, &broker->processes[i]);
     while (!broker->finished) {
         fill_polls(broker, &polls);
-        nfds_t num = POLL_PROCESSES + 2 * broker->num_processes + polls.num_control + polls.num_connects;
+        nfds_t num = control_row(&polls) + polls.num_control + polls.num_connects;
         if (poll(polls.rows, num, wait_ms(broker)) < 0) {
             if (errno == EINTR) continue;
             log_error("poll: %s", strerror(errno));

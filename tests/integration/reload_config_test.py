@@ -430,6 +430,30 @@ class ReloadConfig(SystemCase):
             processes.wait_until(lambda: system.broker("reload", check=False).returncode == 0, 20, system.log)
             processes.wait_until(lambda n=i: self.can(system) and self.get_once(system)[1].get("X-Round") == str(n), 20, system.log)
 
+    def test_while_others_ask_on_the_control_socket(self):
+        """Each reload takes places for processes that there were none in before, and somebody asks in that moment."""
+        system = self.begin()
+        with open(self.config, encoding="ascii") as now:
+            text = now.read()
+        over = threading.Event()
+
+        def ask():
+            while not over.is_set():
+                system.broker("status", "--json", check=False)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(3, 13):
+                self.put("keyward.ini", text.replace("workers = 2", f"workers = {number}"), 0o644)
+                system.broker("reload")
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(self.get_once(system)[0], 200)
+
     def test_what_keyd_says_too_late(self):
         """The new key is keyd's answer to a reload that has been given up: it is nobody's."""
         system = self.begin()
