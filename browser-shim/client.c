@@ -44,6 +44,7 @@ struct run {
     struct client_output output;
     struct client_progress progress;
     uint64_t sent; /* bytes of the body */
+    uint64_t start_us;
     int connection;
     struct client_handle handle;
     struct client_tls *tls;
@@ -214,7 +215,7 @@ static enum err exchange(struct run *run, const struct client_options *options, 
 
 /* However it ends, programs are told; what went wrong stays what went wrong. */
 static enum err report(const struct run *run, const struct client_options *options,
-                       const struct client_response *response, enum err err, uint64_t start_us, struct diag *diag)
+                       const struct client_response *response, enum err err, struct diag *diag)
 {
     struct client_tls_outcome outcome = {.version = NULL};
     struct client_output standard = {.fd = STDOUT_FILENO, .dir = -1};
@@ -227,22 +228,23 @@ static enum err report(const struct run *run, const struct client_options *optio
         .file = err == ERR_OK ? options->output : NULL,
         .handle = run->handle.id,
         .sent = run->sent,
-        .us = clock_monotonic_us() - start_us,
+        .us = clock_monotonic_us() - run->start_us,
     };
     client_json_start();
     const enum err written = client_json_write(&standard, client_json_answer(&answer), &lost);
     return err != ERR_OK || written == ERR_OK ? err : diag_set(diag, written, "%s", lost.text);
 }
 
-static enum err run_http(struct run *run, const struct client_options *options, unsigned *out_status, struct diag *diag)
+/* err is how the preparations went. */
+static enum err run_http(struct run *run, const struct client_options *options, enum err err, unsigned *out_status,
+                         struct diag *diag)
 {
     struct client_response response;
-    const uint64_t start_us = clock_monotonic_us();
     client_response_init(&response, &run->output, &run->progress, diag);
-    enum err err = exchange(run, options, &response, diag);
+    if (err == ERR_OK) err = exchange(run, options, &response, diag);
     client_progress_end(&run->progress);
     *out_status = response.status;
-    return options->json ? report(run, options, &response, err, start_us, diag) : err;
+    return options->json ? report(run, options, &response, err, diag) : err;
 }
 
 static enum err run_echo(struct run *run, const struct client_options *options, struct diag *diag)
@@ -257,13 +259,16 @@ static enum err run_echo(struct run *run, const struct client_options *options, 
 static enum err run_command(const struct client_options *options, unsigned *out_status, struct diag *diag)
 {
     AUTO(run_cleanup)
-    struct run run = {.upload = {.fd = -1}, .output = {.fd = -1, .dir = -1}, .connection = -1, .handle = {.fd = -1}};
+    struct run run = {.upload = {.fd = -1},
+                      .output = {.fd = -1, .dir = -1},
+                      .connection = -1,
+                      .handle = {.fd = -1},
+                      .start_us = clock_monotonic_us()};
     enum err err = prepare(&run, options, diag);
     if (err == ERR_OK) err = enter_sandbox(&run, diag);
+    if (commands[options->command].method != NULL) return run_http(&run, options, err, out_status, diag);
     if (err != ERR_OK) return err;
-    if (options->command == CLIENT_TRACE) return run_trace(&run, options, diag);
-    if (options->command == CLIENT_ECHO) return run_echo(&run, options, diag);
-    return run_http(&run, options, out_status, diag);
+    return options->command == CLIENT_TRACE ? run_trace(&run, options, diag) : run_echo(&run, options, diag);
 }
 
 int client_main(int argc, char **argv)

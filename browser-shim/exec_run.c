@@ -99,6 +99,8 @@ enum err exec_run_start(struct exec_process *out, const struct exec_options *opt
     sigset_t watched;
     *out = (struct exec_process){0};
     watched_signals(&watched);
+    /* Whoever started us may have ignored it: then nobody would learn how the command ends. */
+    (void)signal(SIGCHLD, SIG_DFL);
     if (sigprocmask(SIG_BLOCK, &watched, &out->former) != 0 || pipe2(ends, O_CLOEXEC) != 0) {
         return diag_set(diag, ERR_SYSTEM, "cannot start a process: %s", strerror(errno));
     }

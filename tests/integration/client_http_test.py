@@ -90,11 +90,18 @@ class Requests(SharedSystemCase):
         self.assertIn(answer["error"], missing.stderr)
 
     def test_json_of_a_failure(self):
-        with self.server() as server:
-            done = self.shim("get", "--json", f"https://127.0.0.2:{server.server_port}/", check=False)
-        self.assertEqual(done.returncode, 111)
-        if done.stdout:
-            self.assertEqual(json.loads(done.stdout)["status"], 0)
+        """In the handshake, before there is a connection, and before there is anything."""
+        with https_server(*self.authority.leaf("elsewhere", profile="elsewhere"), self.system.ca_file()) as server:
+            handshake = (111, (), f"https://localhost:{server.server_port}/", "is not for 'localhost'")
+            name = (100, (), "https://no-such-host.invalid/", "check the name")
+            file = (100, ("-o", "/no/such/directory/file"), f"https://localhost:{server.server_port}/", "/no/such/directory")
+            for code, words, url, says in (handshake, name, file):
+                with self.subTest(says):
+                    done = self.shim("get", "--json", *words, url, check=False)
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    answer = json.loads(done.stdout)
+                    self.assertEqual((answer["ok"], answer["status"], answer["output"]), (False, 0, None))
+                    self.assertIn(says, answer["error"])
 
     def test_a_clock_that_is_off(self):
         for ahead_s, says in ((3600, "ahead of"), (-3600, "behind")):

@@ -24,6 +24,12 @@ there.sendmsg([b"h"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [
 there.recv(1)
 """
 
+IGNORES = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 WAITS = """
 import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
@@ -181,6 +187,11 @@ class Exec(SharedSystemCase):
     def test_it_ends_as_the_command_does(self):
         self.assertEqual(self.exec("sh", "-c", "exit 7", check=False).returncode, 7)
         self.assertEqual(self.exec("sh", "-c", "kill -9 $$", check=False).returncode, -signal.SIGKILL)
+
+    def test_whoever_started_it_ignores_what_becomes_of_children(self):
+        done = subprocess.run(self.system.as_user([sys.executable, "-c", IGNORES, *self.words("sh", "-c", "exit 7")]),
+                              env=self.system.environment(), timeout=COMMAND_S, check=False)
+        self.assertEqual(done.returncode, 7)
 
     def test_signals_reach_the_command(self):
         process = self.start("--", sys.executable, "-c", WAITS)

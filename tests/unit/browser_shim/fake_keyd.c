@@ -163,6 +163,7 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
     struct msg late = good;
     late.id = request->id + 1000;
     switch (manner) {
+    case FAKE_IS_NOBODYS:
     case FAKE_SIGNS: reply(link, &good); return true;
     case FAKE_REFUSES:
         reply(link, &(struct msg){.kind = MSG_REFUSAL, .id = request->id, .refusal = fake_refusal});
@@ -181,10 +182,24 @@ static bool answer_sign(const struct fake_identity *identity, enum fake_manner m
     case FAKE_HANGS_UP: return false;
     case FAKE_IS_REPLACED: fake_renew(identity, FAKE_SIGNS); return false;
     case FAKE_IS_SILENT:
+    case FAKE_IS_ANOTHERS:
     case FAKE_IS_NO_HANDLE:
     case FAKE_IS_DEAD: return true;
     }
     return true;
+}
+
+static void answer_describe(const struct fake_identity *identity, enum refusal refusal, const struct link *link,
+                            uint64_t id)
+{
+    const struct msg refused = {.kind = MSG_REFUSAL, .id = id, .refusal = refusal};
+    const struct msg described = {.kind = MSG_HANDLE_DESCRIPTION,
+                                  .id = id,
+                                  .handle_description = {.label = "kiosk",
+                                                         .leaf = {identity->leaf, identity->leaf_len},
+                                                         .issuer = {identity->issuer, identity->issuer_len},
+                                                         .server_ca = {identity->server_ca, identity->server_ca_len}}};
+    reply(link, refusal == REFUSAL_NONE ? &described : &refused);
 }
 
 static void serve(const struct fake_identity *identity, enum fake_manner manner, const struct link *link,
@@ -193,6 +208,9 @@ static void serve(const struct fake_identity *identity, enum fake_manner manner,
     struct codec_arena *arena = codec_arena_new(LIMIT_DECODE_ARENA);
     struct msg request = {0};
     struct packet_extra extra = {0};
+    enum refusal closed_by = manner == FAKE_IS_NOBODYS    ? REFUSAL_NOT_PINNED
+                             : manner == FAKE_IS_ANOTHERS ? REFUSAL_WRONG_PROCESS
+                                                          : REFUSAL_NONE;
     CHECK(arena != NULL);
     for (;;) {
         enum err err = link_recv(link, &request, &extra, arena);
@@ -202,13 +220,11 @@ static void serve(const struct fake_identity *identity, enum fake_manner manner,
         }
         if (err != ERR_OK) break;
         if (request.kind == MSG_DESCRIBE_HANDLE) {
-            reply(link,
-                  &(struct msg){.kind = MSG_HANDLE_DESCRIPTION,
-                                .id = request.id,
-                                .handle_description = {.label = "kiosk",
-                                                       .leaf = {identity->leaf, identity->leaf_len},
-                                                       .issuer = {identity->issuer, identity->issuer_len},
-                                                       .server_ca = {identity->server_ca, identity->server_ca_len}}});
+            answer_describe(identity, closed_by, link, request.id);
+        } else if (request.kind == MSG_PIN_HANDLE) {
+            CHECK(closed_by == REFUSAL_NOT_PINNED); /* nothing else is answered by pinning */
+            closed_by = REFUSAL_NONE;
+            reply(link, &(struct msg){.kind = MSG_HANDLE_PINNED, .id = request.id});
         } else if (request.kind == MSG_SIGN_BROWSER_DIGEST) {
             if (requests != NULL) ++*requests;
             if (!answer_sign(identity, manner, link, &request)) break;

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "proto/message.h"
 
-/* How it answers requests for a signature; a description it always gives. */
+/* How it answers requests for a signature. But for the last two, it gives a description to whoever asks. */
 enum fake_manner {
     FAKE_SIGNS,
     FAKE_REFUSES,
@@ -23,6 +23,8 @@ enum fake_manner {
     FAKE_IS_NO_HANDLE,    /* there is a file in the handle's place */
     FAKE_IS_DEAD,         /* the other end was closed before the browser began */
     FAKE_IS_REPLACED,     /* sends a new handle on fake_supply and closes this one instead of answering */
+    FAKE_IS_NOBODYS,      /* wants to be pinned first, once */
+    FAKE_IS_ANOTHERS,     /* is pinned to another process */
 };
 
 /* Where FAKE_IS_REPLACED sends to: the other end of what the browser has as its supply. */

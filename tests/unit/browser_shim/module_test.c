@@ -187,6 +187,27 @@ Test(module, with_a_dead_handle_the_slot_is_empty)
     RUN(FAKE_IS_DEAD, body_dead);
 }
 
+/* keyd says WRONG_PROCESS; the fake one dies of an attempt to pin it all the same. */
+Test(module, with_the_handle_of_another_process_the_slot_is_empty)
+{
+    RUN(FAKE_IS_ANOTHERS, body_dead);
+}
+
+static void body_nobodys(const struct fake_identity *who)
+{
+    (void)who;
+    struct ck_function_list *p11 = guest_start();
+    unsigned long count = 0;
+    EXPECT(p11->C_GetSlotList(CK_TRUE, NULL, &count) == CKR_OK && count == 1);
+    EXPECT(p11->C_Finalize(NULL) == CKR_OK && p11->C_Initialize(NULL) == CKR_OK);
+    EXPECT(p11->C_GetSlotList(CK_TRUE, NULL, &count) == CKR_OK && count == 1);
+}
+
+Test(module, takes_a_handle_that_is_nobodys)
+{
+    RUN(FAKE_IS_NOBODYS, body_nobodys);
+}
+
 static void body_fork(const struct fake_identity *who)
 {
     (void)who;
