@@ -125,6 +125,16 @@ void brought_close(struct brought *brought)
     brought->num = 0;
 }
 
+enum err brought_keep_key(struct brought *brought, const struct brought *current)
+{
+    if (current->key < 0) return ERR_OK;
+    const int key = fcntl(current->key, F_DUPFD_CLOEXEC, 0);
+    if (key < 0) return ERR_SYSTEM;
+    close(brought->key);
+    brought->key = key;
+    return ERR_OK;
+}
+
 struct bytes brought_anchor(const struct brought *brought, struct bytes made)
 {
     return brought->num > 0 ? brought->chain[brought->num - 1] : made;

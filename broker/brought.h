@@ -33,6 +33,10 @@ MUST_CHECK enum err brought_open_server(struct brought *out, struct opener *open
                                         const char *certificate, const char *key, struct diag *diag);
 void brought_close(struct brought *brought);
 
+/* brought_keep_key puts a descriptor of current's key in the place of its own: for the same chain it is the same key, and current's is
+ * the one that keyd has had. ERR_SYSTEM. */
+MUST_CHECK enum err brought_keep_key(struct brought *brought, const struct brought *current);
+
 /* What peers of the role's certificate have to trust: its chain's last certificate; and who signed it, which is the second
  * one, or itself. made is returned if nothing is brought. */
 struct bytes brought_anchor(const struct brought *brought, struct bytes made);

@@ -229,6 +229,15 @@ static enum err check_chains(const struct resources *now, const struct resources
     return ERR_OK;
 }
 
+/* Those that keyd does not look at before its next start, when one that does not fit would be too late to refuse. */
+static enum err keep_keys(const struct resources *now, struct resources *next, struct diag *diag)
+{
+    enum err err = brought_keep_key(&next->client, &now->client);
+    for (size_t i = 0; err == ERR_OK && i < now->num_servers && i < next->num_servers; i++)
+        err = brought_keep_key(&next->servers[i], &now->servers[i]);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "too many open files");
+}
+
 /* What the kernel or the start has decided is as it was. */
 static void carry_over(struct config *next, const struct config *now)
 {
@@ -255,6 +264,7 @@ static enum err read_setting(struct broker *broker, struct setting *next, struct
     if (err == ERR_OK) err = resources_reopen(&next->resources, broker->resources, &next->config, &opener, diag);
     if (err != ERR_OK) return err;
     err = check_chains(broker->resources, &next->resources, diag);
+    if (err == ERR_OK) err = keep_keys(broker->resources, &next->resources, diag);
     if (err != ERR_OK) resources_close_content(&next->resources);
     return err;
 }

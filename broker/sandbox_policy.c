@@ -24,7 +24,7 @@ static const struct sandbox_rule broker_rules[] = {
     SANDBOX_ROW(getsockname, "where the shim's listener listens"),
     SANDBOX_ROW_IF(fcntl, "makes the shim's listener non-blocking", SANDBOX_IS_INT(1, F_SETFL)),
     SANDBOX_ROW_IF(fcntl, "reads a descriptor's flags", SANDBOX_IS_INT(1, F_GETFL)),
-    SANDBOX_ROW_IF(fcntl, "keeps the count of uploads that two configurations share", SANDBOX_IS_INT(1, F_DUPFD_CLOEXEC)),
+    SANDBOX_ROW_IF(fcntl, "keeps what two configurations share: the count of uploads, keys", SANDBOX_IS_INT(1, F_DUPFD_CLOEXEC)),
     SANDBOX_ROW_IF(fcntl, "seals the copy of the client CAs", SANDBOX_IS_INT(1, F_ADD_SEALS)),
     SANDBOX_ROW(memfd_create, "a copy of the client CAs for each worker, with an offset of its own; the keys of session tickets"),
     SANDBOX_ROW(writev, "appends to the audit log"),

@@ -430,6 +430,23 @@ class ReloadConfig(SystemCase):
             processes.wait_until(lambda: system.broker("reload", check=False).returncode == 0, 20, system.log)
             processes.wait_until(lambda n=i: self.can(system) and self.get_once(system)[1].get("X-Round") == str(n), 20, system.log)
 
+    def test_a_key_that_does_not_fit_is_not_kept_for_later(self):
+        """keyd has the client's key from its start, and asks for it again when it is replaced."""
+        others = [self.authority.leaf(f"own-{i}-{time.monotonic_ns()}") for i in range(2)]
+        with open(others[0][0], encoding="ascii") as leaf, open(self.authority.certificate, encoding="ascii") as issuer:
+            self.put("client.pem", leaf.read() + issuer.read(), 0o644)
+        for owner, key in others:
+            with open(key, encoding="ascii") as text:
+                self.put("client.key", text.read(), 0o600)
+            if owner == others[0][0]:
+                self.write(keyd=f"client_certificate = {self.directory}/client.pem\nclient_key = {self.directory}/client.key\n")
+                system = self.begin()
+        system.broker("reload")
+        mark = system.mark()
+        processes.kill(system.pid_of("keyd"))
+        system.wait_line(r"^broker: keyd ready pid=", since=mark)
+        processes.wait_until(lambda: self.can(system), 10, system.log)
+
     def test_while_others_ask_on_the_control_socket(self):
         """Each reload takes places for processes that there were none in before, and somebody asks in that moment."""
         system = self.begin()
