@@ -107,6 +107,8 @@ static bool read_host(char out[LIMIT_NAME + 1], const char *authority)
     out[len] = '\0';
     if (inet_pton(AF_INET, out, address) == 1) return inet_ntop(AF_INET, address, out, LIMIT_NAME + 1) != NULL;
     if (inet_pton(AF_INET6, out, address) == 1) return inet_ntop(AF_INET6, address, out, LIMIT_NAME + 1) != NULL;
+    /* With the root's dot it is the same host, but SNI leaves that out (RFC 6066, 3). */
+    if (len > 1 && out[len - 1] == '.') out[len - 1] = '\0';
     return len > 0;
 }
 

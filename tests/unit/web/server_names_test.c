@@ -74,10 +74,10 @@ Test(server_names, a_request_belongs_to_a_certificate_with_its_hosts_name)
         const char *authority;
         uint32_t good; /* the places where it may come */
     } rows[] = {
-        {"localhost", 1},           {"localhost:9000", 1},   {"127.0.0.1:9000", 1}, {"[::1]", 1},
-        {"[0:0:0:0:0:0:0:1]:9", 1}, {"shop.example:443", 2}, {"SHOP.example", 2},   {"a.shop.example", 12},
-        {"c.shop.example:1", 12},   {"both.example", 12},    {"nobody.example", 1}, {"192.0.2.1", 1},
-        {"[2001:db8::1]:9", 1},     {"shop.example.", 1},    {"*.shop.example", 1},
+        {"localhost", 1},           {"localhost:9000", 1},    {"127.0.0.1:9000", 1}, {"[::1]", 1},
+        {"[0:0:0:0:0:0:0:1]:9", 1}, {"shop.example:443", 2},  {"SHOP.example", 2},   {"a.shop.example", 12},
+        {"c.shop.example:1", 12},   {"both.example", 12},     {"nobody.example", 1}, {"192.0.2.1", 1},
+        {"[2001:db8::1]:9", 1},     {"shop.example.:443", 2}, {"*.shop.example", 1}, {"shop.example..", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (unsigned place = 0; place < 4; place++) {
