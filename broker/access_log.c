@@ -35,6 +35,9 @@ static enum err open_file(int *out, int dir, const char *path, int flags, struct
             path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return diag_set(diag, ERR_INPUT, "access log '%s': not a regular file; give another", path);
+    /* At the start it is given to the broker's user, who can put another's file here under a name of its own. */
+    if (st.st_nlink > 1)
+        return diag_set(diag, ERR_INPUT, "access log '%s': it has more than one name; remove the others", path);
     *out = auto_keep_fd(&fd);
     return ERR_OK;
 }
