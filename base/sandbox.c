@@ -32,8 +32,14 @@ enum err sandbox_drop_capabilities(const struct sandbox_policy *policy, struct d
     enum err err = sandbox_drop_bounding(policy, diag);
     if (err != ERR_OK) return err;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || syscall(SYS_capset, &header, none) != 0) {
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (policy->capabilities != 0 && syscall(SYS_capget, &header, sets) != 0) {
+        return diag_set(diag, ERR_SYSTEM, "%s: sandbox: cannot read its capabilities: %s", policy->process,
+                        strerror(errno));
+    }
+    const uint32_t kept = sets[0].permitted & (uint32_t)policy->capabilities;
+    const struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {{.effective = kept, .permitted = kept}};
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || syscall(SYS_capset, &header, left) != 0) {
         return diag_set(diag, ERR_SYSTEM, "%s: sandbox: cannot give up capabilities: %s", policy->process,
                         strerror(errno));
     }

@@ -74,7 +74,8 @@ struct sandbox_policy {
     enum sandbox_default others;
     const struct sandbox_rule *rules;
     size_t num_rules;
-    unsigned keeps; /* enum sandbox_keep, or'ed */
+    unsigned keeps;        /* enum sandbox_keep, or'ed */
+    uint64_t capabilities; /* 1 << CAP_...: those that it keeps if it has them, of the first 32; all others go */
 };
 
 enum sandbox_access { SANDBOX_READ, SANDBOX_READ_WRITE };
@@ -86,7 +87,7 @@ struct sandbox_dir {
     enum sandbox_access access;
 };
 
-/* sandbox_isolate makes the policy's namespaces and gives up every capability, from every set. The process must have
+/* sandbox_isolate makes the policy's namespaces and gives up every capability that it does not keep, from every set. The process must have
  * one thread. Do it before sandbox_enter, and load whatever needs a path before. ERR_SYSTEM with a diagnostic. */
 MUST_CHECK enum err sandbox_isolate(const struct sandbox_policy *policy, struct diag *diag);
 

@@ -4,7 +4,8 @@
 
 #include "base/sandbox.h"
 
-/* sandbox_drop_capabilities empties every capability set, the bounding and the ambient set included. */
+/* sandbox_drop_capabilities empties every capability set, the bounding and the ambient set included, but for what the policy keeps in
+ * the effective and the permitted one. */
 MUST_CHECK enum err sandbox_drop_capabilities(const struct sandbox_policy *policy, struct diag *diag);
 
 /* What Landlock leaves. */

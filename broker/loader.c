@@ -1,5 +1,7 @@
 #include "broker/loader.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,9 +10,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/log.h"
 #include "broker/command.h"
 #include "broker/resources.h"
+#include "broker/sandbox_policy.h"
 #include "proto/link.h"
 
 enum { CHANNEL = 3 };
@@ -45,6 +49,15 @@ static enum err load(const struct loader_plan *plan, struct diag *diag)
     return resources_open_content(&resources, &command.config, &opener, diag);
 }
 
+/* It is not known beforehand where the files are. */
+static enum err enter_sandbox(struct diag *diag)
+{
+    AUTO_FD root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const struct sandbox_dir dir = {.fd = root, .access = SANDBOX_READ};
+    if (root < 0) return diag_set(diag, ERR_SYSTEM, "loader: '/': %s", strerror(errno));
+    return sandbox_enter(&loader_policy, &dir, 1, diag);
+}
+
 static void reset_signals(void)
 {
     sigset_t none;
@@ -63,7 +76,8 @@ _Noreturn void loader_run(int channel, const struct loader_plan *plan)
     if (channel != CHANNEL && dup2(channel, CHANNEL) < 0) _exit(EXIT_SYSTEM);
     (void)close_range(CHANNEL + 1, ~0u, 0);
     (void)alarm(DEADLINE_RELOAD_MS / 1000); /* a file system that does not answer must not keep it for good */
-    enum err err = load(plan, &diag);
+    enum err err = enter_sandbox(&diag);
+    if (err == ERR_OK) err = load(plan, &diag);
     const struct msg ready = {.kind = MSG_READY};
     const struct msg failed = {.kind = MSG_FAILED, .failed = {.text = diag.text, .error = (uint32_t)err}};
     enum err said = say(err == ERR_OK ? &ready : &failed, NULL, 0);

@@ -1,6 +1,7 @@
 #include "broker/sandbox_policy.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -72,6 +73,28 @@ static const struct sandbox_rule audit_rules[] = {
     SANDBOX_ROW(lseek, "libc, when the program ends"),
 };
 
+static const struct sandbox_rule loader_rules[] = {
+    SANDBOX_RULES_RUN,
+    SANDBOX_RULES_MEMORY,
+    SANDBOX_RULES_LOG, /* poll waits for the broker as well */
+    SANDBOX_ROW(sendmsg, "hands over what it has opened; it hears nobody"),
+    SANDBOX_ROW_IF(openat, "what the command line and the configuration name, to read it; Landlock leaves nothing to write",
+                   SANDBOX_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC | O_PATH)),
+    SANDBOX_ROW(read, "looks whether the files hold what they should"),
+    SANDBOX_ROW(close, "each file, when it is handed over"),
+    SANDBOX_ROW(fstat, "whether it is a file, whose, and who may read it"),
+    SANDBOX_ROW(newfstatat, "libc's way to do that"),
+    SANDBOX_ROW(lseek, "libc gives back what it read ahead when it closes a file"),
+    SANDBOX_ROW_IF(fcntl, "libc asks how the configuration was opened", SANDBOX_IS_INT(1, F_GETFL)),
+    SANDBOX_ROW(geteuid, "whether a key file is its owner's"),
+    SANDBOX_ROW(getegid, "who it was, before it asks as another"),
+    SANDBOX_ROW(getgroups, "who it was, before it asks as another"),
+    SANDBOX_ROW(setgroups, "asks as web's user"),
+    SANDBOX_ROW(setfsuid, "asks as web's user, for files alone: it can become nobody else"),
+    SANDBOX_ROW(setfsgid, "asks as web's user, for files alone"),
+    SANDBOX_ROW(faccessat2, "asks whether that user may use a directory"),
+};
+
 static const struct sandbox_rule spawner_rules[] = {
     SANDBOX_ROW_EPERM(ptrace, "nobody here debugs anybody"),
     SANDBOX_ROW_EPERM(process_vm_readv, "nobody reads another's memory"),
@@ -133,6 +156,14 @@ const struct sandbox_policy audit_policy = {
     .others = SANDBOX_KILL_OTHERS,
     .rules = audit_rules,
     .num_rules = sizeof audit_rules / sizeof *audit_rules,
+};
+
+const struct sandbox_policy loader_policy = {
+    .process = "loader",
+    .others = SANDBOX_KILL_OTHERS,
+    .rules = loader_rules,
+    .num_rules = sizeof loader_rules / sizeof *loader_rules,
+    .capabilities = 1u << CAP_DAC_READ_SEARCH | 1u << CAP_SETUID | 1u << CAP_SETGID,
 };
 
 const struct sandbox_policy spawner_policy = {

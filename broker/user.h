@@ -23,7 +23,8 @@ void user_of(struct user *out, const struct topology *row);
 MUST_CHECK enum err user_become(const struct user *user);
 
 /* user_may_access asks the kernel, as that user, whether it may use the directory: R_OK, W_OK and X_OK, or'ed.
- * ERR_DENIED: it may not. ERR_SYSTEM: the question could not be put. */
+ * ERR_DENIED: it may not. ERR_SYSTEM: the question could not be put. The process has one thread. The kernel forgets what
+ * PR_SET_PDEATHSIG said. */
 MUST_CHECK enum err user_may_access(const struct user *user, int dir, int mode);
 
 #endif

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -264,4 +265,64 @@ Test(spawner_sandbox, refuses_what_nobody_needs)
                      probe_describe(&report));
         if (rows[i].result == PROBE_ERRNO) cr_assert_eq(report.error, EPERM, "%s", probe_action_name(rows[i].action));
     }
+}
+
+static struct sandbox_dir all;
+static struct probe_setup loader = {.policy = &loader_policy, .dirs = &all, .num_dirs = 1};
+
+static void open_all(void)
+{
+    all = (struct sandbox_dir){.fd = open("/", O_PATH | O_DIRECTORY), .access = SANDBOX_READ};
+    make_dirs();
+}
+
+TestSuite(loader_sandbox, .init = open_all, .fini = remove_dirs);
+
+Test(loader_sandbox, allows_nothing_but_to_read)
+{
+    static const struct probe_expectation expected[] = {
+        {PROBE_CLONE3, PROBE_ERRNO, ENOSYS},
+        {PROBE_OPEN, PROBE_ALLOWED, 0},
+    };
+    cr_assert_eq(probe_surprises(&loader, expected, sizeof expected / sizeof *expected), 0);
+    cr_assert_eq(probe_call(&loader, make_file, NULL).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&loader, write_proc, NULL).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&loader, remove_socket, NULL).result, PROBE_KILLED);
+}
+
+static long become_other(void *context)
+{
+    (void)context;
+    return setresuid(61252, 61252, 61252) == 0 ? 0 : -errno;
+}
+
+static long look_as_other(void *context)
+{
+    (void)context;
+    (void)setfsuid(61252);
+    return setfsuid((uid_t)-1) == 61252 ? 0 : -EPERM;
+}
+
+Test(loader_sandbox, becomes_nobody_else)
+{
+    cr_assert_eq(geteuid(), 0, "needs root: rights to give up; run the tests as root");
+    cr_assert_eq(probe_call(&no_sandbox, become_other, NULL).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&loader, become_other, NULL).result, PROBE_KILLED);
+    cr_assert_eq(probe_call(&loader, look_as_other, NULL).result, PROBE_ALLOWED);
+}
+
+static long read_others(void *context)
+{
+    return openat(AT_FDCWD, context, O_RDONLY) >= 0 ? 0 : -errno;
+}
+
+Test(loader_sandbox, reads_what_belongs_to_others)
+{
+    cr_assert_eq(geteuid(), 0, "needs root: rights to keep; run the tests as root");
+    char other[] = "/tmp/keyward-other-XXXXXX";
+    close(mkstemp(other));
+    cr_assert_eq(chown(other, 61252, 61252), 0);
+    cr_assert_eq(probe_call(&loader, read_others, other).result, PROBE_ALLOWED);
+    cr_assert_eq(probe_call(&setup, read_others, other).result, PROBE_ERRNO);
+    cr_assert_eq(unlink(other), 0);
 }
