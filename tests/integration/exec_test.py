@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import processes
 from keyward import COMMAND_S, ROOT, SharedSystemCase, for_each_user
@@ -71,15 +72,18 @@ class Exec(SharedSystemCase):
     def start(self, *words):
         process = subprocess.Popen(self.system.as_user(self.words(*words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, cwd="/",
-                                   env={**self.system.environment(), "PATH": "/usr/bin:/bin"})
+                                   env={**self.system.environment(), "PATH": "/usr/bin:/bin"}, start_new_session=True)
+        too_long = threading.Timer(COMMAND_S, self.end, [process])  # whatever the test waits for
+        too_long.start()
+        self.addCleanup(process.communicate)
         self.addCleanup(self.end, process)
+        self.addCleanup(too_long.cancel)
         return process
 
     @staticmethod
     def end(process):
         if process.poll() is None:
-            process.kill()
-        process.communicate()
+            os.killpg(process.pid, signal.SIGKILL)
 
     def handles(self):
         return [row for row in self.system.status()["handles"] if row["purpose"] == "browser-digest"]
