@@ -205,6 +205,8 @@
 #define DEADLINE_RETIRE_IDLE_MS 5000u /* of these a connection that nothing is asked on */
 #define DEADLINE_RELOAD_MS 10000u     /* reading a configuration and having workers ready with it */
 #define DEADLINE_START_MS 10000u      /* a process, from start to ready */
+#define WATCHDOG_INTERVAL_MS 10000u   /* how often each process is asked whether it does its work */
+#define DEADLINE_PONG_MS 5000u        /* its answer; beyond, it is replaced */
 #define DEADLINE_STOP_MS 1500u        /* a process, from being told to stop to being killed */
 
 #endif

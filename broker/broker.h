@@ -22,6 +22,7 @@
 #include "broker/spawner.h"
 #include "broker/tickets.h"
 #include "broker/topology.h"
+#include "broker/watchdog.h"
 #include "proto/link.h"
 
 /* Slots of web's listeners. */
@@ -37,6 +38,7 @@ struct process {
     int pidfd;           /* -1: not known yet, or reaped */
     uint32_t pid;        /* 0 as well */
     uint64_t order;      /* the id of the SPAWN it comes from */
+    bool owes_pong;      /* to the watchdog */
     bool kill_when_born; /* it was given up before its pid was known */
     bool failed;         /* it said FAILED: */
     enum err failed_error;
@@ -109,6 +111,7 @@ struct broker {
     struct control control;
     struct connects connects; /* to applications, for the web workers */
     uint64_t last_id;         /* of a request */
+    struct watchdog watchdog;
 
     struct keyd_status keyd_counters;
     struct web_status retired; /* of web workers that are gone */
@@ -141,6 +144,9 @@ void process_send(struct broker *broker, struct process *process, const struct m
 /* process_give_up kills it; it will be replaced. why is for the log. */
 void process_give_up(struct broker *broker, struct process *process, const char *why);
 void process_kill(struct broker *broker, struct process *process);
+
+/* process_tell_spawner sends; if the spawner does not take it, the broker ends. */
+void process_tell_spawner(struct broker *broker, const struct msg *msg);
 
 /* process_hear takes up to max of the messages that are there. At one turn of the loop a few, so that nobody can keep the
  * broker from the others by talking; of one that has ended, all that its channel can hold. */

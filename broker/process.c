@@ -52,6 +52,11 @@ static void tell_spawner(struct broker *broker, const struct msg *msg, const int
     broker->finished = true;
 }
 
+void process_tell_spawner(struct broker *broker, const struct msg *msg)
+{
+    tell_spawner(broker, msg, NULL, 0);
+}
+
 void process_start(struct broker *broker, struct process *process)
 {
     int ends[2];
@@ -61,7 +66,7 @@ void process_start(struct broker *broker, struct process *process)
         return;
     }
     process->link = (struct link){.fd = ends[0], .role = process->row->link, .end = LINK_UPPER};
-    process->failed = process->introduced = process->asked = process->kill_when_born = false;
+    process->failed = process->introduced = process->asked = process->kill_when_born = process->owes_pong = false;
     process->counters = (struct web_status){0};
     life_started(&process->life, clock_monotonic_ms());
     process->order = ++broker->last_id;
@@ -159,6 +164,8 @@ static bool hear_one(struct broker *broker, struct process *process)
         /* their own: the process goes on */
     } else if (msg.kind == MSG_FAILED) {
         process_note_failed(process, &msg.failed);
+    } else if (msg.kind == MSG_PONG) {
+        watchdog_note_pong(broker, process, msg.id);
     } else {
         dispatch(broker, process, &msg, &extra);
     }
@@ -281,5 +288,6 @@ void process_answer_spawner(struct broker *broker)
     if (msg.kind == MSG_SPAWNED) note_spawned(broker, &msg, &extra);
     if (msg.kind == MSG_EXITED) note_exited(broker, &msg.exited);
     if (msg.kind == MSG_FAILED) note_not_spawned(broker, &msg);
+    if (msg.kind == MSG_PONG) watchdog_note_pong(broker, NULL, msg.id);
     packet_extra_close(&extra);
 }

@@ -148,6 +148,7 @@ static enum err answer(struct nursery *nursery)
     if (msg.kind == MSG_SPAWN) err = answer_spawn(nursery, &msg, extra.fds[0]);
     if (msg.kind == MSG_LOAD) err = answer_load(nursery, &msg, extra.fds[0]);
     if (msg.kind == MSG_KILL) answer_kill(nursery, &msg);
+    if (msg.kind == MSG_PING) err = say(nursery, &(struct msg){.kind = MSG_PONG, .id = msg.id}, NULL, 0);
     if (msg.kind == MSG_STOP) err = ERR_CLOSED;
     packet_extra_close(&extra);
     return err;
@@ -211,11 +212,11 @@ static int compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes all but the standard streams, the channel and the programs' files. */
-static void close_others(int channel, const struct programs *programs)
+/* Closes all but the standard streams, the channel, the leash and the programs' files. */
+static void close_others(int channel, int leash, const struct programs *programs)
 {
-    int keep[PROGRAM_NUM + 1] = {channel};
-    size_t num = 1;
+    int keep[PROGRAM_NUM + 2] = {channel, leash};
+    size_t num = 2;
     for (size_t i = 0; i < PROGRAM_NUM; i++) {
         if (programs->fds[i] >= 0) keep[num++] = programs->fds[i];
     }
@@ -228,13 +229,31 @@ static void close_others(int channel, const struct programs *programs)
     (void)close_range(from, ~0u, 0);
 }
 
+/* A stopped process ends neither because its channel closes nor because its parent has died as another user. But the kernel
+ * sends a pipe's reader, when the last writer is gone, the signal that it has asked for, in the reader's own name. */
+static bool put_on(int leash)
+{
+    return fcntl(leash, F_SETOWN, getpid()) == 0 && fcntl(leash, F_SETSIG, SIGKILL) == 0 &&
+           fcntl(leash, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
+}
+
+void spawner_pull(struct spawner *spawner)
+{
+    auto_close(&spawner->leash);
+    spawner->leash = -1;
+}
+
 /* In a session of its own, so that ctrl-C reaches the broker alone, which then stops all in order. */
-static _Noreturn void become_spawner(int channel, const struct spawner_plan *plan)
+static _Noreturn void become_spawner(int channel, int leash, const struct spawner_plan *plan)
 {
     (void)setsid();
     (void)prctl(PR_SET_NAME, "spawner");
     log_open("spawner");
-    close_others(channel, plan->programs);
+    close_others(channel, leash, plan->programs);
+    if (!put_on(leash)) {
+        log_error("cannot be made to end with the broker: %s", strerror(errno));
+        _exit(EXIT_SYSTEM);
+    }
     _exit(spawner_run(channel, plan));
 }
 
@@ -257,12 +276,15 @@ static enum err await_ready(const struct spawner *spawner, struct diag *diag)
 
 enum err spawner_start(struct spawner *out, const struct spawner_plan *plan, struct diag *diag)
 {
-    int ends[2];
-    if (channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "spawner: no channel: %s", strerror(errno));
+    int ends[2], leash[2];
+    if (channel_pair(ends) != ERR_OK || pipe2(leash, O_CLOEXEC) != 0)
+        return diag_set(diag, ERR_SYSTEM, "spawner: no channel: %s", strerror(errno));
+    out->leash = leash[1];
     out->link = (struct link){.fd = ends[0], .role = LINK_BROKER_SPAWNER, .end = LINK_UPPER};
     out->pid = fork();
-    if (out->pid == 0) become_spawner(ends[1], plan);
+    if (out->pid == 0) become_spawner(ends[1], leash[0], plan);
     close(ends[1]);
+    close(leash[0]);
     if (out->pid < 0) return diag_set(diag, ERR_SYSTEM, "spawner: cannot fork: %s", strerror(errno));
     out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
     if (out->pidfd < 0) return diag_set(diag, ERR_SYSTEM, "spawner: pidfd_open: %s", strerror(errno));

@@ -17,6 +17,7 @@ struct spawner {
     struct link link; /* the broker's end */
     int pidfd;
     pid_t pid;
+    int leash; /* when it is closed the kernel kills the spawner */
 };
 
 /* What it starts, and as whom. */
@@ -28,6 +29,9 @@ struct spawner_plan {
 
 /* spawner_start forks the spawner and waits until its sandbox is on. */
 MUST_CHECK enum err spawner_start(struct spawner *out, const struct spawner_plan *plan, struct diag *diag);
+
+/* spawner_pull kills the spawner, even if it is stopped or the caller may not send it a signal, and what it started with it. */
+void spawner_pull(struct spawner *spawner);
 
 /* spawner_run is the spawner itself, from its sandbox to its end; returns the exit code. On success READY has been said
  * on the channel. */

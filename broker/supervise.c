@@ -14,6 +14,12 @@
 /* How long the spawner may take to end when nothing is left for it to do. */
 #define SPAWNER_END_MS 300
 
+/* And if it has to kill others first. */
+#define SPAWNER_KILL_MS 50
+
+/* What has not ended by then, although it was killed, does so when the spawner is killed; or never, and is left behind. */
+#define STOP_LAST_MS 250u
+
 /* A second signal to stop kills, unless it comes with the first. */
 #define STOP_BREATH_MS 200
 
@@ -37,6 +43,7 @@ void broker_check_ready(struct broker *broker)
     broker->ready = true;
     broker->ready_ms = (uint32_t)(clock_monotonic_ms() - broker->begun);
     log_line("ready url=%s ready_ms=%u", broker->resources->url, (unsigned)broker->ready_ms);
+    watchdog_begin(broker, clock_monotonic_ms());
 }
 
 static void tell_stop(struct broker *broker, struct process *process, enum life_after after, uint32_t grace_ms)
@@ -53,6 +60,7 @@ void broker_stop(struct broker *broker, enum err outcome)
     broker->stopping = true;
     broker->outcome = outcome;
     broker->stop_by = clock_monotonic_ms() + DEADLINE_STOP_MS;
+    watchdog_rest(broker);
     reload_stop(broker);
     for (size_t i = 1; i < broker->num_processes; i++) {
         tell_stop(broker, &broker->processes[i], LIFE_STAYS_DOWN, DEADLINE_STOP_MS);
@@ -64,6 +72,11 @@ static void go_on_stopping(struct broker *broker)
 {
     struct process *keyd = broker_keyd(broker);
     uint64_t now = clock_monotonic_ms();
+    if (now >= broker->stop_by + STOP_LAST_MS) {
+        log_error("not everything has ended; all that is left is killed");
+        broker->finished = true;
+        return;
+    }
     for (size_t i = 1; i < broker->num_processes; i++) {
         if (broker->processes[i].life.state != LIFE_DOWN) return;
     }
@@ -152,6 +165,7 @@ static void act_on_deadlines(struct broker *broker)
         tell_stop(broker, broker_keyd(broker), LIFE_COMES_BACK, DEADLINE_STOP_MS);
     }
     if (broker->stopping) go_on_stopping(broker);
+    watchdog_act(broker, now);
     audit_step(broker, now);
 }
 
@@ -178,6 +192,8 @@ static int wait_ms(const struct broker *broker)
     earlier(&next, broker->reload.deadline);
     earlier(&next, explain_deadline(broker));
     earlier(&next, broker->access_log.deadline);
+    earlier(&next, broker->watchdog.deadline);
+    if (broker->stopping) earlier(&next, broker->stop_by + STOP_LAST_MS);
     if (!broker->stopping) earlier(&next, broker->tickets.rotate_at);
     if (next == 0) return -1;
     if (next <= now) return 0;
@@ -231,13 +247,26 @@ static void serve(struct broker *broker, const struct polls *polls)
     web_connects(broker);
 }
 
-/* Nothing is left to be killed; the spawner ends because its channel does. */
+static bool everything_is_down(const struct broker *broker)
+{
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        if (broker->processes[i].life.state != LIFE_DOWN) return false;
+    }
+    return true;
+}
+
+/* The spawner ends because its channel does, when it has seen out what is left. If it does not, the kernel ends it. */
 static void end_spawner(struct broker *broker)
 {
     struct pollfd ended = {.fd = broker->spawner.pidfd, .events = POLLIN};
     close(broker->spawner.link.fd);
     broker->spawner.link.fd = -1;
-    if (poll(&ended, 1, SPAWNER_END_MS) != 1) log_error("spawner does not end pid=%d", (int)broker->spawner.pid);
+    const bool is_idle = everything_is_down(broker);
+    if (poll(&ended, 1, is_idle ? SPAWNER_END_MS : SPAWNER_KILL_MS) != 1) {
+        log_error("spawner does not end and is killed pid=%d", (int)broker->spawner.pid);
+        spawner_pull(&broker->spawner);
+        (void)poll(&ended, 1, SPAWNER_END_MS);
+    }
     (void)waitpid(broker->spawner.pid, NULL, WNOHANG);
 }
 

@@ -260,6 +260,7 @@ static void hear_shim(struct process_one *self)
     if (err != ERR_OK || msg.kind == MSG_STOP) _exit(0);
     if (msg.kind == MSG_SHIM_LAUNCH) launch(self, packet_extra_take(&extra, 0));
     if (msg.kind == MSG_SHIM_RENEW) renew(self, &msg, &extra);
+    if (msg.kind == MSG_PING) tell(self, &(struct msg){.kind = MSG_PONG, .id = msg.id}, NULL, 0);
     packet_extra_close(&extra);
 }
 

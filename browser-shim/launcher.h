@@ -2,7 +2,7 @@
  * its processes out, and takes them with it when it ends, which it does no later than the shim does.
  *
  * It is the lower end of a link of role LINK_BROKER_SHIM of which the shim is the upper end: it is told SHIM_LAUNCH,
- * SHIM_RENEW and STOP, and says SHIM_LISTENER, READY, SHIM_BROWSER and FAILED. */
+ * SHIM_RENEW, PING and STOP, and says SHIM_LISTENER, READY, SHIM_BROWSER, PONG and FAILED. */
 #ifndef KEYWARD_BROWSER_SHIM_LAUNCHER_H
 #define KEYWARD_BROWSER_SHIM_LAUNCHER_H
 

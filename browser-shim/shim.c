@@ -67,7 +67,7 @@ static void hear_broker(struct ev_loop *loop, ev_io *watcher, int events)
     struct packet_extra extra = {0};
     enum err err = link_recv(&shim->broker, &msg, &extra, shim->arena);
     if (err == ERR_AGAIN) return;
-    if (err == ERR_OK && (msg.kind == MSG_SHIM_LAUNCH || msg.kind == MSG_SHIM_RENEW)) {
+    if (err == ERR_OK && (msg.kind == MSG_SHIM_LAUNCH || msg.kind == MSG_SHIM_RENEW || msg.kind == MSG_PING)) {
         err = link_send(&shim->launcher.link, &msg, extra.fds, extra.num_fds);
     } else {
         stop(shim); /* STOP, the broker's end, or what only comes once */

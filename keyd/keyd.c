@@ -27,6 +27,8 @@ struct keyd {
     struct audit_key *audit_key; /* NULL until the first setup */
     uint64_t status_id;
     bool status_waits;
+    uint64_t ping_id;
+    bool ping_waits;
     uint64_t head_id;
     bool head_waits;
     struct sign_audit_head head;
@@ -50,6 +52,15 @@ static enum err send_status(struct keyd *keyd)
     channel_table_status(keyd->channels, &msg.keyd_status);
     enum err err = link_send(&keyd->broker, &msg, NULL, 0);
     if (err == ERR_OK) keyd->status_waits = false;
+    return err;
+}
+
+static enum err send_pong(struct keyd *keyd)
+{
+    if (!keyd->ping_waits) return ERR_OK;
+    const struct msg pong = {.kind = MSG_PONG, .id = keyd->ping_id};
+    enum err err = link_send(&keyd->broker, &pong, NULL, 0);
+    if (err == ERR_OK) keyd->ping_waits = false;
     return err;
 }
 
@@ -77,6 +88,7 @@ static void keyd_tell_broker(void *context)
 {
     struct keyd *keyd = context;
     enum err err = send_status(keyd); /* first: a flood of events would never let it through */
+    if (err == ERR_OK) err = send_pong(keyd);
     if (err == ERR_OK) err = events_send(&keyd->events, &keyd->broker);
     if (err == ERR_OK) err = send_head(keyd);
     if (err == ERR_AGAIN)
@@ -200,7 +212,7 @@ static void on_sign_audit_head(struct keyd *keyd, const struct msg *msg)
 static void on_stop(struct keyd *keyd)
 {
     keyd->stopping = true;
-    keyd->status_waits = keyd->head_waits = false;
+    keyd->status_waits = keyd->ping_waits = keyd->head_waits = false;
     ev_io_stop(keyd->loop, &keyd->readable);
     channel_table_free(keyd->channels);
     keyd->channels = NULL;
@@ -234,6 +246,10 @@ static enum err on_broker_message(struct keyd *keyd, const struct msg *msg, stru
         on_sign_audit_head(keyd, msg);
     } else if (msg->kind == MSG_KEYD_HOLD) {
         channel_table_hold(keyd->channels, msg->keyd_hold);
+    } else if (msg->kind == MSG_PING) {
+        keyd->ping_id = msg->id;
+        keyd->ping_waits = true;
+        keyd_tell_broker(keyd);
     } else { /* proto/rules.c lets nothing else through but the question for the status */
         keyd->status_id = msg->id;
         keyd->status_waits = true;

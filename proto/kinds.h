@@ -78,6 +78,8 @@
     EMPTY(LOAD)                                   \
     ROW(LOADED, loaded)                           \
     EMPTY(WEB_RETIRE)                             \
-    ROW(KEYD_SETTLE, keyd_settle)
+    ROW(KEYD_SETTLE, keyd_settle)                 \
+    EMPTY(PING)                                   \
+    EMPTY(PONG)
 
 #endif

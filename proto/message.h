@@ -111,6 +111,9 @@ enum msg_kind {
     MSG_SERVER_CERTIFICATE,
     MSG_SERVER_INFO,
 
+    MSG_PING,
+    MSG_PONG,
+
     MSG_NUM_KINDS
 };
 

@@ -11,30 +11,31 @@ static const struct {
     [LINK_BROKER_KEYD] =
         {
             .accepted[LINK_UPPER] = KIND(KEYD_IDENTITY) | KIND(SERVER_INFO) | KIND(KEYD_EVENT) | KIND(KEYD_STATUS) |
-                                    KIND(AUDIT_HEAD) | KIND(FAILED),
+                                    KIND(AUDIT_HEAD) | KIND(PONG) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(KEYD_SETUP) | KIND(SERVER_CERTIFICATE) | KIND(KEYD_GRANT) | KIND(KEYD_REVOKE) |
-                                    KIND(KEYD_SETTLE) | KIND(STATUS_QUERY) | KIND(SIGN_AUDIT_HEAD) | KIND(KEYD_HOLD) |
-                                    KIND(STOP),
+                                    KIND(KEYD_SETTLE) | KIND(STATUS_QUERY) | KIND(PING) | KIND(SIGN_AUDIT_HEAD) |
+                                    KIND(KEYD_HOLD) | KIND(STOP),
         },
     [LINK_BROKER_WEB] =
         {
             .accepted[LINK_UPPER] = KIND(WEB_STATUS) | KIND(WEB_REVOKED) | KIND(WEB_CONNECT) |
                                     KIND(WEB_CONNECT_STREAM) | KIND(METRICS_QUERY) | KIND(EXPLANATION) | KIND(DONE) |
-                                    KIND(READY) | KIND(FAILED),
+                                    KIND(PONG) | KIND(READY) | KIND(FAILED),
             .accepted[LINK_LOWER] = KIND(WEB_SETUP) | KIND(WEB_IDENTITY) | KIND(SERVER_CERTIFICATE) | KIND(WEB_LISTEN) |
                                     KIND(WEB_REVOKE) | KIND(WEB_EXPECT) | KIND(WEB_TICKETS) | KIND(WEB_TRUST) |
                                     KIND(WEB_CONNECTED) | KIND(WEB_UPSTREAM) | KIND(METRICS) | KIND(EXPLAIN_QUERY) |
-                                    KIND(WEB_LOG) | KIND(STATUS_QUERY) | KIND(WEB_RETIRE) | KIND(STOP),
+                                    KIND(WEB_LOG) | KIND(STATUS_QUERY) | KIND(PING) | KIND(WEB_RETIRE) | KIND(STOP),
         },
     [LINK_BROKER_SHIM] =
         {
-            .accepted[LINK_UPPER] = KIND(SHIM_LISTENER) | KIND(SHIM_BROWSER) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(SHIM_SETUP) | KIND(SHIM_LAUNCH) | KIND(SHIM_RENEW) | KIND(STOP),
+            .accepted[LINK_UPPER] = KIND(SHIM_LISTENER) | KIND(SHIM_BROWSER) | KIND(PONG) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(SHIM_SETUP) | KIND(SHIM_LAUNCH) | KIND(SHIM_RENEW) | KIND(PING) | KIND(STOP),
         },
     [LINK_BROKER_SPAWNER] =
         {
-            .accepted[LINK_UPPER] = KIND(SPAWNED) | KIND(EXITED) | KIND(LOADED) | KIND(READY) | KIND(FAILED),
-            .accepted[LINK_LOWER] = KIND(SPAWN) | KIND(KILL) | KIND(LOAD) | KIND(STOP),
+            .accepted[LINK_UPPER] =
+                KIND(SPAWNED) | KIND(EXITED) | KIND(LOADED) | KIND(PONG) | KIND(READY) | KIND(FAILED),
+            .accepted[LINK_LOWER] = KIND(SPAWN) | KIND(KILL) | KIND(LOAD) | KIND(PING) | KIND(STOP),
         },
     [LINK_CONTROL] =
         {

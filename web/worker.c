@@ -349,6 +349,8 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
 {
     if (msg->kind == MSG_STATUS_QUERY)
         answer_status(worker, msg->id);
+    else if (msg->kind == MSG_PING)
+        answer(worker, &(struct msg){.kind = MSG_PONG, .id = msg->id});
     else if (msg->kind == MSG_WEB_LOG)
         take_log(worker, msg->id, packet_extra_take(extra, 0));
     else if (msg->kind == MSG_EXPLAIN_QUERY)

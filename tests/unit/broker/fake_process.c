@@ -161,6 +161,7 @@ int main(int argc, char **argv)
         if (err != ERR_OK) return 0;
         if (msg.kind == MSG_NONE) continue;
         if (msg.kind == MSG_STOP && strcmp(script, "deaf") != 0) return 0;
+        if (msg.kind == MSG_PING && strcmp(script, "hangs") != 0) say((struct msg){.kind = MSG_PONG, .id = msg.id});
         if (keyd) be_keyd(&msg);
         if (shim) be_shim(&msg);
         if (!keyd && !shim) be_web(&msg);

@@ -43,9 +43,9 @@ Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
 
 Test(rules, keyd_says_nothing_but_what_the_broker_asked_for)
 {
-    cr_expect_eq(rules_accepted(LINK_BROKER_KEYD, LINK_UPPER), MSG_BIT(MSG_KEYD_IDENTITY) | MSG_BIT(MSG_SERVER_INFO) |
-                                                                   MSG_BIT(MSG_KEYD_EVENT) | MSG_BIT(MSG_KEYD_STATUS) |
-                                                                   MSG_BIT(MSG_AUDIT_HEAD) | MSG_BIT(MSG_FAILED));
+    cr_expect_eq(rules_accepted(LINK_BROKER_KEYD, LINK_UPPER),
+                 MSG_BIT(MSG_KEYD_IDENTITY) | MSG_BIT(MSG_SERVER_INFO) | MSG_BIT(MSG_KEYD_EVENT) |
+                     MSG_BIT(MSG_KEYD_STATUS) | MSG_BIT(MSG_AUDIT_HEAD) | MSG_BIT(MSG_PONG) | MSG_BIT(MSG_FAILED));
 }
 
 Test(rules, only_the_broker_grants)

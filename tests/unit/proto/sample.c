@@ -203,6 +203,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_READY] = {.kind = MSG_READY},
         [MSG_STATUS_QUERY] = {.kind = MSG_STATUS_QUERY},
         [MSG_STOP] = {.kind = MSG_STOP},
+        [MSG_PING] = {.kind = MSG_PING},
+        [MSG_PONG] = {.kind = MSG_PONG},
         [MSG_WEB_TICKETS] = {.kind = MSG_WEB_TICKETS},
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
