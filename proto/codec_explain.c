@@ -37,7 +37,7 @@ static bool check_verdict(const struct verdict *verdict)
 bool codec_check_explanation(const struct msg *msg)
 {
     const struct explanation *explanation = &msg->explanation;
-    if (explanation->num_verdicts > LIMIT_EXPLANATION || explanation->silent > LIMIT_WORKERS) return false;
+    if (explanation->num_verdicts > LIMIT_EXPLANATION || explanation->silent > LIMIT_WORKER_NUMBERS) return false;
     for (size_t i = 0; i < explanation->num_verdicts; i++) {
         if (!check_verdict(&explanation->verdicts[i])) return false;
     }

@@ -38,7 +38,7 @@ struct explain_query {
 struct explanation {
     struct verdict *verdicts; /* the latest first; at most LIMIT_EXPLANATION */
     size_t num_verdicts;
-    uint32_t silent; /* workers that did not answer: theirs are missing; at most LIMIT_WORKERS */
+    uint32_t silent; /* workers that did not answer: theirs are missing; at most LIMIT_WORKER_NUMBERS */
 };
 
 /* verdict_kind_name returns a word for programs, such as "no-certificate". Never NULL. */

@@ -176,3 +176,16 @@ Test(explain, who_asks_again_gets_one_answer)
     cr_expect(receive(&client, &answer));
     cr_expect_not(receive(&client, &answer));
 }
+
+Test(explain, those_of_earlier_configurations_may_be_silent_too)
+{
+    while (broker.num_processes <= LIMIT_WORKER_NUMBERS) {
+        struct process *web = &broker.processes[broker.num_processes++];
+        process_init(web, PROGRAM_WEB, (uint32_t)broker.num_processes - 2);
+        web->life.state = LIFE_RUNNING;
+    }
+    begin(&everything);
+    explain_expire(&broker, clock_monotonic_ms() + CONTROL_ROUND_MS);
+    cr_assert(receive(&client, &answer));
+    cr_expect_eq(answer.explanation.silent, LIMIT_WORKER_NUMBERS);
+}
