@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "proto/field.h"
+
 #define WANTED \
     "want unix:/PATH, http://ADDR:PORT with a loopback address, such as http://127.0.0.1:8080, or https://HOST:PORT"
 
@@ -20,8 +22,10 @@ static enum err parse_prefix(struct upstream_place *out, const char *text, size_
     if (len > LIMIT_PROXY_PREFIX)
         return diag_set(diag, ERR_INPUT, "the prefix is longer than %u bytes", LIMIT_PROXY_PREFIX);
     for (size_t i = 0; i < len; i++) {
-        if (text[i] <= ' ' || text[i] == 0x7f || strchr("%?#\"\\;", text[i]) != NULL)
-            return diag_set(diag, ERR_INPUT, "'%.*s': a prefix has no blanks and none of %%?#\"\\;", (int)len, text);
+        const unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7f || strchr("%?#\"\\;", text[i]) != NULL)
+            return diag_set(diag, ERR_INPUT, "'%.*s': a prefix has no blanks and none of %%?#\"\\;, and is ASCII",
+                            (int)len, text);
     }
     memcpy(out->prefix, text, len);
     out->prefix[len] = '\0';
@@ -35,6 +39,10 @@ enum err upstream_parse_unix(struct address *out, const char *path, struct diag 
     if (strlen(path) >= sizeof unix_address->sun_path)
         return diag_set(diag, ERR_INPUT, "'%s' is longer than %zu bytes, which no socket's path is", path,
                         sizeof unix_address->sun_path - 1);
+    /* A worker is told it, in a message, which takes text only. */
+    if (!field_text(path, 1, sizeof unix_address->sun_path))
+        return diag_set(diag, ERR_INPUT, "'%s' is not UTF-8, or has control characters; give the socket another name",
+                        path);
     unix_address->sun_family = AF_UNIX;
     memcpy(unix_address->sun_path, path, strlen(path) + 1);
     out->len = sizeof *unix_address;
