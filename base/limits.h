@@ -111,6 +111,7 @@
 #define LIMIT_HTTP_TARGET 8192u           /* bytes of a request's target; beyond: 414 */
 #define LIMIT_HTTP_HEADER 32768u          /* bytes of a request's header section; beyond: 431 */
 #define LIMIT_HTTP_FIELDS 100u            /* header fields of a request; beyond: 431 */
+#define LIMIT_HTTP_TRAILERS 32u           /* of those behind a body that are passed on */
 #define LIMIT_HTTP_BODY 65536u            /* a body that nobody asked for; beyond: 413 */
 #define LIMIT_HTTP_METHOD 32u             /* the longest registered one has 17 letters; beyond: 501 */
 #define LIMIT_HTTP_EMPTY_LINES 2u         /* before a request (RFC 9112, 2.2) */

@@ -22,6 +22,7 @@ class Connection:
     def __init__(self, plain):
         self.plain = plain
         self.buffer = b""
+        self.trailers = []  # of the last chunked request
 
     def fill(self):
         piece = self.plain.recv(65536)
@@ -58,7 +59,9 @@ class Connection:
             while size := int(self.line(), 16):
                 yield self.take(size)
                 assert self.take(2) == b"\r\n"
-            assert self.line() == b""
+            self.trailers = []
+            while line := self.line():
+                self.trailers.append(line.decode("latin-1"))
             return
         left = int(named.get("content-length", "0"))
         while left:
@@ -173,7 +176,7 @@ class Application:
             digest.update(piece)
             length += len(piece)
         body = json.dumps({"method": method, "target": target, "fields": fields, "length": length,
-                           "sha256": digest.hexdigest()}).encode()
+                           "trailers": connection.trailers, "sha256": digest.hexdigest()}).encode()
         connection.send(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n",
                         b"" if method == "HEAD" else body)
 
@@ -214,6 +217,26 @@ class Application:
     def do_interim(self, connection, method, target, fields):
         connection.send("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
         connection.answer(b"after all")
+
+    def do_hints(self, connection, method, target, fields):
+        """Says early what the page needs, then what nobody has asked for, and the answer when it is released."""
+        connection.send("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nConnection: X-Private\r\nX-Private: 1\r\n\r\n"
+                        "HTTP/1.1 102 Processing\r\nX-Unasked: 1\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        self.released.wait(60)
+        connection.answer(b"after all")
+
+    def do_ask(self, connection, method, target, fields):
+        """Looks at the head, and asks for the body when it is released."""
+        self.seen.append(dict((name.lower(), value) for name, value in fields).get("expect"))
+        self.released.wait(60)
+        connection.send("HTTP/1.1 100 Continue\r\n\r\n")
+        self.do_echo(connection, method, target, fields)
+
+    def do_behind(self, connection, method, target, fields):
+        """Says something behind its body, some of which has no place there."""
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\nConnection: X-Private\r\n\r\n"
+                        "2\r\nok\r\n0\r\nX-Sum: \t42 \t\r\nSet-Cookie: a=1\r\nContent-Length: 7\r\nX-Private: 1\r\n"
+                        "If-Match: x\r\nX-Empty:\r\n\r\n")
 
     def do_hops(self, connection, method, target, fields):
         connection.answer(b"hops", fields="Connection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n"

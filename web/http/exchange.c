@@ -13,15 +13,23 @@
 #include "web/server_names.h"
 
 void exchange_init(struct exchange *exchange, struct http_site *site, const struct session_peer *peer,
-                   enum request_version version, void (*ready)(void *context), void *context)
+                   enum request_version version)
 {
-    *exchange = (struct exchange){.site = site, .peer = peer, .ready = ready, .context = context};
+    *exchange = (struct exchange){.site = site, .peer = peer};
     request_init(&exchange->request, version);
     response_init(&exchange->response);
     request_id_make(exchange->response.request_id, &site->request_ids);
     exchange->request.keeps_agent = site->config.access == ACCESS_JSON || site->config.access == ACCESS_COMBINED;
     exchange->request.keeps_fields = site->proxy != NULL;
     exchange->body_limit = LIMIT_HTTP_BODY;
+}
+
+void exchange_listen(struct exchange *exchange, void (*ready)(void *context),
+                     void (*interim)(void *context, const struct answer *answer), void *context)
+{
+    exchange->ready = ready;
+    exchange->interim = interim;
+    exchange->context = context;
 }
 
 void exchange_start(struct exchange *exchange)
@@ -115,6 +123,12 @@ static void relay_changed(void *context)
     exchange->ready(exchange->context);
 }
 
+static void relay_interim(void *context, const struct answer *answer)
+{
+    struct exchange *exchange = context;
+    if (!exchange_has_response(exchange)) exchange->interim(exchange->context, answer);
+}
+
 static struct fault begin_relay(struct exchange *exchange, uint32_t route)
 {
     struct relay_request request = {
@@ -122,6 +136,7 @@ static struct fault begin_relay(struct exchange *exchange, uint32_t route)
         .peer = exchange->peer,
         .request_id = exchange->response.request_id,
         .changed = relay_changed,
+        .interim = relay_interim,
         .context = exchange,
     };
     /* It would show the client what it is said to be. */
@@ -178,6 +193,16 @@ void exchange_body(struct exchange *exchange, struct bytes data)
     else if (exchange->upload != NULL)
         fault = upload_write(exchange->upload, data);
     if (fault.status != 0) exchange_refuse(exchange, fault);
+}
+
+struct fault exchange_trailer(struct exchange *exchange, struct bytes name, struct bytes value)
+{
+    return exchange->relay != NULL ? relay_trailer(exchange->relay, name, value) : (struct fault){0, NULL};
+}
+
+bool exchange_is_relayed(const struct exchange *exchange)
+{
+    return exchange->relay != NULL;
 }
 
 bool exchange_wants_body(const struct exchange *exchange)

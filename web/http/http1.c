@@ -33,9 +33,10 @@ struct http1 {
     enum http1_state state;
     bool draining;
     bool retiring;
-    bool ended;      /* the peer sends no more */
-    bool last_chunk; /* of a chunked response, is in the output */
-    bool cut;        /* the response broke off; HTTP/1.0 may know its end by the connection's alone */
+    bool ended;           /* the peer sends no more */
+    bool awaits_continue; /* the client does, and it is the application's to say */
+    bool last_chunk;      /* of a chunked response, is in the output */
+    bool cut;             /* the response broke off; HTTP/1.0 may know its end by the connection's alone */
     enum exchange_after after;
     uint64_t deadline;
     struct buffer input;
@@ -131,9 +132,29 @@ static void ready(void *context)
     http1->host.wake(http1->host.context);
 }
 
+static void say_continue(struct http1 *http1)
+{
+    http1->awaits_continue = false;
+    set_state(http1, HTTP1_BODY);
+    if (http1_write_continue(&http1->output) != ERR_OK) close_session(http1);
+}
+
+/* HTTP/1.0 knows no 1xx (RFC 9110, 15.2). Hints without which a client does as well are not worth an error. */
+static void interim(void *context, const struct answer *answer)
+{
+    struct http1 *http1 = context;
+    bool waits = http1->state == HTTP1_BODY || http1->state == HTTP1_COMMIT;
+    if (!waits || http1->exchange.request.version != VERSION_HTTP11) return;
+    if (answer->status != ANSWER_CONTINUE)
+        (void)!http1_write_hints(&http1->output, answer);
+    else if (http1->awaits_continue)
+        say_continue(http1);
+}
+
 static void start_request(struct http1 *http1)
 {
-    exchange_init(&http1->exchange, http1->site, http1->peer, VERSION_HTTP11, ready, http1);
+    exchange_init(&http1->exchange, http1->site, http1->peer, VERSION_HTTP11);
+    exchange_listen(&http1->exchange, ready, interim, http1);
     exchange_start(&http1->exchange);
     http1_message_init(&http1->message, &http1->exchange);
     scan_start(&http1->scan, SCAN_HEAD);
@@ -157,7 +178,8 @@ static void start_body(struct http1 *http1, enum request_framing framing)
         http1->content_left = http1->exchange.request.length;
     else
         scan_start(&http1->scan, SCAN_CHUNK_SIZE);
-    if (http1->exchange.request.expect_continue && http1_write_continue(&http1->output) != ERR_OK) close_session(http1);
+    http1->awaits_continue = http1->exchange.request.expect_continue && exchange_is_relayed(&http1->exchange);
+    if (http1->exchange.request.expect_continue && !http1->awaits_continue) say_continue(http1);
 }
 
 static void end_head(struct http1 *http1)
@@ -217,11 +239,26 @@ static size_t receive_content(struct http1 *http1, struct bytes data, struct fau
     return len;
 }
 
+/* They are understood when all are there, so that each is whole. */
+static struct fault receive_trailers(struct http1 *http1, struct bytes lines)
+{
+    struct buffer *tail = &http1->head;
+    if (buffer_append(tail, lines, MAX_HEAD) != ERR_OK)
+        return (struct fault){HTTP_STATUS_SERVICE_UNAVAILABLE, "no memory for the request"};
+    if (!http1->scan.done) return (struct fault){0, NULL};
+    struct fault fault = http1_message_trailers(&http1->message, tail->data + tail->start, tail->end - tail->start);
+    buffer_free(tail);
+    return fault;
+}
+
 static size_t receive_lines(struct http1 *http1, struct bytes data, struct fault *out_fault)
 {
     size_t len;
     *out_fault = scan_bytes(&http1->scan, data, &len);
-    if (out_fault->status == 0) *out_fault = http1_message_more(&http1->message, (struct bytes){data.data, len});
+    struct bytes lines = {data.data, len};
+    if (out_fault->status == 0)
+        *out_fault = http1->scan.part == SCAN_TRAILERS ? receive_trailers(http1, lines)
+                                                       : http1_message_more(&http1->message, lines);
     if (out_fault->status != 0 || !http1->scan.done) return len;
     if (http1->scan.part == SCAN_CHUNK_SIZE && !http1->message.chunk_begun)
         *out_fault = (struct fault){HTTP_STATUS_BAD_REQUEST, "chunk size line not understood"};
@@ -235,6 +272,7 @@ static size_t receive_body(struct http1 *http1, struct bytes data)
     struct fault fault;
     size_t len = http1->content_left > 0 ? receive_content(http1, data, &fault) : receive_lines(http1, data, &fault);
     http1->deadline = clock_monotonic_ms() + DEADLINE_BODY_MS;
+    http1->awaits_continue = false;
     if (fault.status != 0)
         refuse(http1, fault);
     else if (exchange_has_response(&http1->exchange))
@@ -314,9 +352,10 @@ static enum err next_chunk(struct http1 *http1)
     size_t len;
     enum err err = response_read(&http1->exchange.response, piece, &len, sizeof(piece));
     if (err != ERR_OK) return err;
-    http1->last_chunk = len == 0; /* and its empty trailer section (RFC 9112, 7.1) */
-    if (http1_write_chunk(&http1->output, (struct bytes){piece, len}) != ERR_OK) return ERR_MEMORY;
-    return ERR_OK;
+    http1->last_chunk = len == 0;
+    err = len > 0 ? http1_write_chunk(&http1->output, (struct bytes){piece, len})
+                  : http1_write_last_chunk(&http1->output, &http1->exchange);
+    return err == ERR_OK ? ERR_OK : ERR_MEMORY;
 }
 
 /* The next bytes of the response's body; none at its end. ERR_AGAIN: not now. */
@@ -380,7 +419,7 @@ static unsigned http1_wants(const struct session *session)
 static bool waits_for_application(const struct http1 *http1)
 {
     switch (http1->state) {
-    case HTTP1_BODY: return !exchange_wants_body(&http1->exchange);
+    case HTTP1_BODY: return http1->awaits_continue || !exchange_wants_body(&http1->exchange);
     case HTTP1_TUNNEL: return true;
     case HTTP1_COMMIT:
     case HTTP1_RESPONSE: return http1->exchange.relay != NULL;

@@ -26,10 +26,11 @@ static int on_field(http_parser *parser, const char *at, size_t len)
 static int on_value(http_parser *parser, const char *at, size_t len)
 {
     struct http1_message *message = message_of(parser);
-    if (message->head_complete) return 0; /* trailers: nobody here wants any */
+    struct bytes value = {(const uint8_t *)at, len};
     struct request *request = &message->exchange->request;
     if (parser->http_major == 1 && parser->http_minor == 0) request->version = VERSION_HTTP10;
-    message->fault = request_add_field(request, message->field_name, (struct bytes){(const uint8_t *)at, len});
+    message->fault = message->head_complete ? exchange_trailer(message->exchange, message->field_name, value)
+                                            : request_add_field(request, message->field_name, value);
     return message->fault.status != 0;
 }
 
@@ -122,6 +123,12 @@ struct fault http1_message_head(struct http1_message *message, uint8_t *head, si
 struct fault http1_message_more(struct http1_message *message, struct bytes data)
 {
     return execute(message, data);
+}
+
+struct fault http1_message_trailers(struct http1_message *message, uint8_t *lines, size_t len)
+{
+    blank_tabs(lines, len);
+    return execute(message, (struct bytes){lines, len});
 }
 
 bool http1_message_keeps_alive(const struct http1_message *message)

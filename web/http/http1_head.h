@@ -23,8 +23,12 @@ void http1_message_init(struct http1_message *message, struct exchange *exchange
 /* http1_message_head parses the whole head at once and fills the exchange's request. It changes blanks of the head. */
 struct fault http1_message_head(struct http1_message *message, uint8_t *head, size_t len);
 
-/* http1_message_more parses more of the body; its content goes to exchange_body. */
+/* http1_message_more parses more of the body, up to its trailer section; its content goes to exchange_body. */
 struct fault http1_message_more(struct http1_message *message, struct bytes data);
+
+/* http1_message_trailers parses the whole trailer section, the empty line included; its fields go to exchange_trailer. It changes
+ * blanks of it. */
+struct fault http1_message_trailers(struct http1_message *message, uint8_t *lines, size_t len);
 
 /* http1_message_keeps_alive says whether the client wants to go on (RFC 9112, 9.3). */
 bool http1_message_keeps_alive(const struct http1_message *message);

@@ -68,7 +68,28 @@ enum err http1_write_chunk(struct buffer *out, struct bytes data)
     return err;
 }
 
+enum err http1_write_last_chunk(struct buffer *out, const struct exchange *exchange)
+{
+    size_t num;
+    const struct header_table_field *trailers = response_trailers(&exchange->response, &num);
+    enum err err = write_text(out, "0\r\n");
+    for (size_t i = 0; i < num && err == ERR_OK; i++) err = write_field(out, trailers[i].name, trailers[i].value);
+    return err == ERR_OK ? write_text(out, "\r\n") : err;
+}
+
 enum err http1_write_continue(struct buffer *out)
 {
     return write_text(out, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+enum err http1_write_hints(struct buffer *out, const struct answer *answer)
+{
+    struct buffer head = {0};
+    enum err err = write_text(&head, "HTTP/1.1 103 Early Hints\r\n");
+    for (size_t i = 0; i < answer->num_fields && err == ERR_OK; i++)
+        err = write_field(&head, answer->fields[i].name, answer->fields[i].value);
+    if (err == ERR_OK) err = write_text(&head, "\r\n");
+    if (err == ERR_OK) err = buffer_append(out, buffer_left(&head), LIMIT_OUTPUT_BUFFER);
+    buffer_free(&head);
+    return err;
 }

@@ -16,6 +16,7 @@ struct http2_stream {
     bool request_ended;
     bool submitted;       /* the response is nghttp2's */
     bool committing;      /* the answer waits for the disk, or for an application */
+    bool awaits_continue; /* the client does, and it is the application's to say */
     bool deferred;        /* nghttp2 waits for more of the body */
     size_t unconsumed;    /* bytes of the request's body for which the client has not been given new room */
     uint64_t progress_ms; /* when content last moved, either way */

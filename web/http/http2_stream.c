@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "web/http/http2_internal.h"
 #include "web/http/site_internal.h"
+#include "web/proxy/answer.h"
 
 static void stream_ready(void *context);
+static void stream_interim(void *context, const struct answer *answer);
 
 static void note_progress(struct http2_stream *stream)
 {
@@ -27,7 +29,8 @@ static struct http2_stream *stream_new(struct http2 *http2, int32_t id)
     http2->streams = stream;
     http2->num_streams++;
     note_progress(stream);
-    exchange_init(&stream->exchange, http2->site, http2->peer, VERSION_HTTP2, stream_ready, stream);
+    exchange_init(&stream->exchange, http2->site, http2->peer, VERSION_HTTP2);
+    exchange_listen(&stream->exchange, stream_ready, stream_interim, stream);
     exchange_start(&stream->exchange);
     return stream;
 }
@@ -58,6 +61,28 @@ static struct http2_stream *stream_of(struct http2 *http2, int32_t id)
     return nghttp2_session_get_stream_user_data(http2->nghttp2, id);
 }
 
+/* nghttp2 takes names and values as not const, and copies them. */
+static nghttp2_nv pair(const char *name, const char *value)
+{
+    union {
+        const char *given;
+        uint8_t *taken;
+    } name_text = {.given = name}, value_text = {.given = value};
+    return (nghttp2_nv){name_text.taken, value_text.taken, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
+}
+
+/* The body ends, but the stream only behind these. */
+static int submit_trailers(struct http2_stream *stream, uint32_t *flags)
+{
+    nghttp2_nv pairs[LIMIT_HTTP_TRAILERS];
+    size_t num;
+    const struct header_table_field *trailers = response_trailers(&stream->exchange.response, &num);
+    if (num == 0) return 0;
+    for (size_t i = 0; i < num; i++) pairs[i] = pair(trailers[i].name, trailers[i].value);
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return nghttp2_submit_trailer(stream->http2->nghttp2, stream->id, pairs, num);
+}
+
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t cap, uint32_t *flags,
                          nghttp2_data_source *source, void *context)
 {
@@ -75,19 +100,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, siz
         return NGHTTP2_ERR_DEFERRED;
     }
     if (err != ERR_OK) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (response->given == response->length) *flags |= NGHTTP2_DATA_FLAG_EOF;
     note_progress(stream);
-    return (ssize_t)len;
-}
-
-/* nghttp2 takes names and values as not const, and copies them. */
-static nghttp2_nv pair(const char *name, const char *value)
-{
-    union {
-        const char *given;
-        uint8_t *taken;
-    } name_text = {.given = name}, value_text = {.given = value};
-    return (nghttp2_nv){name_text.taken, value_text.taken, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
+    if (response->given < response->length) return (ssize_t)len;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return submit_trailers(stream, flags) == 0 ? (ssize_t)len : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* Gives the response to nghttp2, if there is one. */
@@ -140,10 +156,40 @@ static void stream_ready(void *context)
     http2->host.wake(http2->host.context);
 }
 
+static int submit_interim(struct http2_stream *stream, unsigned code, const struct header_table_field *fields,
+                          size_t num_fields)
+{
+    char status[16];
+    nghttp2_nv pairs[LIMIT_HTTP_FIELDS + 1];
+    snprintf(status, sizeof(status), "%u", code);
+    pairs[0] = pair(":status", status);
+    for (size_t i = 0; i < num_fields; i++) pairs[i + 1] = pair(fields[i].name, fields[i].value);
+    return nghttp2_submit_headers(stream->http2->nghttp2, NGHTTP2_FLAG_NONE, stream->id, NULL, pairs, num_fields + 1,
+                                  NULL);
+}
+
+static int say_continue(struct http2_stream *stream)
+{
+    stream->awaits_continue = false;
+    note_progress(stream);
+    return submit_interim(stream, ANSWER_CONTINUE, NULL, 0);
+}
+
+static void stream_interim(void *context, const struct answer *answer)
+{
+    struct http2_stream *stream = context;
+    int error = 0;
+    if (answer->status != ANSWER_CONTINUE)
+        error = submit_interim(stream, answer->status, answer->fields, answer->num_fields);
+    else if (stream->awaits_continue)
+        error = say_continue(stream);
+    if (error != 0) stream->http2->failed = true;
+}
+
 /* For anything but its client. */
 static bool waits_elsewhere(const struct http2_stream *stream)
 {
-    return stream->committing || stream->unconsumed > 0;
+    return stream->committing || stream->unconsumed > 0 || stream->awaits_continue;
 }
 
 static uint64_t oldest_progress(const struct http2 *http2)
@@ -226,10 +272,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct http2_stream *stream = stream_of(context, frame->hd.stream_id);
     if (stream == NULL) return 0;
     if (is_bomb(stream, name_len + value_len)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0; /* trailers: nobody here wants any */
-    if (exchange_has_response(&stream->exchange)) return 0;
-    struct fault fault =
-        add_header(&stream->exchange.request, (struct bytes){name, name_len}, (struct bytes){value, value_len});
+    const struct bytes name_bytes = {name, name_len}, value_bytes = {value, value_len};
+    const bool head = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    if (head && exchange_has_response(&stream->exchange)) return 0;
+    struct fault fault = head ? add_header(&stream->exchange.request, name_bytes, value_bytes)
+                              : exchange_trailer(&stream->exchange, name_bytes, value_bytes);
     if (fault.status != 0) exchange_refuse(&stream->exchange, fault);
     return 0;
 }
@@ -254,13 +301,9 @@ static int on_request(struct http2_stream *stream, bool ended)
     request->has_body = !ended;
     if (!exchange_has_response(exchange)) exchange_begin(exchange);
     if (ended) return end_request(stream);
-    if (exchange->request.expect_continue && !exchange_has_response(exchange)) {
-        nghttp2_nv status = pair(":status", "100");
-        return nghttp2_submit_headers(stream->http2->nghttp2, NGHTTP2_FLAG_NONE, stream->id, NULL, &status, 1, NULL) < 0
-                   ? NGHTTP2_ERR_CALLBACK_FAILURE
-                   : 0;
-    }
-    return submit(stream);
+    if (!exchange->request.expect_continue || exchange_has_response(exchange)) return submit(stream);
+    stream->awaits_continue = exchange_is_relayed(exchange);
+    return stream->awaits_continue || say_continue(stream) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static void count_control(struct http2 *http2, const char *reason)
@@ -311,6 +354,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct http2_stream *stream = stream_of(http2, id);
     if (stream == NULL) return nghttp2_session_consume_connection(session, len);
     if (len > 0) note_progress(stream);
+    stream->awaits_continue = false;
     stream->unconsumed += len;
     http2->useful_len += len;
     exchange_body(&stream->exchange, (struct bytes){data, len});

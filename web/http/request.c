@@ -117,6 +117,20 @@ static struct fault add_expect(struct request *request, struct bytes value)
     return ok;
 }
 
+/* Of what it lists (RFC 9110, 10.1.4) nothing else is used here. */
+static struct fault add_te(struct request *request, struct bytes value)
+{
+    while (value.len > 0) {
+        const uint8_t *comma = memchr(value.data, ',', value.len);
+        size_t len = comma != NULL ? (size_t)(comma - value.data) : value.len;
+        if (names(trim((struct bytes){value.data, len}), "trailers")) request->takes_trailers = true;
+        if (comma != NULL) len++;
+        value.data += len;
+        value.len -= len;
+    }
+    return ok;
+}
+
 static struct fault join(char **list, struct bytes value)
 {
     size_t have = *list != NULL ? strlen(*list) : 0;
@@ -210,6 +224,7 @@ static const struct {
     {"content-length", add_length},
     {"transfer-encoding", add_coding},
     {"expect", add_expect},
+    {"te", add_te},
     {"accept", add_accept},
     {"accept-encoding", add_accept_encoding},
     {"content-range", add_content_range},

@@ -37,7 +37,8 @@ struct request {
     uint64_t length; /* if num_lengths is 1 */
     bool chunked;
     bool expect_continue;
-    bool has_body; /* something follows the head */
+    bool takes_trailers; /* TE: the client wants to know what is behind the answer's body */
+    bool has_body;       /* something follows the head */
     /* NULL if there is none; several fields are joined by ", ". */
     char *if_match;
     char *if_none_match;

@@ -212,3 +212,10 @@ enum err response_read(struct response *response, uint8_t *out, size_t *out_len,
     }
     return ERR_OK;
 }
+
+const struct header_table_field *response_trailers(const struct response *response, size_t *out_num)
+{
+    const struct answer *answer = response->relay != NULL ? relay_answer(response->relay) : NULL;
+    *out_num = answer != NULL ? answer->num_trailers : 0;
+    return answer != NULL ? answer->trailers : NULL;
+}

@@ -110,6 +110,10 @@ struct header_table_field response_field(const struct response *response, size_t
 /* response_has_body says whether bytes follow the header section. */
 bool response_has_body(const struct response *response);
 
+/* response_trailers returns what is to be said behind the body, once it is all read: of an application's answer, to a client that
+ * wants it. */
+const struct header_table_field *response_trailers(const struct response *response, size_t *out_num);
+
 /* response_read takes the next bytes of the body, up to cap; *out_len is 0 with ERR_OK only at its end.
  * ERR_AGAIN: an application has no more to say now. ERR_CLOSED: it stopped in the middle. ERR_SYSTEM: the file cannot be read, or has become shorter than promised. */
 MUST_CHECK enum err response_read(struct response *response, uint8_t *out, size_t *out_len, size_t cap);

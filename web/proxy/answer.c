@@ -6,8 +6,9 @@
 #include "base/check.h"
 #include "web/proxy/fields.h"
 
-/* A whole head within its limits. */
+/* Whole ones within their limits. */
 #define MAX_HEAD ((size_t)LIMIT_HTTP_STATUS_LINE + LIMIT_HTTP_HEADER + 16)
+#define MAX_TAIL ((size_t)LIMIT_HTTP_HEADER + 16)
 
 void answer_init(struct answer *answer, enum answer_to to)
 {
@@ -19,6 +20,7 @@ void answer_init(struct answer *answer, enum answer_to to)
 void answer_cleanup(struct answer *answer)
 {
     buffer_free(&answer->head);
+    buffer_free(&answer->tail);
 }
 
 static enum err malformed(struct answer *answer, const char *fault)
@@ -33,7 +35,6 @@ struct framing {
     bool chunked;
     bool closes;
     bool keeps;
-    struct fields_nominated nominated;
 };
 
 /* Two lengths are refused even if they agree, as in a request. */
@@ -60,7 +61,7 @@ static enum err take_field(struct answer *answer, struct framing *framing, const
 {
     if (strcasecmp(name, "content-length") == 0) return take_length(answer, value);
     if (strcasecmp(name, "transfer-encoding") == 0) return take_coding(answer, framing, value);
-    if (strcasecmp(name, "connection") == 0 && !fields_nominate(&framing->nominated, value))
+    if (strcasecmp(name, "connection") == 0 && !fields_nominate(&answer->nominated, value))
         return malformed(answer, "Connection too long");
     CHECK(answer->num_fields < LIMIT_HTTP_FIELDS); /* the scan has counted them */
     answer->fields[answer->num_fields++] = (struct header_table_field){name, value};
@@ -68,7 +69,7 @@ static enum err take_field(struct answer *answer, struct framing *framing, const
 }
 
 /* Splits one line, which ends in CRLF, in place. */
-static enum err take_line(struct answer *answer, struct framing *framing, char *line, char *end)
+static struct header_table_field split_line(char *line, char *end)
 {
     char *colon = memchr(line, ':', (size_t)(end - line));
     CHECK(colon != NULL); /* the scan has seen it */
@@ -77,14 +78,21 @@ static enum err take_line(struct answer *answer, struct framing *framing, char *
     while (value < end && (*value == ' ' || *value == '\t')) value++;
     while (end > value && (end[-1] == ' ' || end[-1] == '\t')) end--;
     *end = '\0';
-    return take_field(answer, framing, line, value);
+    return (struct header_table_field){line, value};
 }
 
-static void keep_what_passes(struct answer *answer, const struct fields_nominated *nominated)
+/* What is going to be behind the body is only worth saying to whom it is passed on. */
+static bool passes(const struct answer *answer, const struct framing *framing, const char *name)
+{
+    if (strcasecmp(name, "trailer") != 0) return fields_answer_passes(&answer->nominated, name);
+    return answer->takes_trailers && framing->chunked && !fields_is_nominated(&answer->nominated, name);
+}
+
+static void keep_what_passes(struct answer *answer, const struct framing *framing)
 {
     size_t kept = 0;
     for (size_t i = 0; i < answer->num_fields; i++) {
-        if (fields_answer_passes(nominated, answer->fields[i].name)) answer->fields[kept++] = answer->fields[i];
+        if (passes(answer, framing, answer->fields[i].name)) answer->fields[kept++] = answer->fields[i];
     }
     answer->num_fields = kept;
 }
@@ -116,19 +124,24 @@ static enum err parse_head(struct answer *answer)
     for (at = memchr(at, '\n', (size_t)(end - at)); at != NULL && end - at > 3;) {
         char *line = at + 1;
         at = memchr(line, '\n', (size_t)(end - line));
-        enum err err = take_line(answer, &framing, line, at - 1);
+        struct header_table_field field = split_line(line, at - 1);
+        enum err err = take_field(answer, &framing, field.name, field.value);
         if (err != ERR_OK) return err;
     }
-    framing.closes = fields_is_nominated(&framing.nominated, "close");
-    framing.keeps = fields_is_nominated(&framing.nominated, "keep-alive") && !framing.closes;
-    keep_what_passes(answer, &framing.nominated);
+    framing.closes = fields_is_nominated(&answer->nominated, "close");
+    framing.keeps = fields_is_nominated(&answer->nominated, "keep-alive") && !framing.closes;
+    keep_what_passes(answer, &framing);
     return decide_body(answer, &framing);
 }
 
-static void skip_interim(struct answer *answer)
+/* Nobody has asked for any other. */
+static void pass_interim(struct answer *answer)
 {
+    bool passes = answer->status == ANSWER_CONTINUE || answer->status == ANSWER_EARLY_HINTS;
+    if (passes && answer->interim != NULL) answer->interim(answer->context, answer);
     buffer_drop(&answer->head, buffer_left(&answer->head).len);
     answer->num_fields = 0;
+    answer->nominated = (struct fields_nominated){{0}, 0};
     answer->has_length = false;
     answer->length = 0;
     answer->num_interim++;
@@ -142,8 +155,9 @@ static enum err end_head(struct answer *answer)
     if (answer->status == 101 && answer->to != ANSWER_TO_UPGRADE)
         return malformed(answer, "101 to a request that is no upgrade");
     if (answer->status < 200 && answer->status != 101) {
-        skip_interim(answer);
-        return answer->num_interim <= LIMIT_PROXY_INTERIM ? ERR_OK : malformed(answer, "too many 1xx answers");
+        if (answer->num_interim == LIMIT_PROXY_INTERIM) return malformed(answer, "too many 1xx answers");
+        pass_interim(answer);
+        return ERR_OK;
     }
     answer->head_complete = true;
     answer->left = answer->body == ANSWER_LENGTH ? answer->length : 0;
@@ -178,6 +192,28 @@ static enum err take_chunk_digits(struct answer *answer, struct bytes line)
     return ERR_OK;
 }
 
+static enum err parse_tail(struct answer *answer)
+{
+    char *at = (char *)answer->tail.data + answer->tail.start;
+    char *end = (char *)answer->tail.data + answer->tail.end;
+    while (end - at > 2) {
+        char *line = at, *stop = memchr(at, '\n', (size_t)(end - at));
+        CHECK(stop != NULL); /* the scan has seen it */
+        struct header_table_field field = split_line(line, stop - 1);
+        at = stop + 1;
+        if (!fields_answer_trailer_passes(&answer->nominated, field.name)) continue;
+        if (answer->num_trailers == LIMIT_HTTP_TRAILERS) return malformed(answer, "too many trailer fields");
+        answer->trailers[answer->num_trailers++] = field;
+    }
+    return ERR_OK;
+}
+
+static enum err take_tail(struct answer *answer, struct bytes lines)
+{
+    if (buffer_append(&answer->tail, lines, MAX_TAIL) != ERR_OK) return ERR_MEMORY;
+    return answer->scan.done ? parse_tail(answer) : ERR_OK;
+}
+
 static void next_part(struct answer *answer)
 {
     switch (answer->scan.part) {
@@ -200,6 +236,10 @@ static enum err receive_lines(struct answer *answer, size_t *out_used, struct by
     if (fault.status != 0) return malformed(answer, fault.reason);
     if (in_size) {
         enum err err = take_chunk_digits(answer, (struct bytes){data.data, *out_used});
+        if (err != ERR_OK) return err;
+    }
+    if (answer->scan.part == SCAN_TRAILERS && answer->takes_trailers) {
+        enum err err = take_tail(answer, (struct bytes){data.data, *out_used});
         if (err != ERR_OK) return err;
     }
     if (answer->scan.done) next_part(answer);

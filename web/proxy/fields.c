@@ -38,6 +38,35 @@ static const char *const request_names[] = {
 static const char *const request_prefixes[] = {"client-cert", "x-client-cert", "x-forwarded"};
 static const char *const answer_names[] = {FOR_ONE_CONNECTION, "x-request-id"};
 
+/* RFC 9110, 6.5.1, and 5 to 15 for the names; what begins with "sec-" a browser vouches for. */
+static const char *const head_names[] = {
+    "host",
+    "max-forwards",
+    "cache-control",
+    "pragma",
+    "expires",
+    "age",
+    "date",
+    "vary",
+    "warning",
+    "location",
+    "retry-after",
+    "range",
+    "accept-ranges",
+    "expect",
+    "authorization",
+    "www-authenticate",
+    "cookie",
+    "set-cookie",
+    "authentication-info",
+    "origin",
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "content-location",
+};
+static const char *const head_prefixes[] = {"if-", "sec-"};
+
 /* Whether the name begins with the text, when every character but letters and digits is taken for a hyphen. */
 static bool begins(const char *name, const char *text)
 {
@@ -70,4 +99,22 @@ bool fields_request_passes(const struct fields_nominated *nominated, const char 
 bool fields_answer_passes(const struct fields_nominated *nominated, const char *name)
 {
     return !is_one_of(name, answer_names, LENGTH_OF(answer_names)) && !fields_is_nominated(nominated, name);
+}
+
+static bool is_of_head(const char *name)
+{
+    for (size_t i = 0; i < LENGTH_OF(head_prefixes); i++) {
+        if (begins(name, head_prefixes[i])) return true;
+    }
+    return is_one_of(name, head_names, LENGTH_OF(head_names));
+}
+
+bool fields_request_trailer_passes(const struct fields_nominated *nominated, const char *name)
+{
+    return !is_of_head(name) && fields_request_passes(nominated, name);
+}
+
+bool fields_answer_trailer_passes(const struct fields_nominated *nominated, const char *name)
+{
+    return !is_of_head(name) && fields_answer_passes(nominated, name);
 }

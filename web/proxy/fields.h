@@ -27,4 +27,9 @@ bool fields_request_passes(const struct fields_nominated *nominated, const char 
 /* fields_answer_passes says whether an application's field goes to the client. */
 bool fields_answer_passes(const struct fields_nominated *nominated, const char *name);
 
+/* The same of a field behind the body: what frames, routes, authorizes, caches or explains a message has its place before it
+ * (RFC 9110, 6.5.1), and whoever reads it behind has been fooled about what it is. */
+bool fields_request_trailer_passes(const struct fields_nominated *nominated, const char *name);
+bool fields_answer_trailer_passes(const struct fields_nominated *nominated, const char *name);
+
 #endif

@@ -42,7 +42,7 @@ static unsigned patience_ms(const struct relay *relay)
     if (relay->tunnel) return deadlines->tunnel_ms;
     if (relay->answer.head_complete) return wants_answer_bytes(relay) ? deadlines->body_ms : 0;
     if (relay_unsent(relay) > 0) return deadlines->write_ms;
-    return relay->ended || relay->unsendable ? deadlines->answer_ms : 0;
+    return relay->ended || relay->unsendable || relay->expects ? deadlines->answer_ms : 0;
 }
 
 /* The timer looks again at least this often; what ends earlier sets it earlier. */
@@ -78,6 +78,7 @@ static void forget_request(struct relay *relay)
 {
     buffer_free(&relay->head);
     buffer_free(&relay->body);
+    request_trailers_free(&relay->trailers);
     relay->head_sent = 0;
 }
 
@@ -220,6 +221,7 @@ static void add_body(struct relay *relay, struct bytes data)
 void relay_body(struct relay *relay, struct bytes data)
 {
     char size[24];
+    relay->expects = false;
     if (data.len == 0 || relay->broken || relay->answer.complete) return;
     if (relay->chunked) {
         int len = snprintf(size, sizeof(size), "%zx\r\n", data.len);
@@ -230,17 +232,34 @@ void relay_body(struct relay *relay, struct bytes data)
     send_request(relay);
 }
 
+struct fault relay_trailer(struct relay *relay, struct bytes name, struct bytes value)
+{
+    if (!relay->chunked || relay->ended || relay->broken || relay->answer.complete) return (struct fault){0, NULL};
+    return request_trailers_add(&relay->trailers, name, value);
+}
+
 void relay_body_end(struct relay *relay)
 {
     if (relay->ended) return;
     relay->ended = true;
     if (relay->broken || relay->answer.complete) return;
-    if (relay->chunked) add_body(relay, (struct bytes){(const uint8_t *)"0\r\n\r\n", 5});
+    if (relay->chunked) {
+        add_body(relay, (struct bytes){(const uint8_t *)"0\r\n", 3});
+        add_body(relay, buffer_left(&relay->trailers.lines));
+        add_body(relay, (struct bytes){(const uint8_t *)"\r\n", 2});
+    }
     send_request(relay);
     note_progress(relay);
 }
 
 /* ---- The answer ---- */
+
+static void on_interim(void *context, const struct answer *answer)
+{
+    struct relay *relay = context;
+    if (answer->status == ANSWER_CONTINUE) relay->expects = false;
+    if (relay->interim != NULL) relay->interim(relay->context, answer);
+}
 
 static void lose(struct relay *relay)
 {
@@ -379,6 +398,7 @@ enum err relay_begin(struct relay **out, struct proxy *proxy, uint32_t route, co
     relay->proxy = proxy;
     relay->route = route;
     relay->changed = request->changed;
+    relay->interim = request->interim;
     relay->context = request->context;
     relay->progress_ms = clock_monotonic_ms();
     snprintf(relay->request_id, sizeof(relay->request_id), "%s", request->request_id);
@@ -387,9 +407,15 @@ enum err relay_begin(struct relay **out, struct proxy *proxy, uint32_t route, co
     enum request_head_body body = request_head_body(request->request);
     relay->chunked = body == REQUEST_HEAD_CHUNKED;
     relay->may_retry = body == REQUEST_HEAD_NO_BODY && is_idempotent(request->request->method);
+    relay->expects = body != REQUEST_HEAD_NO_BODY && request->request->expect_continue;
     answer_init(&relay->answer, answer_to(request->request));
+    relay->answer.takes_trailers = request->request->takes_trailers;
+    relay->answer.interim = on_interim;
+    relay->answer.context = relay;
     const char *authority = proxy->config.routes[route].authority;
-    enum err err = request_head_write(&relay->head, request->request, request->peer, request->request_id, authority);
+    enum err err = request_head_nominate(&relay->trailers.nominated, request->request);
+    if (err == ERR_OK)
+        err = request_head_write(&relay->head, request->request, request->peer, request->request_id, authority);
     if (err == ERR_OK) err = start(relay);
     if (err != ERR_OK) {
         relay_free(relay);
@@ -408,8 +434,7 @@ void relay_free(struct relay *relay)
     drop_upstream(relay);
     ev_timer_stop(relay->proxy->loop, &relay->timer);
     answer_cleanup(&relay->answer);
-    buffer_free(&relay->head);
-    buffer_free(&relay->body);
+    forget_request(relay);
     buffer_free(&relay->content);
     free(relay);
 }

@@ -1,9 +1,9 @@
 /* One request on its way to an application and the answer on its way back.
  *
- *   begin -> body* -> body_end          the request, as far as relay_wants_body says that there is room
+ *   begin -> body* -> trailer* -> body_end          the request, as far as relay_wants_body says that there is room
  *         changed* -> answer -> read*   the answer, meanwhile or afterwards
  *
- * Nothing here calls changed from within a call to it. */
+ * Nothing here calls changed or interim from within a call to it. */
 #ifndef KEYWARD_WEB_PROXY_RELAY_H
 #define KEYWARD_WEB_PROXY_RELAY_H
 
@@ -17,12 +17,14 @@
 
 struct relay;
 
-/* What the relay is for. Nothing of it is kept but the last two. */
+/* What the relay is for. Nothing of it is kept but the last three. */
 struct relay_request {
     const struct request *request;
     const struct session_peer *peer;
     const char *request_id;
     void (*changed)(void *context); /* there is an answer, more of it, its end, or room for the request's body */
+    /* There is an answer 100 or 103, which lives as long as the call; changed follows. NULL: nobody wants to know. */
+    void (*interim)(void *context, const struct answer *answer);
     void *context;
 };
 
@@ -38,6 +40,9 @@ size_t relay_unsent(const struct relay *relay);
 
 /* relay_body takes some of the body. Without memory the relay fails, which changed tells. */
 void relay_body(struct relay *relay, struct bytes data);
+
+/* relay_trailer takes a field that is behind the body, if such can be passed on (RFC 9110, 6.5). What is wrong with it: 431, 503. */
+MUST_CHECK struct fault relay_trailer(struct relay *relay, struct bytes name, struct bytes value);
 
 /* relay_body_end: the request is complete. */
 void relay_body_end(struct relay *relay);

@@ -4,6 +4,7 @@
 
 #include "web/http/request_id.h"
 #include "web/proxy/proxy_internal.h"
+#include "web/proxy/request_trailers.h"
 
 struct relay {
     struct proxy *proxy;
@@ -12,6 +13,7 @@ struct relay {
     bool waits;
     struct upstream *upstream; /* NULL: none yet, or none any more */
     void (*changed)(void *context);
+    void (*interim)(void *context, const struct answer *answer);
     void *context;
     char request_id[REQUEST_ID_LEN + 1];
 
@@ -21,10 +23,12 @@ struct relay {
     bool chunked;
     bool ended;      /* the client has said all */
     bool tunnel;     /* the answer was 101: bytes go both ways, and are nobody's business here */
+    bool expects;    /* the client waits to be told that its body is wanted */
     bool unsendable; /* the application takes no more; it may still answer */
     struct buffer head;
     size_t head_sent;
-    struct buffer body; /* as it is sent, chunk sizes included */
+    struct buffer body;               /* as it is sent, chunk sizes included */
+    struct request_trailers trailers; /* for behind the last chunk */
 
     /* The answer. */
     struct answer answer;

@@ -63,7 +63,10 @@ static bool wants_length(const struct request *request)
 static void put_framing(struct writer *writer, const struct request *request)
 {
     char length[24];
-    switch (request_head_body(request)) {
+    enum request_head_body body = request_head_body(request);
+    /* Whether the body is wanted, who takes it says (RFC 9110, 10.1.1). */
+    if (body != REQUEST_HEAD_NO_BODY && request->expect_continue) put_field(writer, "Expect", "100-continue");
+    switch (body) {
     case REQUEST_HEAD_CHUNKED: put_field(writer, "Transfer-Encoding", "chunked"); return;
     case REQUEST_HEAD_NO_BODY:
         if (wants_length(request)) put_field(writer, "Content-Length", "0");
@@ -75,7 +78,7 @@ static void put_framing(struct writer *writer, const struct request *request)
     }
 }
 
-static enum err nominate(struct fields_nominated *nominated, const struct request *request)
+enum err request_head_nominate(struct fields_nominated *nominated, const struct request *request)
 {
     struct request_kept field = {NULL, NULL};
     while (request_next_field(request, &field)) {
@@ -90,7 +93,8 @@ bool request_head_is_upgrade(const struct request *request)
     struct request_kept field = {NULL, NULL};
     size_t num_upgrades = 0, num_websockets = 0;
     if (request->version != VERSION_HTTP11 || request->method != HTTP_GET || request->has_body) return false;
-    if (nominate(&nominated, request) != ERR_OK || !fields_is_nominated(&nominated, "upgrade")) return false;
+    if (request_head_nominate(&nominated, request) != ERR_OK || !fields_is_nominated(&nominated, "upgrade"))
+        return false;
     while (request_next_field(request, &field)) {
         if (strcasecmp(field.name, "upgrade") != 0) continue;
         num_upgrades++;
@@ -113,12 +117,19 @@ static void put_cookies(struct writer *writer, const struct request *request)
     if (before[0] == ';') put(writer, "\r\n");
 }
 
+/* What is going to be behind the body is only worth saying where it can be. */
+static bool passes(const struct request *request, const struct fields_nominated *nominated, const char *name)
+{
+    if (strcasecmp(name, "trailer") != 0) return fields_request_passes(nominated, name);
+    return request_head_body(request) == REQUEST_HEAD_CHUNKED && !fields_is_nominated(nominated, name);
+}
+
 static void put_clients_fields(struct writer *writer, const struct request *request,
                                const struct fields_nominated *nominated)
 {
     struct request_kept field = {NULL, NULL};
     while (request_next_field(request, &field)) {
-        if (strcasecmp(field.name, "cookie") == 0 || !fields_request_passes(nominated, field.name)) continue;
+        if (strcasecmp(field.name, "cookie") == 0 || !passes(request, nominated, field.name)) continue;
         put_field(writer, field.name, field.value);
     }
     if (!fields_is_nominated(nominated, "cookie")) put_cookies(writer, request);
@@ -185,7 +196,7 @@ enum err request_head_write(struct buffer *out, const struct request *request, c
 {
     struct writer writer = {.out = out};
     struct fields_nominated nominated = {{0}, 0};
-    if (nominate(&nominated, request) != ERR_OK) return ERR_INPUT;
+    if (request_head_nominate(&nominated, request) != ERR_OK) return ERR_INPUT;
     put(&writer, request_method_name(request));
     put(&writer, " ");
     put(&writer, request->target.raw);
@@ -197,6 +208,9 @@ enum err request_head_write(struct buffer *out, const struct request *request, c
     if (request_head_is_upgrade(request)) {
         put_field(&writer, "Connection", "upgrade");
         put_field(&writer, "Upgrade", "websocket");
+    } else if (request->takes_trailers) {
+        put_field(&writer, "Connection", "TE"); /* RFC 9110, 10.1.4 */
+        put_field(&writer, "TE", "trailers");
     }
     put_forwarded(&writer, request, peer);
     put_field(&writer, "X-Request-Id", request_id);

@@ -20,6 +20,7 @@ static void read_all(struct reading *reading, enum answer_to to, struct bytes da
 {
     memset(reading, 0, sizeof(*reading));
     answer_init(&reading->answer, to);
+    reading->answer.takes_trailers = true;
     while (reading->used < data.len && reading->err == ERR_OK && !reading->answer.complete) {
         size_t used, len = data.len - reading->used < step ? data.len - reading->used : step;
         reading->err = answer_receive(&reading->answer, &reading->content, &used,
@@ -40,6 +41,11 @@ static void check_fields(const struct answer *answer)
         if (name[0] == '\0' || strpbrk(name, " \t\r\n:") != NULL || strpbrk(value, "\r\n") != NULL) abort();
         if (strcasecmp(name, "content-length") == 0 || strcasecmp(name, "transfer-encoding") == 0) abort();
         if (strcasecmp(name, "connection") == 0) abort();
+    }
+    for (size_t i = 0; i < answer->num_trailers; i++) {
+        const char *name = answer->trailers[i].name, *value = answer->trailers[i].value;
+        if (name[0] == '\0' || strpbrk(name, " \t\r\n:") != NULL || strpbrk(value, "\r\n") != NULL) abort();
+        if (strcasecmp(name, "content-length") == 0 || strcasecmp(name, "set-cookie") == 0) abort();
     }
 }
 
@@ -68,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes a = buffer_left(&whole.content), b = buffer_left(&pieces.content);
     if (whole.err != pieces.err || whole.answer.status != pieces.answer.status) abort();
     if (whole.err == ERR_OK && whole.used != pieces.used) abort();
+    if (whole.answer.num_trailers != pieces.answer.num_trailers) abort();
     if (a.len != b.len || (a.len > 0 && memcmp(a.data, b.data, a.len) != 0)) abort();
     answer_cleanup(&whole.answer);
     answer_cleanup(&pieces.answer);

@@ -45,7 +45,7 @@ enum { NUM_OWNS = sizeof(owns) / sizeof(owns[0]) };
 
 struct seen {
     unsigned owns[NUM_OWNS];
-    unsigned lengths, codings, connections, upgrades;
+    unsigned lengths, codings, connections, upgrades, tes, trailers;
 };
 
 static bool is_same(const char *name, size_t len, const char *other)
@@ -69,6 +69,8 @@ static void see_field(struct seen *seen, const char *line, size_t len)
     seen->codings += is_same(line, name_len, "transfer-encoding");
     seen->connections += is_same(line, name_len, "connection");
     seen->upgrades += is_same(line, name_len, "upgrade");
+    seen->tes += is_same(line, name_len, "te");
+    seen->trailers += is_same(line, name_len, "trailer");
 }
 
 static void see_request_line(const char *line, size_t len)
@@ -110,12 +112,9 @@ static void check(const struct request *request, const struct session_peer *peer
     CHECK(seen.codings == (body == REQUEST_HEAD_CHUNKED ? 1 : 0));
     CHECK(body != REQUEST_HEAD_LENGTH || seen.lengths == 1);
     CHECK(seen.lengths + seen.codings <= 1);
-    CHECK(seen.connections == seen.upgrades && seen.upgrades == (request_head_is_upgrade(request) ? 1 : 0));
-}
-
-static void ready(void *context)
-{
-    (void)context;
+    CHECK(seen.upgrades == (request_head_is_upgrade(request) ? 1 : 0));
+    CHECK(seen.connections == seen.upgrades + seen.tes && seen.connections <= 1);
+    CHECK(seen.trailers == 0 || body == REQUEST_HEAD_CHUNKED);
 }
 
 /* Takes the head as http1.c does. Returns 0 if it is one, or the status that refuses it. */
@@ -124,7 +123,7 @@ static unsigned read_head(struct exchange *exchange, const struct session_peer *
     struct http1_message message;
     struct scan scan;
     size_t len;
-    exchange_init(exchange, fuzz_site(), peer, VERSION_HTTP11, ready, NULL);
+    exchange_init(exchange, fuzz_site(), peer, VERSION_HTTP11);
     exchange->request.keeps_fields = true; /* as where there are applications */
     scan_start(&scan, SCAN_HEAD);
     struct fault fault = scan_bytes(&scan, data, &len);

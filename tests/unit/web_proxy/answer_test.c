@@ -188,6 +188,99 @@ Test(answer, keeps_its_fields_but_those_of_one_connection)
     forget(&out);
 }
 
+/* Reads text as for a client that wants to know what is behind a body. */
+static struct outcome read_with_trailers(const char *text, size_t step)
+{
+    struct outcome out = {.err = ERR_OK};
+    answer_init(&out.answer, ANSWER_TO_ANY);
+    out.answer.takes_trailers = true;
+    for (size_t at = 0, used; text[at] != '\0' && out.err == ERR_OK; at += used) {
+        size_t len = strlen(text + at) < step ? strlen(text + at) : step;
+        out.err = answer_receive(&out.answer, &out.content, &used, (struct bytes){(const uint8_t *)text + at, len},
+                                 LIMIT_PROXY_BUFFER);
+    }
+    return out;
+}
+
+Test(answer, keeps_what_may_be_behind_the_body)
+{
+    static const char text[] =
+        OK1 "Transfer-Encoding: chunked\r\nTrailer: A\r\nConnection: Mine\r\n\r\n2\r\nok\r\n0\r\n"
+            "A: \t1 \t\r\nSet-Cookie: a=1\r\nMine: 1\r\nif_match: x\r\nX-Request-Id: x\r\n"
+            "Content-Length: 4\r\nB:\r\n\r\n";
+    for (size_t step = 1; step < sizeof(text); step += 5) {
+        struct outcome out = read_with_trailers(text, step);
+        cr_assert_eq(out.err, ERR_OK);
+        cr_assert_eq(out.answer.num_fields, 1);
+        cr_expect_str_eq(out.answer.fields[0].name, "Trailer");
+        cr_assert_eq(out.answer.num_trailers, 2);
+        cr_expect_str_eq(out.answer.trailers[0].name, "A");
+        cr_expect_str_eq(out.answer.trailers[0].value, "1");
+        cr_expect_str_eq(out.answer.trailers[1].name, "B");
+        forget(&out);
+    }
+    struct outcome out = read_answer(text, sizeof(text) - 1, 7, ANSWER_TO_ANY, false);
+    cr_expect_eq(out.err, ERR_OK);
+    cr_expect_eq(out.answer.num_fields + out.answer.num_trailers, 0, "nobody wants to know");
+    forget(&out);
+}
+
+Test(answer, limits_what_is_behind_the_body)
+{
+    for (size_t num = LIMIT_HTTP_TRAILERS; num <= LIMIT_HTTP_TRAILERS + 1; num++) {
+        char text[2048] = OK1 "Transfer-Encoding: chunked\r\n\r\n0\r\n";
+        for (size_t i = 0; i < num; i++) strcat(text, "A: 1\r\n");
+        strcat(text, "\r\n");
+        struct outcome out = read_with_trailers(text, 100000);
+        cr_expect_eq(out.err, num <= LIMIT_HTTP_TRAILERS ? ERR_OK : ERR_MALFORMED);
+        cr_expect_eq(out.answer.complete, num <= LIMIT_HTTP_TRAILERS);
+        forget(&out);
+    }
+}
+
+static struct {
+    unsigned num, status;
+    size_t num_fields;
+} interims;
+
+static void on_interim(void *context, const struct answer *answer)
+{
+    (void)context;
+    interims.num++;
+    interims.status = answer->status;
+    interims.num_fields = answer->num_fields;
+}
+
+Test(answer, tells_of_100_and_103_alone)
+{
+    static const struct {
+        const char *interim;
+        unsigned num, status;
+        size_t num_fields;
+    } rows[] = {
+        {"HTTP/1.1 100 Continue\r\n\r\n", 1, 100, 0},
+        {"HTTP/1.1 103 Early Hints\r\nLink: a\r\nConnection: X\r\nX: 1\r\nLink: b\r\n\r\n", 1, 103, 2},
+        {"HTTP/1.1 102 Processing\r\nA: 1\r\n\r\n", 0, 0, 0},
+        {"HTTP/1.1 199 What\r\n\r\n", 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        size_t used;
+        struct answer answer;
+        struct buffer content = {0};
+        memset(&interims, 0, sizeof(interims));
+        answer_init(&answer, ANSWER_TO_ANY);
+        answer.interim = on_interim;
+        int len = snprintf(text, sizeof(text), "%s" OK1 "X: 1\r\nContent-Length: 0\r\n\r\n", rows[i].interim);
+        struct bytes said = {(const uint8_t *)text, (size_t)len};
+        cr_expect_eq(answer_receive(&answer, &content, &used, said, LIMIT_PROXY_BUFFER), ERR_OK);
+        cr_expect(interims.num == rows[i].num && interims.status == rows[i].status, "%s", rows[i].interim);
+        cr_expect_eq(interims.num_fields, rows[i].num_fields, "%s", rows[i].interim);
+        cr_expect(answer.complete && answer.status == 200 && answer.num_fields == 1, "%s", rows[i].interim);
+        answer_cleanup(&answer);
+    }
+}
+
 /* A head with fields of num_fields lines and one of the given length. */
 static enum err read_head(size_t num_fields, size_t value_len, size_t connection_len)
 {

@@ -64,7 +64,7 @@ static void tear_down(void)
 
 TestSuite(relay, .init = set_up, .fini = tear_down);
 
-static struct relay *begin(int method, bool has_body)
+static struct relay *begin_as(int method, bool has_body, bool expects)
 {
     static struct session_peer peer = {.address = "127.0.0.1:1"};
     static char path[] = "/app/x";
@@ -73,10 +73,16 @@ static struct relay *begin(int method, bool has_body)
     request_init(&request, VERSION_HTTP11);
     request.method = method;
     request.has_body = has_body;
+    request.expect_continue = expects;
     request.target.raw = path;
     const struct relay_request how = {.request = &request, .peer = &peer, .request_id = "id", .changed = on_change};
     cr_assert_eq(relay_begin(&relay, proxy, 0, &how), ERR_OK);
     return relay;
+}
+
+static struct relay *begin(int method, bool has_body)
+{
+    return begin_as(method, has_body, false);
 }
 
 /* Answers the request for a connection; returns the application's end. */
@@ -465,6 +471,25 @@ Test(late, answer, .fini = tear_down)
     relay_body_end(relay);
     int app = connect_one(0);
     expect_late(relay);
+    close(app);
+}
+
+/* It may not leave a client waiting for ever to hear whether its body is wanted. */
+Test(late, word_on_an_expectation, .fini = tear_down)
+{
+    make(ONLY(answer_ms));
+    struct relay *relay = begin_as(HTTP_POST, true, true);
+    int app = connect_one(0);
+    cr_expect_not_null(strstr(heard(app), "\r\nExpect: 100-continue\r\n"));
+    expect_late(relay);
+    relay = begin_as(HTTP_POST, true, true);
+    close(app);
+    app = connect_one(1);
+    say(app, "HTTP/1.1 100 Continue\r\n\r\n");
+    uint64_t until = clock_monotonic_ms() + 3 * SOON_MS;
+    while (clock_monotonic_ms() < until) ev_run(loop, EVRUN_ONCE);
+    cr_expect_eq(relay_fault(relay).status, 0, "from then on it is the client that is waited for");
+    relay_free(relay);
     close(app);
 }
 
