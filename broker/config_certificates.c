@@ -71,12 +71,8 @@ static bool has_key(const struct config *config, const char *name, size_t len)
 }
 
 static const struct config_option rows[] = {
-    {.section = "certificate \"",
-     .key = "certificate",
-     .at_start = true,
-     .set = set_certificate,
-     .has = has_certificate},
-    {.section = "certificate \"", .key = "key", .at_start = true, .set = set_key, .has = has_key},
+    {.section = "certificate \"", .key = "certificate", .set = set_certificate, .has = has_certificate},
+    {.section = "certificate \"", .key = "key", .set = set_key, .has = has_key},
 };
 
 const struct config_table config_certificate_options = {rows, sizeof rows / sizeof *rows};

@@ -12,7 +12,7 @@
 void keyd_begin(struct broker *broker, struct process *keyd)
 {
     keyd_set_up(broker, keyd, ++broker->last_id, broker->config, broker->resources);
-    servers_give_keyd(broker, keyd);
+    servers_give_keyd(&broker->servers, broker, keyd, broker->setting);
 }
 
 void keyd_set_up(struct broker *broker, struct process *keyd, uint64_t id, const struct config *config,
@@ -107,7 +107,14 @@ static void take_identity(struct broker *broker, struct process *keyd, const str
         log_warning(
             "WARNING: the keys are in locked memory, which root can read: memfd_secret is missing; use Linux 5.14 or "
             "newer, before 6.5 with secretmem.enable=1 on its command line, and no container that forbids the call");
-    if (servers_complete(broker)) begin_service(broker, keyd);
+    if (servers_complete(&broker->servers)) begin_service(broker, keyd);
+}
+
+static void take_server(struct broker *broker, struct process *keyd, const struct msg *msg)
+{
+    const enum err err = servers_note_info(&broker->servers, msg);
+    if (err == ERR_MEMORY) broker_stop(broker, err);
+    if (err == ERR_OK && servers_complete(&broker->servers)) begin_service(broker, keyd);
 }
 
 /* Which of our processes has the channel; NULL: none, a client of the control socket has it. */
@@ -216,8 +223,7 @@ static void take_status(struct broker *broker, struct process *keyd, const struc
 void keyd_answer(struct broker *broker, struct process *keyd, const struct msg *msg)
 {
     if (msg->kind == MSG_KEYD_IDENTITY && !reload_note_identity(broker, msg)) take_identity(broker, keyd, msg);
-    if (msg->kind == MSG_SERVER_INFO && servers_note_info(broker, msg) && servers_complete(broker))
-        begin_service(broker, keyd);
+    if (msg->kind == MSG_SERVER_INFO && !reload_note_server(broker, msg)) take_server(broker, keyd, msg);
     if (msg->kind == MSG_KEYD_EVENT) take_event(broker, &msg->keyd_event);
     if (msg->kind == MSG_KEYD_STATUS) take_status(broker, keyd, &msg->keyd_status);
     if (msg->kind == MSG_AUDIT_HEAD) audit_head_signed(broker, msg->audit_head.number, msg->audit_head.signature);

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/broker.h"
-#include "broker/command.h"
 #include "broker/generation.h"
+#include "broker/reload_read.h"
 
 #define AS_IT_WAS "all is as it was"
 
@@ -36,6 +36,7 @@ static void forget(struct broker *broker)
     const struct reload_asker asker = reload->again_asker;
     close_loader(reload);
     reload->identity.present = false;
+    servers_forget(&reload->servers);
     *reload = (struct reload){.identity = reload->identity};
     if (again && !broker->stopping) reload_begin(broker, &asker);
 }
@@ -119,6 +120,9 @@ static void take_identity(struct broker *broker)
     const struct msg settle = {.kind = MSG_KEYD_SETTLE, .keyd_settle = reload->identity.setup};
     broker->identity = reload->identity;
     reload->identity = (struct identity){.arena = spare.arena};
+    servers_forget(&broker->servers);
+    broker->servers = reload->servers;
+    reload->servers = (struct servers){0};
     process_send(broker, broker_keyd(broker), &settle, NULL, 0);
 }
 
@@ -158,8 +162,9 @@ static void ask_keyd(struct broker *broker)
 {
     struct reload *reload = &broker->reload;
     const struct setting *next = reload->next;
-    if (next->resources.server.num == 0 && broker->resources->server.num == 0 &&
-        next->config.tls.tls12 == broker->config->tls.tls12) {
+    const bool brings = next->resources.server.num > 0 || next->resources.num_servers > 0;
+    const bool brought = broker->resources->server.num > 0 || broker->resources->num_servers > 0;
+    if (!brings && !brought && next->config.tls.tls12 == broker->config->tls.tls12) {
         start_workers(broker);
         return;
     }
@@ -168,113 +173,12 @@ static void ask_keyd(struct broker *broker)
     keyd_set_up(broker, broker_keyd(broker), reload->setup, &next->config, &next->resources);
 }
 
-static bool has_elsewhere(const struct config *config)
-{
-    bool has = false;
-    for (size_t i = 0; i < config->num_proxies; i++) has = has || config->proxies[i].tls;
-    return has;
-}
-
-/* Handles for applications elsewhere, and their revocations, are known by the place in this list. */
-static bool is_same_list(const struct config *a, const struct config *b)
-{
-    bool same = a->num_proxies == b->num_proxies;
-    for (size_t i = 0; same && i < a->num_proxies; i++)
-        same = strcmp(a->proxies[i].prefix, b->proxies[i].prefix) == 0 &&
-               strcmp(a->proxies[i].text, b->proxies[i].text) == 0;
-    return same;
-}
-
-static enum err check_rights(const struct broker *broker, const struct config *next, struct diag *diag)
-{
-    if ((has_elsewhere(broker->config) || has_elsewhere(next)) && !is_same_list(broker->config, next))
-        return diag_set(diag, ERR_INPUT,
-                        "[proxy] upstream: needs a restart where one is https://, as handles are out for it");
-    for (size_t i = 0; i < next->num_proxies; i++) {
-        const struct upstream_place *place = &next->proxies[i];
-        bool may = broker->may_connect && place->address.socket.ss_family == AF_UNIX;
-        for (size_t j = 0; j < broker->num_ports && !may; j++) {
-            may = place->address.socket.ss_family != AF_UNIX && broker->ports[j] == address_port(&place->address);
-        }
-        if (may) continue;
-        return diag_set(diag, ERR_INPUT,
-                        "[proxy] '%s': needs a restart: the broker keeps the right to connect to what was configured "
-                        "at its start alone",
-                        place->text);
-    }
-    return ERR_OK;
-}
-
-static bool is_same_chain(const struct brought *a, const struct brought *b)
-{
-    bool same = a->num == b->num;
-    for (size_t i = 0; same && i < a->num; i++) same = bytes_equal(a->chain[i], b->chain[i]);
-    return same;
-}
-
-/* keyd gets them once. */
-static enum err check_chains(const struct resources *now, const struct resources *next, struct diag *diag)
-{
-    if (!is_same_chain(&now->client, &next->client))
-        return diag_set(diag, ERR_INPUT,
-                        "--client-certificate: holds other certificates than at the broker's start, which needs a "
-                        "restart, as handles are out for the old one");
-    for (size_t i = 0; i < now->num_servers && i < next->num_servers; i++) {
-        if (!is_same_chain(&now->servers[i], &next->servers[i]))
-            return diag_set(diag, ERR_INPUT,
-                            "[certificate]: section %zu names other certificates than at the broker's start, which "
-                            "needs a restart; the default one (--server-certificate) can be renewed",
-                            i + 1);
-    }
-    return ERR_OK;
-}
-
-/* Those that keyd does not look at before its next start, when one that does not fit would be too late to refuse. */
-static enum err keep_keys(const struct resources *now, struct resources *next, struct diag *diag)
-{
-    enum err err = brought_keep_key(&next->client, &now->client);
-    for (size_t i = 0; err == ERR_OK && i < now->num_servers && i < next->num_servers; i++)
-        err = brought_keep_key(&next->servers[i], &now->servers[i]);
-    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "too many open files");
-}
-
-/* What the kernel or the start has decided is as it was. */
-static void carry_over(struct config *next, const struct config *now)
-{
-    next->listen = now->listen;
-    next->echo = now->echo;
-    memcpy(next->streams, now->streams, sizeof next->streams);
-    memcpy(next->runtime_dir, now->runtime_dir, sizeof next->runtime_dir);
-}
-
-static enum err read_setting(struct broker *broker, struct setting *next, struct diag *diag)
-{
-    static struct command command;
-    struct reload *reload = &broker->reload;
-    char fixed[LIMIT_AUDIT_TEXT];
-    struct opener opener = {.files = reload->files, .num_files = reload->num_files};
-    enum err err = command_parse(&command, &opener, broker->argc, broker->argv, diag);
-    if (err != ERR_OK) return err;
-    next->config = command.config;
-    config_changes(reload->changes, sizeof reload->changes, broker->config, &next->config, CONFIG_ANY);
-    if (config_changes(fixed, sizeof fixed, broker->config, &next->config, CONFIG_AT_START))
-        return diag_set(diag, ERR_INPUT, "%s: needs a restart; set it as it was, or restart the broker", fixed);
-    carry_over(&next->config, broker->config);
-    err = check_rights(broker, &next->config, diag);
-    if (err == ERR_OK) err = resources_reopen(&next->resources, broker->resources, &next->config, &opener, diag);
-    if (err != ERR_OK) return err;
-    err = check_chains(broker->resources, &next->resources, diag);
-    if (err == ERR_OK) err = keep_keys(broker->resources, &next->resources, diag);
-    if (err != ERR_OK) resources_close_content(&next->resources);
-    return err;
-}
-
 static void take_loaded(struct broker *broker)
 {
     struct reload *reload = &broker->reload;
     struct diag diag = {0};
     struct setting *next = calloc(1, sizeof *next);
-    enum err err = next ? read_setting(broker, next, &diag) : diag_set(&diag, ERR_MEMORY, "no memory");
+    enum err err = next ? reload_read(next, broker, &diag) : diag_set(&diag, ERR_MEMORY, "no memory");
     close_loader(reload);
     if (err == ERR_OK && !broker->identity.present) {
         err = diag_set(&diag, ERR_AGAIN, "keyd has just ended, and is started anew; ask again");
@@ -394,14 +298,27 @@ bool reload_note_identity(struct broker *broker, const struct msg *msg)
     broker->arena = spare;
     reload->identity.setup = msg->id;
     reload->identity.present = true;
-    start_workers(broker);
+    servers_give_keyd(&reload->servers, broker, broker_keyd(broker), reload->next);
+    if (servers_complete(&reload->servers)) start_workers(broker);
+    return true;
+}
+
+bool reload_note_server(struct broker *broker, const struct msg *msg)
+{
+    struct servers *servers = &broker->reload.servers;
+    if (!servers_are_asked(servers, msg)) return false;
+    if (broker->reload.stage != RELOAD_KEYS) return true;
+    const enum err err = servers_note_info(servers, msg);
+    if (err == ERR_MEMORY) fail(broker, err, "no memory for what keyd says of the certificates");
+    if (err == ERR_OK && servers_complete(servers)) start_workers(broker);
     return true;
 }
 
 static bool note_keyd_failed(struct broker *broker, const struct msg *msg)
 {
     char text[LIMIT_TEXT + 1];
-    if (broker->reload.setup == 0 || msg->id != broker->reload.setup) return false;
+    const bool is_setup = broker->reload.setup != 0 && msg->id == broker->reload.setup;
+    if (!is_setup && !servers_are_asked(&broker->reload.servers, msg)) return false;
     snprintf(text, sizeof text, "%s", msg->failed.text);
     if (broker->reload.stage == RELOAD_KEYS) fail(broker, (enum err)msg->failed.error, text);
     return true;

@@ -12,6 +12,7 @@
 #include "broker/identity.h"
 #include "broker/opener.h"
 #include "broker/resources.h"
+#include "broker/servers.h"
 #include "proto/link.h"
 
 struct broker;
@@ -56,6 +57,7 @@ struct reload {
     struct setting *next;     /* until it is in force */
     struct identity identity; /* keyd's, with the new server key; not present: it stays as it was */
     uint64_t setup;           /* the id of the KEYD_SETUP */
+    struct servers servers;   /* what keyd says of the further certificates behind it */
     char changes[LIMIT_AUDIT_TEXT + 1];
 
     uint64_t trust;              /* RELOAD_ENDS: the id of the question to old workers */
@@ -72,6 +74,7 @@ void reload_hear(struct broker *broker);
 
 /* What processes say to it, and their ends. Those that return whether say whether it was about this. */
 bool reload_note_identity(struct broker *broker, const struct msg *msg);
+bool reload_note_server(struct broker *broker, const struct msg *msg);
 bool reload_note_failed(struct broker *broker, struct process *process, const struct msg *msg);
 void reload_note_ready(struct broker *broker);
 void reload_note_answer(struct broker *broker, const struct process *web, const struct msg *msg);

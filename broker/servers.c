@@ -7,30 +7,33 @@
 #include "base/log.h"
 #include "broker/broker.h"
 
-static struct msg message_of(const struct broker *broker, size_t at, uint64_t id)
+static struct msg message_of(const struct config *config, const struct resources *resources, size_t at, uint64_t id)
 {
-    const struct brought *brought = &broker->resources->servers[at];
+    const struct brought *brought = &resources->servers[at];
     struct msg msg = {.kind = MSG_SERVER_CERTIFICATE, .id = id};
     msg.server_certificate = (struct server_certificate){
-        .number = (uint32_t)at + 1, .name = broker->config->certificates[at].name, .num_chain = brought->num};
+        .number = (uint32_t)at + 1, .name = config->certificates[at].name, .num_chain = brought->num};
     for (size_t i = 0; i < brought->num; i++) msg.server_certificate.chain[i] = brought->chain[i];
     return msg;
 }
 
-void servers_give_keyd(struct broker *broker, struct process *keyd)
+void servers_give_keyd(struct servers *out, struct broker *broker, struct process *keyd, const struct setting *setting)
 {
-    for (size_t i = 0; i < broker->resources->num_servers; i++) {
-        struct msg msg = message_of(broker, i, ++broker->last_id);
+    const struct resources *resources = &setting->resources;
+    *out = (struct servers){.num_given = resources->num_servers};
+    for (size_t i = 0; i < resources->num_servers; i++) {
+        struct msg msg = message_of(&setting->config, resources, i, ++broker->last_id);
         msg.server_certificate.has_key = true;
-        broker->servers.last_id = msg.id;
-        process_send(broker, keyd, &msg, &broker->resources->servers[i].key, 1);
+        out->last_id = msg.id;
+        process_send(broker, keyd, &msg, &resources->servers[i].key, 1);
     }
 }
 
 void servers_give_web(struct broker *broker, struct process *web)
 {
-    for (size_t i = 0; i < broker->resources->num_servers; i++) {
-        const struct msg msg = message_of(broker, i, 0);
+    const struct resources *resources = web_resources(broker, web);
+    for (size_t i = 0; i < resources->num_servers; i++) {
+        const struct msg msg = message_of(web_config(broker, web), resources, i, 0);
         process_send(broker, web, &msg, NULL, 0);
     }
 }
@@ -66,38 +69,40 @@ static struct certificate_info *copy_info(const struct certificate_info *info)
     return copy;
 }
 
-/* Which of them the answer is about; num_servers: none. */
-static size_t place_of(const struct broker *broker, const struct msg *msg)
+/* Which of them the answer is about; num_given: none. */
+static size_t place_of(const struct servers *servers, const struct msg *msg)
 {
-    const size_t num = broker->resources->num_servers;
-    const uint64_t last = broker->servers.last_id;
+    const size_t num = servers->num_given;
+    const uint64_t last = servers->last_id;
     return last != 0 && msg->id <= last && msg->id + num > last ? (size_t)(msg->id + num - last) - 1 : num;
 }
 
-bool servers_note_info(struct broker *broker, const struct msg *msg)
+bool servers_are_asked(const struct servers *servers, const struct msg *msg)
 {
-    const size_t at = place_of(broker, msg);
-    if (at == broker->resources->num_servers || broker->servers.infos[at]) return false;
-    broker->servers.infos[at] = copy_info(&msg->server_info);
-    if (!broker->servers.infos[at]) {
-        broker_stop(broker, ERR_MEMORY);
-        return false;
-    }
-    broker->servers.num++;
-    return true;
+    return place_of(servers, msg) < servers->num_given;
+}
+
+enum err servers_note_info(struct servers *servers, const struct msg *msg)
+{
+    const size_t at = place_of(servers, msg);
+    if (at == servers->num_given || servers->infos[at]) return ERR_NOT_FOUND;
+    servers->infos[at] = copy_info(&msg->server_info);
+    if (!servers->infos[at]) return ERR_MEMORY;
+    servers->num++;
+    return ERR_OK;
 }
 
 bool servers_note_failed(struct broker *broker, const struct process *process, const struct msg *msg)
 {
-    if (process->row->program != PROGRAM_KEYD || place_of(broker, msg) == broker->resources->num_servers) return false;
+    if (process->row->program != PROGRAM_KEYD || !servers_are_asked(&broker->servers, msg)) return false;
     log_error("%s", msg->failed.text);
     broker_stop(broker, (enum err)msg->failed.error);
     return true;
 }
 
-bool servers_complete(const struct broker *broker)
+bool servers_complete(const struct servers *servers)
 {
-    return broker->servers.num == broker->resources->num_servers;
+    return servers->num == servers->num_given;
 }
 
 struct bytes servers_anchor(const struct broker *broker, const char *name)

@@ -234,7 +234,7 @@ static enum err send_identity(struct broker *broker, struct process *web, int ch
             },
     };
     servers_give_web(broker, web);
-    msg.web_identity.num_servers = (uint32_t)broker->resources->num_servers;
+    msg.web_identity.num_servers = (uint32_t)web_resources(broker, web)->num_servers;
     for (size_t i = 0; i < server->num; i++) msg.web_identity.chain[i] = server->chain[i];
     if (server->num > 0) msg.web_identity.num_chain = server->num;
     if (err == ERR_OK) process_send(broker, web, &msg, fds, num_fds);

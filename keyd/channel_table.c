@@ -288,6 +288,11 @@ struct keystore *channel_table_in_force(const struct channel_table *table)
     return keystores_in_force(&table->keystores);
 }
 
+struct keystore *channel_table_newest(const struct channel_table *table)
+{
+    return keystores_newest(&table->keystores);
+}
+
 void channel_table_settle(struct channel_table *table, uint64_t setup)
 {
     keystores_settle(&table->keystores, setup);

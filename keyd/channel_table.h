@@ -33,6 +33,9 @@ void channel_table_settle(struct channel_table *table, uint64_t setup);
 /* channel_table_in_force returns them; NULL before the first. */
 struct keystore *channel_table_in_force(const struct channel_table *table);
 
+/* channel_table_newest returns those of the last setup, to which its further servers are added; NULL likewise. */
+struct keystore *channel_table_newest(const struct channel_table *table);
+
 /* channel_table_grant opens a channel on fd, which it takes in every case. If it cannot, the broker is told that the
  * channel is closed, and why: REFUSAL_PARAMETERS for a name that is taken, or a setup that is not there, REFUSAL_BUSY if there is no room,
  * REFUSAL_INTERNAL if the kernel would not. One that is derived from another is judged (grant_derive); the broker is told

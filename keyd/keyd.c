@@ -181,18 +181,18 @@ static void on_setup_again(struct keyd *keyd, const struct msg *msg, struct pack
     if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot tell the broker: %s", why.text));
 }
 
-/* What is no good costs nothing: the broker is told why, and what was there before is still there. */
+/* One of the last setup's, which may not be in force yet. What is no good costs nothing: the broker is told why, and what was there before is still there. */
 static void on_server_certificate(struct keyd *keyd, const struct msg *msg, struct packet_extra *extra)
 {
     const struct server_certificate *server = &msg->server_certificate;
-    struct keystore *in_force = channel_table_in_force(keyd->channels);
+    struct keystore *newest = channel_table_newest(keyd->channels);
     struct diag diag = {{0}};
     AUTO_FD key = packet_extra_take(extra, 0);
     const struct brought_files files = {server->chain, server->num_chain, key, server->name};
     struct msg answer = {.kind = MSG_SERVER_INFO, .id = msg->id};
-    enum err err = keystore_bring_server(in_force, server->number, &files, clock_wall_s(), &diag);
+    enum err err = keystore_bring_server(newest, server->number, &files, clock_wall_s(), &diag);
     if (err == ERR_OK)
-        answer.server_info = *keystore_info(in_force, key_of_server(server->number));
+        answer.server_info = *keystore_info(newest, key_of_server(server->number));
     else
         answer = (struct msg){.kind = MSG_FAILED, .id = msg->id, .failed = {diag.text, (uint32_t)err}};
     err = link_send(&keyd->broker, &answer, NULL, 0);

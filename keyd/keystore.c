@@ -47,7 +47,8 @@ struct keystore {
 /* The one that has the role's key and certificate. */
 static const struct keystore *holder_of(const struct keystore *keystore, enum key_role role)
 {
-    const bool own = keystore->base == NULL || (role == KEY_SERVER && keystore->brought[role] != NULL);
+    const bool own = keystore->base == NULL || role >= KEY_NUM_ROLES || /* further servers' come with each setup */
+                     (role == KEY_SERVER && keystore->brought[role] != NULL);
     return own ? keystore : keystore->base;
 }
 

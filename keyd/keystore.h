@@ -35,7 +35,7 @@ MUST_CHECK enum err keystore_new_with(struct keystore **out, const struct keyd_s
                                       const struct keystore_files *files, uint64_t now_s, struct diag *diag);
 
 /* keystore_renew makes one with the server's key of this setup, its chain if it brings one and what it says of TLS 1.2, and all else as
- * keystore has it: the client's key and certificate, and the CA. Either may be freed first. ERR_INPUT: also for what brought_new
+ * keystore has it: the client's key and certificate, and the CA. It has no further servers until they are brought. Either may be freed first. ERR_INPUT: also for what brought_new
  * says, and if the server's key was brought and now is not. */
 MUST_CHECK enum err keystore_renew(struct keystore **out, struct keystore *keystore, const struct keyd_setup *setup,
                                    int server_key, uint64_t now_s, struct diag *diag);

@@ -47,13 +47,23 @@ void keystores_settle(struct keystores *keystores, uint64_t setup)
     drop_unused(keystores);
 }
 
-struct keystore *keystores_in_force(const struct keystores *keystores)
+static struct keystore *of_setup(const struct keystores *keystores, uint64_t setup)
 {
     for (size_t i = 0; i < LIMIT_KEYD_SETUPS; i++) {
         const struct keystores_row *row = &keystores->rows[i];
-        if (row->keystore != NULL && row->setup == keystores->settled) return row->keystore;
+        if (row->keystore != NULL && row->setup == setup) return row->keystore;
     }
     return NULL;
+}
+
+struct keystore *keystores_in_force(const struct keystores *keystores)
+{
+    return of_setup(keystores, keystores->settled);
+}
+
+struct keystore *keystores_newest(const struct keystores *keystores)
+{
+    return of_setup(keystores, keystores->newest);
 }
 
 struct keystores_row *keystores_enter(struct keystores *keystores, uint64_t setup)

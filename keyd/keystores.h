@@ -32,6 +32,9 @@ void keystores_settle(struct keystores *keystores, uint64_t setup);
 /* keystores_in_force returns what clients are told of, and what signs for them. NULL before the first. */
 struct keystore *keystores_in_force(const struct keystores *keystores);
 
+/* keystores_newest returns that of the last setup, in force or not, NULL before the first. */
+struct keystore *keystores_newest(const struct keystores *keystores);
+
 /* keystores_enter returns the row for one more channel, 0: of the one in force; NULL: there is none. keystores_leave gives it back. */
 struct keystores_row *keystores_enter(struct keystores *keystores, uint64_t setup);
 void keystores_leave(struct keystores *keystores, struct keystores_row *row);

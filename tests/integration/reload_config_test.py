@@ -178,6 +178,61 @@ class ReloadConfig(SystemCase):
         except OSError:
             return False
 
+    def serial_of(self, system, name):
+        with wire.connect(system.port, self.authority.certificate, self.client, name=name) as connection:
+            return connection.getpeercert()["serialNumber"]
+
+    def name(self, made, key=None):
+        """Puts this pair, or its certificate with another key, where [certificate "shop"] has its files."""
+        for target, source, mode in (("shop.pem", made[0], 0o644), ("shop.key", key or made[1], 0o600)):
+            with open(source, encoding="ascii") as text:
+                self.put(target, text.read(), mode)
+
+    def section(self):
+        return f'[certificate "shop"]\ncertificate = {self.directory}/shop.pem\nkey = {self.directory}/shop.key\n'
+
+    def test_certificates_by_name(self):
+        pairs = [self.authority.server(f"shop-{i}-{time.monotonic_ns()}", ["DNS:shop.example"]) for i in range(2)]
+        self.name(pairs[0])
+        self.write(rest=self.section())
+        system = self.begin()
+        keyd, first, default = system.pid_of("keyd"), self.serial_of(system, "shop.example"), self.serial(system)
+        old = wire.connect(system.port, self.authority.certificate, self.client, name="shop.example")
+        self.name(pairs[1])
+        system.broker("reload")
+        renewed = self.serial_of(system, "shop.example")
+        self.assertNotEqual(renewed, first)
+        self.assertEqual([self.serial_of(system, "shop.example") for _ in range(8)], [renewed] * 8)
+        self.assertEqual(self.serial(system), default)
+        self.assertEqual(self.get(old)[0], 421)  # still served; its Host is another server's
+        old.close()
+        # A key of another certificate: keyd refuses it, before any worker is started, and it is not kept for later.
+        self.name(pairs[1], key=pairs[0][1])
+        self.refused(system, '[certificate "shop"] key: is not the key of the first certificate')
+        self.assertEqual(self.serial_of(system, "shop.example"), renewed)
+        mark = system.mark()
+        processes.kill(keyd)
+        system.wait_line(r"^broker: keyd ready pid=", since=mark)
+        processes.wait_until(lambda: self.can(system), 10, system.log)
+        self.assertEqual(self.serial_of(system, "shop.example"), renewed)
+
+    def test_certificates_by_name_come_and_go(self):
+        pair = self.authority.server(f"shop-{time.monotonic_ns()}", ["DNS:shop.example"])
+        system = self.begin()
+        self.name(pair)
+        self.write(rest=self.section())
+        system.broker("reload")
+        shop = self.serial_of(system, "shop.example")
+        self.assertIn(shop.lstrip("0"), system.broker("status").stdout.upper().replace(":", ""))
+        self.write()
+        system.broker("reload")
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.serial_of(system, "shop.example")
+        self.assertNotIn(shop.lstrip("0"), system.broker("status").stdout.upper().replace(":", ""))
+        self.write(rest=self.section())
+        system.broker("reload")
+        self.assertEqual(self.serial_of(system, "shop.example"), shop)
+
     def test_client_cas_are_taken_away(self):
         """Their clients' connections end, at workers that go on with all others."""
         self.write(rest="[tls]\nmode = optional\n")

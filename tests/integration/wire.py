@@ -11,8 +11,9 @@ import threading
 TIMEOUT_S = 20
 
 
-def connect(port, ca, client, alpn="http/1.1", version=None, ragged=False):
-    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key), or None.
+def connect(port, ca, client, alpn="http/1.1", version=None, ragged=False, name="localhost"):
+    """Returns an open TLS connection to 127.0.0.1:port as client, a pair of files (certificate, key), or None, that wants the
+    server of that name.
 
     ragged: an end without close_notify is an ssl.SSLError when it is read.
     """
@@ -27,7 +28,7 @@ def connect(port, ca, client, alpn="http/1.1", version=None, ragged=False):
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     plain = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
     plain.settimeout(TIMEOUT_S)
-    return context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=not ragged)
+    return context.wrap_socket(plain, server_hostname=name, suppress_ragged_eofs=not ragged)
 
 
 def read_to_end(connection):

@@ -55,8 +55,10 @@ Test(keystores, the_first_is_in_force_until_another_is_settled)
 {
     cr_assert_null(keystores_in_force(&keystores));
     cr_assert_null(keystores_enter(&keystores, 0));
+    cr_assert_null(keystores_newest(&keystores));
     struct keystore *first = add(1), *second = add(2);
     cr_assert_eq(keystores_in_force(&keystores), first);
+    cr_assert_eq(keystores_newest(&keystores), second);
     keystores_settle(&keystores, 2);
     cr_assert_eq(keystores_in_force(&keystores), second);
     keystores_free(&keystores);

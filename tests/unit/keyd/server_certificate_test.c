@@ -259,3 +259,23 @@ Test(server_certificate, what_is_no_good_costs_nothing)
     assert_signs_rsa(&peer, &server, 1);
     peer_stop(&peer);
 }
+
+/* The default one is keyd's own, and goes along; further ones are the new setup's alone, and the old one keeps its own. */
+Test(server_certificate, another_setup_brings_its_own)
+{
+    const struct keyd_setup names = bring_setup(NULL, NULL);
+    struct diag diag = {0};
+    struct keystore *renewed;
+    const struct bring other = bring_open("rsa2048.server.pem", "rsa2048.key");
+    const struct brought_files first = {other.chain, other.num, other.key, "other"};
+    cr_assert_eq(keystore_renew(&renewed, keystore, &names, -1, clock_wall_s(), &diag), ERR_OK, "%s", diag.text);
+    cr_assert(keystore_has(renewed, KEY_SERVER));
+    cr_assert_not(keystore_has(renewed, key_of_server(1)));
+    cr_assert_not(keystore_has(renewed, key_of_server(3)));
+    cr_assert_eq(keystore_bring_server(renewed, 1, &first, clock_wall_s(), &diag), ERR_OK, "%s", diag.text);
+    enum key_role which;
+    cr_assert_not(keystore_find_server(renewed, &which, elsewhere.chain[0]));
+    cr_assert(keystore_find_server(renewed, &which, other.chain[0]) && which == key_of_server(1));
+    cr_assert(keystore_find_server(keystore, &which, elsewhere.chain[0]) && which == key_of_server(1));
+    keystore_free(renewed);
+}
