@@ -121,6 +121,7 @@ static enum conn_wait handshake_done(struct conn *conn)
     if (!is_accounted_for(conn)) return refuse_without_handle(conn);
     conn->shared->handshakes++;
     tls_servers_describe(&conn->peer, conn->ssl, conn->handshake);
+    conn->peer.handle = conn->client.handle;
     conn_handshake_end(conn);
     tls_describe(&conn->peer, conn->ssl);
     if (conn->leaf != NULL)

@@ -16,13 +16,15 @@ struct server_names;
 /* Who is at the other end, as far as it is known and verified. Lives as long as the connection. */
 struct session_peer {
     struct certificate_text certificate;
-    struct bytes leaf;    /* the certificate, DER; empty: there is none, or no application to tell it */
-    char address[64];     /* "127.0.0.1:40000", "[::1]:40000" */
-    const char *protocol; /* "TLSv1.3"; this and the next three are "" where there is no TLS */
-    const char *cipher;   /* "TLS_AES_128_GCM_SHA256" */
-    const char *group;    /* "X25519" */
-    const char *alpn;     /* "h2", "http/1.1" or "" */
-    bool resumed;         /* the client proved that it has its key in an earlier connection */
+    struct bytes leaf;                    /* the certificate, DER; empty: there is none, or no application to tell it */
+    char address[64];                     /* "127.0.0.1:40000", "[::1]:40000" */
+    const char *protocol;                 /* "TLSv1.3"; this and the next three are "" where there is no TLS */
+    const char *cipher;                   /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;                    /* "X25519" */
+    const char *alpn;                     /* "h2", "http/1.1" or "" */
+    bool resumed;                         /* the client proved that it has its key in an earlier connection */
+    uint64_t handle;                      /* keyd's, whose holder the client is; 0: none that keyd told of */
+    const struct certificate_text *shown; /* the server's certificate in this connection; NULL: none */
     const struct server_names *server_names; /* of several server certificates; NULL: there is one */
     unsigned server;                         /* which of them the connection has */
 };

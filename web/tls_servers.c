@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/certificate.h"
 #include "base/check.h"
 #include "web/server_key.h"
 #include "web/server_names.h"
@@ -22,6 +23,7 @@ struct server {
     CRYPTO_BUFFER *chain[LIMIT_CHAIN];
     size_t num_chain; /* 0: not there */
     uint8_t fingerprint[SHA256_DIGEST_LENGTH];
+    struct certificate_text text; /* empty where a field of it cannot be put into words */
 };
 
 struct tls_servers {
@@ -138,6 +140,7 @@ enum err tls_servers_add(struct tls_servers *servers, const struct tls_server *s
         return complain(diag, server->name, "does not parse");
     struct server *row = &servers->rows[place];
     if (place != 0) servers->num++;
+    if (certificate_describe(&row->text, leaf) != ERR_OK) row->text = (struct certificate_text){0};
     enum err err = server_key_read(&row->key, leaf, server->name, terms, diag);
     if (err == ERR_OK) err = read_names(servers, place, leaf, server->name, diag);
     return err == ERR_OK ? keep_chain(row, server, diag) : err;
@@ -281,4 +284,5 @@ void tls_servers_describe(struct session_peer *out, const SSL *ssl, const struct
     const struct tls_servers *servers = servers_of(SSL_get_SSL_CTX(ssl));
     out->server_names = servers->num > 1 ? servers->names : NULL;
     out->server = handshake->server;
+    out->shown = &servers->rows[handshake->server].text;
 }

@@ -44,7 +44,7 @@ MUST_CHECK enum err tls_servers_use(SSL_CTX *context, struct tls_servers *server
 /* tls_servers_fingerprint returns the SHA-256 of the certificate that the handshake has. */
 const uint8_t *tls_servers_fingerprint(const SSL_CTX *context, const struct tls_handshake *handshake);
 
-/* tls_servers_describe tells out which requests belong to this connection. What it tells lives as long as ssl. */
+/* tls_servers_describe tells out which requests belong to this connection, and which certificate it has. What it tells lives as long as ssl. */
 void tls_servers_describe(struct session_peer *out, const SSL *ssl, const struct tls_handshake *handshake);
 
 #endif

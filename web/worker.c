@@ -143,6 +143,13 @@ static void answer_status(struct worker *worker, uint64_t id)
     answer(worker, &msg);
 }
 
+/* http_site_set_counts */
+static struct http_connection_counts read_counts(void *context)
+{
+    const struct conn_shared *shared = context;
+    return (struct http_connection_counts){shared->conns.num, shared->handshakes, shared->handshakes_failed};
+}
+
 static void take_log(struct worker *worker, uint64_t id, int fd)
 {
     http_site_set_log(worker->shared.site, fd);
@@ -433,6 +440,7 @@ enum err worker_new(struct worker **out, const struct worker_config *config, str
     worker->arena = codec_arena_new(LIMIT_DECODE_ARENA);
     struct conn_shared *shared = &worker->shared;
     shared->site = config->site;
+    http_site_set_counts(shared->site, read_counts, shared);
     shared->deadlines = config->deadlines;
     shared->closed = on_conn_closed;
     shared->context = worker;

@@ -29,6 +29,12 @@ class Client(SharedSystemCase):
         self.assertIn("keyward-kiosk", answer["client"]["subject"])
         [client] = [c for c in self.system.status()["certificates"] if c["role"] == "client"]
         self.assertEqual(answer["client"]["fingerprint"], client["fingerprint"])
+        self.assertGreater(answer["client"]["handle"], 0)
+        [server] = [c for c in self.system.status()["certificates"] if c["role"] == "server"]
+        self.assertEqual(answer["server"]["fingerprint"], server["fingerprint"])
+        self.assertGreaterEqual(answer["worker"]["handshakes"], 1)
+        self.assertGreaterEqual(answer["worker"]["connections"], 1)
+        self.assertGreater(answer["uploads"]["max_bytes"], 0)
 
     def test_put(self):
         path = os.path.join(self.system.directory, "picture.bin")

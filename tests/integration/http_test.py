@@ -63,6 +63,7 @@ class Api(HttpCase):
         self.assertEqual(answer["client"]["fingerprint"].lower().replace(":", ""), hashlib.sha256(der).hexdigest())
         serial = certificates.openssl("x509", "-in", self.client[0], "-noout", "-serial").strip().split("=")[1]
         self.assertEqual(answer["client"]["serial"].lower().lstrip("0"), serial.lower().lstrip("0"))
+        self.assertIsNone(answer["client"]["handle"], "its key is the test's own")
         self.assertIn("message", answer)
         self.assertIn("timestamp", answer)
 
@@ -70,11 +71,12 @@ class Api(HttpCase):
         status, headers, body = self.request("GET", "/")
         self.assertEqual(status, 200)
         self.assertTrue(headers["content-type"].startswith("text/html"), headers)
-        [script] = re.findall(r'<script src="([^"]+)"', body.decode())
-        status, headers, body = self.request("GET", script)
-        self.assertEqual(status, 200)
-        self.assertTrue(headers["content-type"].startswith("text/javascript"), headers)
-        self.assertIn(b"/api/get", body)
+        scripts = re.findall(r'<script src="([^"]+)"', body.decode())
+        for script, asks in zip(scripts, (b"/api/get", b"/keyward/alive"), strict=True):
+            status, headers, body = self.request("GET", script)
+            self.assertEqual(status, 200)
+            self.assertTrue(headers["content-type"].startswith("text/javascript"), headers)
+            self.assertIn(asks, body)
 
 
 class Http1(HttpCase):

@@ -311,7 +311,8 @@ void exchange_cleanup(struct exchange *exchange)
         const unsigned class = exchange->response.status / 100;
         counters->requests++;
         if (class >= 2 && class <= 5) counters->responses[class - 2]++;
-        bool wanted = exchange->site->config.access != ACCESS_NONE;
+        const bool quiet = exchange->route != NULL && exchange->route->quiet && class == 2;
+        bool wanted = exchange->site->config.access != ACCESS_NONE && !quiet;
         /* A file takes every line; what is on standard error passes through others' hands. */
         if (wanted && (exchange->site->log.fd >= 0 || http_site_may_log(exchange->site))) log_access(exchange);
     }

@@ -23,6 +23,14 @@ static struct fault answer_hello(struct exchange *exchange)
     return ok;
 }
 
+/* What watch.js asks for: whether there is an answer, and, where it says for how long it had none, a line in the log. */
+static struct fault answer_nothing(struct exchange *exchange)
+{
+    exchange->response.status = HTTP_STATUS_NO_CONTENT;
+    response_add(&exchange->response, "Cache-Control", "no-store");
+    return ok;
+}
+
 static struct fault begin_upload(struct exchange *exchange)
 {
     struct http_site *site = exchange->site;
@@ -56,16 +64,19 @@ static struct fault answer_content(struct exchange *exchange)
 #define UPLOAD_METHODS BIT(HTTP_PUT), "PUT"
 
 static const struct route routes[] = {
-    {"/hello", ROUTE_EXACT, READ_METHODS, NULL, answer_hello},
-    {"/api/get", ROUTE_EXACT, READ_METHODS, NULL, api_answer},
-    {UPLOAD_PREFIX, ROUTE_PREFIX, UPLOAD_METHODS, begin_upload, answer_upload},
-    {"", ROUTE_PREFIX, READ_METHODS, NULL, answer_content},
+    {"/hello", ROUTE_EXACT, READ_METHODS, false, NULL, answer_hello},
+    {"/api/get", ROUTE_EXACT, READ_METHODS, false, NULL, api_answer},
+    {"/keyward/alive", ROUTE_EXACT, READ_METHODS, true, NULL, answer_nothing},
+    {"/keyward/back/", ROUTE_PREFIX, READ_METHODS, false, NULL, answer_nothing},
+    {"/keyward/", ROUTE_PREFIX, READ_METHODS, false, NULL, page_answer},
+    {UPLOAD_PREFIX, ROUTE_PREFIX, UPLOAD_METHODS, false, begin_upload, answer_upload},
+    {"", ROUTE_PREFIX, READ_METHODS, false, NULL, answer_content},
 };
 
 static const struct route monitor_routes[] = {
-    {"/metrics", ROUTE_EXACT, READ_METHODS, NULL, monitor_metrics},
-    {"/healthz", ROUTE_EXACT, READ_METHODS, NULL, monitor_health},
-    {"", ROUTE_PREFIX, READ_METHODS, NULL, monitor_nothing},
+    {"/metrics", ROUTE_EXACT, READ_METHODS, false, NULL, monitor_metrics},
+    {"/healthz", ROUTE_EXACT, READ_METHODS, false, NULL, monitor_health},
+    {"", ROUTE_PREFIX, READ_METHODS, false, NULL, monitor_nothing},
 };
 
 static bool matches(const struct route *route, const char *path)

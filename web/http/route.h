@@ -13,6 +13,7 @@ struct route {
     enum route_match match;
     uint64_t methods; /* bits 1 << http_parser.h's enum http_method */
     const char *allow;
+    bool quiet; /* asked for so often that only what goes wrong is logged */
     /* Called when the header section is complete; NULL: nothing to do before the body. */
     struct fault (*begin)(struct exchange *exchange);
     /* Called when the message is complete, unless begin has started an upload: sets the response. */

@@ -80,6 +80,12 @@ enum err http_site_open(struct http_site **out, const struct http_site_config *c
     return ERR_OK;
 }
 
+void http_site_set_counts(struct http_site *site, struct http_connection_counts (*read)(void *context), void *context)
+{
+    site->read_counts = read;
+    site->counts_context = context;
+}
+
 void http_site_set_proxy(struct http_site *site, struct proxy *proxy)
 {
     site->proxy = proxy;

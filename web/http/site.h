@@ -71,6 +71,16 @@ struct http_monitored {
  * fails. ERR_SYSTEM or ERR_MEMORY with a diagnostic. */
 MUST_CHECK enum err http_site_open(struct http_site **out, const struct http_site_config *config, struct diag *diag);
 
+/* What the worker's connections have come to. The site itself does not see connections. */
+struct http_connection_counts {
+    uint64_t open;
+    uint64_t handshakes; /* that were finished */
+    uint64_t handshakes_failed;
+};
+
+/* http_site_set_counts says where the site finds them, for /api/get. context lives until the last session is freed. */
+void http_site_set_counts(struct http_site *site, struct http_connection_counts (*read)(void *context), void *context);
+
 struct proxy;
 
 /* http_site_set_proxy gives the site the way to the applications, which is asked before anything that is served here. It

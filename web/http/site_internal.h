@@ -13,6 +13,8 @@
 struct http_site {
     struct http_site_config config;
     struct http_site_counters counters;
+    struct http_connection_counts (*read_counts)(void *context); /* NULL: nobody has said */
+    void *counts_context;
     struct open_files *open_files; /* NULL: there is no root directory */
     struct upload_dir upload_dir;
     struct quota quota;

@@ -179,6 +179,88 @@ Test(http1, gives_the_api_what_the_connection_knows)
     rig_cleanup(&rig);
 }
 
+static struct http_connection_counts count(void *context)
+{
+    return *(const struct http_connection_counts *)context;
+}
+
+static void expect_body(struct rig *rig, const char *part)
+{
+    struct answer answer = ask(rig, GET("/api/get"), false);
+    cr_expect_not_null(strstr(answer.body, part), "no %s in %s", part, answer.body);
+    answer_free(&answer);
+}
+
+/* What web does not know, or the client has no business with, is null. */
+Test(http1, tells_of_server_handle_and_worker_only_what_is_known)
+{
+    struct http_connection_counts counts = {3, 7, 2};
+    struct certificate_text shown = {.subject = "CN=localhost", .issuer = "CN=Keyward CA", .fingerprint = "ff07"};
+    struct rig rig;
+    rig_init(&rig, &(struct rig_config){0});
+    rig_start_http1(&rig);
+    expect_body(&rig, "\"handle\": null");
+    expect_body(&rig, "\"server\": null");
+    expect_body(&rig, "\"worker\": null");
+    expect_body(&rig, "\"uploads\": null");
+    rig.peer.handle = 12;
+    rig.peer.shown = &shown;
+    http_site_set_counts(rig.site, count, &counts);
+    rig_start_http1(&rig);
+    expect_body(&rig, "\"handle\": 12");
+    expect_body(&rig, "\"subject\": \"CN=localhost\"");
+    expect_body(&rig,
+                "\"connections\": 3,\n    \"handshakes\": 7,\n    \"handshakes_failed\": 2,\n    \"requests\": 6");
+    shown.fingerprint[0] = '\0';
+    expect_body(&rig, "\"server\": null");
+    rig.peer.certificate.fingerprint[0] = '\0';
+    expect_body(&rig, "\"worker\": null");
+    expect_body(&rig, "\"client\": null");
+    rig_cleanup(&rig);
+}
+
+Test(http1, tells_who_may_upload_how_much)
+{
+    struct rig rig;
+    rig_init(&rig, &(struct rig_config){.uploads = true, .max_upload_bytes = 4096});
+    rig_start_http1(&rig);
+    expect_body(&rig, "\"max_bytes\": 4096");
+    rig.peer.certificate.fingerprint[0] = '\0';
+    expect_body(&rig, "\"uploads\": null");
+    rig_cleanup(&rig);
+}
+
+/* A page that is watched over asks more than twice a second. */
+Test(http1, logs_of_what_is_asked_all_the_time_only_what_goes_wrong)
+{
+    struct rig rig;
+    rig_init(&rig, &(struct rig_config){.root = true});
+    rig_start_http1(&rig);
+    static const struct {
+        const char *request, *body;
+        unsigned status;
+    } rows[] = {
+        {GET("/keyward/alive"), "", 204},
+        {GET("/keyward/back/1840"), "", 204},
+        {"POST /keyward/alive HTTP/1.1\r\nHost: localhost\r\n\r\n", "405", 405},
+        {GET("/keyward/watch.js"), "/keyward/alive", 200},
+        {GET("/keyward/watch.css"), "#keyward-cover", 200},
+        {GET("/keyward/other"), "404", 404},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct answer answer = ask(&rig, rows[i].request, false);
+        cr_expect_eq(answer.status, rows[i].status, "%s: %u", rows[i].request, answer.status);
+        cr_expect_not_null(strstr(answer.body, rows[i].body), "%s: %s", rows[i].request, answer.body);
+        answer_free(&answer);
+    }
+    char *log = rig_log(&rig);
+    cr_expect_null(strstr(log, "GET path='/keyward/alive'"), "%s", log);
+    cr_expect_not_null(strstr(log, "POST path='/keyward/alive' status=405"), "%s", log);
+    cr_expect_not_null(strstr(log, "path='/keyward/back/1840' status=204"), "%s", log);
+    free(log);
+    rig_cleanup(&rig);
+}
+
 Test(http1, says_so_where_nobody_is_known_and_nothing_private)
 {
     struct rig rig;
