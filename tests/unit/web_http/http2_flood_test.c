@@ -164,6 +164,75 @@ Test(http2_flood, cuts_who_sets_priorities_for_ever)
     expect_cut("frames that carry nothing");
 }
 
+static int32_t begin_upload(void)
+{
+    nghttp2_nv fields[] = {NV(":method", "PUT"), NV(":scheme", "https"), NV(":authority", "a"),
+                           NV(":path", "/upload/x")};
+    int32_t id = nghttp2_submit_headers(client->session, NGHTTP2_FLAG_NONE, -1, NULL, fields, 4, NULL);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    return id;
+}
+
+/* CVE-2019-9518: frames of a body that never get it on. */
+Test(http2_flood, cuts_who_sends_data_frames_with_nothing_in_them)
+{
+    static const char frame[] = "\0\0\0\0\0\0\0\0\1";
+    cr_assert_eq(begin_upload(), 1);
+    for (int i = 0; i < 150; i++)
+        cr_assert_eq(rig.session->ops->receive(rig.session, (const uint8_t *)frame, 9), ERR_OK);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    cr_expect_not(client->goaway);
+    size_t max = 20u << 20;
+    cr_expect_lt(repeat_frame(frame, 9, max), max);
+    expect_cut("empty DATA frames");
+}
+
+/* What is behind a body counts with what was before it. */
+Test(http2_flood, cuts_header_bombs_behind_a_body)
+{
+    enum { VALUE = 3900, NUM = 40 };
+    struct text value = {0};
+    text_fill(&value, 'b', VALUE);
+    nghttp2_nv fields[NUM];
+    for (size_t i = 0; i < NUM; i++) fields[i] = (nghttp2_nv)NV("a", value.data);
+    int32_t id = begin_upload();
+    nghttp2_submit_headers(client->session, NGHTTP2_FLAG_END_STREAM, id, NULL, fields, NUM, NULL);
+    exchange_all();
+    expect_cut("header section far too long");
+    text_free(&value);
+}
+
+/* Answers to PINGs that nobody has sent. */
+Test(http2_flood, cuts_who_answers_unasked)
+{
+    size_t max = 20u << 20;
+    cr_expect_lt(repeat_frame("\0\0\x8\6\1\0\0\0\0whatever", 17, max), max);
+    expect_cut("PING frames");
+}
+
+/* RFC 7541, 4.2: changes of the table's size make work and no field; a request without fields is none, and its stream is reset. */
+Test(http2_flood, cuts_who_changes_the_tables_size_for_ever)
+{
+    enum { CHANGES = 8192 };
+    static uint8_t frame[9 + CHANGES] = {0, CHANGES >> 8, 0, 1, 5};
+    struct text out = {0};
+    int done = 0;
+    memset(frame + 9, 0x20, CHANGES);
+    cr_assert_eq(exchange_all(), ERR_OK);
+    for (; done < 1000 && (rig.session->ops->wants(rig.session) & SESSION_READ) != 0; done++) {
+        frame[7] = (uint8_t)((2 * done + 1) >> 8);
+        frame[8] = (uint8_t)(2 * done + 1);
+        if (rig.session->ops->receive(rig.session, frame, sizeof(frame)) != ERR_OK) break;
+        rig_pump(&rig, &out); /* not to the client, which knows nothing of these streams */
+    }
+    cr_expect(done > 100 && done < 400, "%d", done);
+    cr_expect(rig_wants_close(&rig));
+    char *log = rig_log(&rig);
+    cr_expect_not_null(strstr(log, "streams reset too fast"), "%s", log);
+    free(log);
+    text_free(&out);
+}
+
 Test(http2_flood, limits_settings_entries)
 {
     for (size_t over = 0; over <= 1; over++) {

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@ enum { SOON_MS = 60, PATIENCE_MS = 10000 };
 static struct ev_loop *loop;
 static struct proxy *proxy;
 static struct {
-    uint64_t ids[64];
+    uint64_t ids[LIMIT_PROXY_CONNECTIONS + 2];
     size_t num;
 } asked;
 static int changes;
@@ -333,6 +334,57 @@ Test(relay, lets_so_many_wait)
     const struct relay_request how = {.request = &request, .peer = &peer, .request_id = "id", .changed = on_change};
     cr_expect_eq(relay_begin(&beyond, proxy, 0, &how), ERR_TOO_LARGE);
     for (size_t i = 0; i < LIMIT_PROXY_WAITING; i++) relay_free(relays[i]);
+}
+
+static struct relay *begin_at(uint32_t route)
+{
+    static struct session_peer peer = {.address = "127.0.0.1:1"};
+    static char path[] = "/";
+    struct relay *relay = NULL;
+    struct request request;
+    request_init(&request, VERSION_HTTP11);
+    request.method = HTTP_GET;
+    request.target.raw = path;
+    const struct relay_request how = {.request = &request, .peer = &peer, .request_id = "id", .changed = on_change};
+    cr_assert_eq(relay_begin(&relay, proxy, route, &how), ERR_OK);
+    return relay;
+}
+
+/* Beyond that many connections a request waits for one that is given back; one that is idle makes room for another application. */
+Test(relay, has_so_many_connections)
+{
+    enum { MAX = LIMIT_PROXY_CONNECTIONS };
+    static struct relay *relays[MAX];
+    static int apps[MAX + 1];
+    struct rlimit files = {2 * MAX + 64, 2 * MAX + 64}, now;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &now), 0);
+    if (now.rlim_max > files.rlim_max) files.rlim_max = now.rlim_max;
+    if (now.rlim_cur < files.rlim_cur)
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0, "needs %u descriptors", (unsigned)files.rlim_cur);
+    for (size_t i = 0; i < MAX; i++) {
+        relays[i] = begin(HTTP_GET, false);
+        relay_body_end(relays[i]);
+        apps[i] = connect_one(i);
+    }
+    struct relay *beyond = begin(HTTP_GET, false);
+    relay_body_end(beyond);
+    cr_expect_eq(asked.num, MAX, "%zu", asked.num);
+    say(apps[0], ANSWER);
+    expect_answer(relays[0]);
+    cr_expect_eq(proxy_num_idle(proxy), 0, "it has gone to the one that waited");
+    say(apps[0], ANSWER);
+    expect_answer(beyond);
+    cr_expect_eq(proxy_num_idle(proxy), 1);
+    cr_expect_eq(asked.num, MAX);
+    struct relay *other = begin_at(2);
+    relay_body_end(other);
+    cr_expect_eq(proxy_num_idle(proxy), 0);
+    cr_assert_eq(asked.num, MAX + 1);
+    apps[MAX] = connect_one(MAX);
+    say(apps[MAX], ANSWER);
+    expect_answer(other);
+    for (size_t i = 1; i < MAX; i++) relay_free(relays[i]);
+    for (size_t i = 0; i <= MAX; i++) close(apps[i]);
 }
 
 Test(relay, keeps_so_many_idle)
