@@ -449,6 +449,38 @@ class ReloadConfig(SystemCase):
             with self.assertRaises((OSError, http.client.HTTPException)):
                 self.get_once(system)
 
+    def footprint(self, system):
+        """What the processes that outlive reloads hold: open descriptors, by name, and resident memory in KiB."""
+        count = {}, {}
+        for pid in system.pids():
+            name = processes.name(pid)
+            if name not in ("broker", "spawner", "keyd"):
+                continue
+            count[0][name] = len(os.listdir(f"/proc/{pid}/fd"))
+            with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                [count[1][name]] = [int(line.split()[1]) for line in status if line.startswith("VmRSS:")]
+        self.assertEqual(set(count[0]), {"broker", "spawner", "keyd"})
+        return count
+
+    def test_nothing_grows(self):
+        """Two hundred reloads after two hundred others, each with another key, and a certificate by name that comes and goes."""
+        self.name(self.authority.server(f"shop-{time.monotonic_ns()}", ["DNS:shop.example"]))
+        system = self.begin()
+
+        def reload(times):
+            for i in range(times):
+                self.bring(i % 2)
+                self.write(rest=self.section() if i % 2 else "")
+                system.broker("reload")
+            processes.wait_until(lambda: len(system.processes("web")) == 2, 10, system.log)
+            return self.footprint(system)
+
+        fds, memory = reload(200)  # tables and heaps have been filled once
+        fds_after, memory_after = reload(200)
+        self.assertEqual(fds_after, fds)
+        for name, before in memory.items():
+            self.assertLess(memory_after[name], before + 256, name)
+
     def test_one_at_a_time_and_storms(self):
         system = self.begin()
         for i in range(200):
