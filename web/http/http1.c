@@ -132,14 +132,15 @@ static void ready(void *context)
     http1->host.wake(http1->host.context);
 }
 
-static void say_continue(struct http1 *http1)
+static enum err say_continue(struct http1 *http1)
 {
     http1->awaits_continue = false;
     set_state(http1, HTTP1_BODY);
-    if (http1_write_continue(&http1->output) != ERR_OK) close_session(http1);
+    return http1_write_continue(&http1->output);
 }
 
-/* HTTP/1.0 knows no 1xx (RFC 9110, 15.2). Hints without which a client does as well are not worth an error. */
+/* HTTP/1.0 knows no 1xx (RFC 9110, 15.2). Hints without which a client does as well are not worth an error; nor is the other: it sends
+ * its body when it has waited for long enough, or is late with it. The session must not be closed here, where its relay is reading. */
 static void interim(void *context, const struct answer *answer)
 {
     struct http1 *http1 = context;
@@ -148,7 +149,7 @@ static void interim(void *context, const struct answer *answer)
     if (answer->status != ANSWER_CONTINUE)
         (void)!http1_write_hints(&http1->output, answer);
     else if (http1->awaits_continue)
-        say_continue(http1);
+        (void)!say_continue(http1);
 }
 
 static void start_request(struct http1 *http1)
@@ -179,7 +180,8 @@ static void start_body(struct http1 *http1, enum request_framing framing)
     else
         scan_start(&http1->scan, SCAN_CHUNK_SIZE);
     http1->awaits_continue = http1->exchange.request.expect_continue && exchange_is_relayed(&http1->exchange);
-    if (http1->exchange.request.expect_continue && !http1->awaits_continue) say_continue(http1);
+    const bool says = http1->exchange.request.expect_continue && !http1->awaits_continue;
+    if (says && say_continue(http1) != ERR_OK) close_session(http1);
 }
 
 static void end_head(struct http1 *http1)
