@@ -172,6 +172,10 @@
 #define LIMIT_ECHO_LINE 4096u
 #define LIMIT_ECHO_LINES 1000u /* a connection */
 
+/* How long the browser's page may be silent before the browser is restarted, if its operator wants that at all. */
+#define LIMIT_HEARTBEAT_MIN_S 5u
+#define LIMIT_HEARTBEAT_S 86400u
+
 /* Deadlines, in milliseconds. */
 #define DEADLINE_HANDSHAKE_MS 10000u
 #define DEADLINE_HEADER_MS 10000u

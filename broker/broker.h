@@ -48,7 +48,8 @@ struct process {
     bool introduced; /* it has an identity and the listeners */
     bool asked;      /* STATUS_QUERY is out; keyd as well */
     struct web_status counters;
-    bool metrics_wanted; /* METRICS_QUERY is in */
+    uint64_t browser_requests; /* as its last PONG said */
+    bool metrics_wanted;       /* METRICS_QUERY is in */
     struct setting
         *setting; /* NULL: the one in force; otherwise it is not yet at work, or not any more, and has no listeners */
     uint64_t retire_by;                /* when one that was told to retire is given up; 0: it was not */
@@ -63,6 +64,7 @@ struct browser {
     uint64_t former;      /* the one before, until it is given back; 0: none */
     uint32_t pid;         /* that the first one was pinned to; 0: not yet */
     uint64_t supplied_by; /* the workers get keyd's new keys when the browser has its own, or then; 0: now */
+    uint64_t heard_at;    /* when the watchdog last saw that it had made a request */
     bool pictured;        /* the screenshot is complete: it need not come back */
 };
 
@@ -255,6 +257,9 @@ MUST_CHECK enum err shim_renew(struct broker *broker);
 /* shim_supply is for when keyd has new keys: shim_renew, or shim_launch where nothing runs. Before a worker shows a
  * certificate of the new CA, the browser has to be able to know that CA: web_identify waits meanwhile. */
 void shim_supply(struct broker *broker);
+
+/* shim_restart starts a browser afresh that does not do its work, with back-off. why is for the log. */
+void shim_restart(struct broker *broker, const char *why);
 
 /* shim_supplied ends that wait. */
 void shim_supplied(struct broker *broker);

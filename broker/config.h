@@ -108,7 +108,8 @@ struct config {
 
     enum config_browser browser;
     bool headless;
-    bool window; /* with what a kiosk forbids */
+    uint32_t heartbeat_s; /* within which the browser's page asks for something; 0: it need not */
+    bool window;          /* with what a kiosk forbids */
 
     struct config_name names[LIMIT_NAMES];
     size_t num_names;

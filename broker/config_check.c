@@ -86,6 +86,10 @@ enum err config_check(struct config *config, struct diag *diag)
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
     }
+    if (config->heartbeat_s > 0 && config->browser == CONFIG_BROWSER_NONE) {
+        return diag_set(diag, ERR_INPUT,
+                        "--heartbeat goes with a browser, and --no-browser says there is none; drop one");
+    }
     if (config->headless && config->browser == CONFIG_BROWSER_NONE) {
         return diag_set(diag, ERR_INPUT,
                         "--headless goes with a browser, and --no-browser says there is none; drop one");

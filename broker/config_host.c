@@ -34,6 +34,14 @@ static enum err set_headless(struct config *config, const char *value, struct di
     return value_switch(&config->headless, value, diag);
 }
 
+static enum err set_heartbeat(struct config *config, const char *value, struct diag *diag)
+{
+    uint64_t seconds;
+    enum err err = value_duration(&seconds, value, LIMIT_HEARTBEAT_MIN_S, LIMIT_HEARTBEAT_S, diag);
+    if (err == ERR_OK) config->heartbeat_s = (uint32_t)seconds;
+    return err;
+}
+
 static enum err set_lifetime(uint32_t *out, const char *value, uint64_t max_s, struct diag *diag)
 {
     uint64_t seconds;
@@ -141,6 +149,13 @@ static const struct config_option rows[] = {
      .path = CONFIG_PATH(screenshot),
      .argument = "FILE",
      .help = "with --headless: write one picture of the page (PNG) to FILE"},
+    {.section = "browser",
+     .key = "heartbeat",
+     .at_start = true,
+     .flag = "--heartbeat",
+     .set = set_heartbeat,
+     .argument = "TIME",
+     .help = "restart the browser when its page asks for nothing for so long"},
     {.section = "keyd", .key = "names", .at_start = true, .set = config_set_names},
     {.section = "keyd", .key = "ca_lifetime", .at_start = true, .set = set_ca_lifetime},
     {.section = "keyd", .key = "leaf_lifetime", .at_start = true, .set = set_leaf_lifetime},

@@ -68,6 +68,7 @@ void process_start(struct broker *broker, struct process *process)
     process->link = (struct link){.fd = ends[0], .role = process->row->link, .end = LINK_UPPER};
     process->failed = process->introduced = process->asked = process->kill_when_born = process->owes_pong = false;
     process->counters = (struct web_status){0};
+    process->browser_requests = 0;
     life_started(&process->life, clock_monotonic_ms());
     process->order = ++broker->last_id;
     const struct msg order = {
@@ -165,7 +166,7 @@ static bool hear_one(struct broker *broker, struct process *process)
     } else if (msg.kind == MSG_FAILED) {
         process_note_failed(process, &msg.failed);
     } else if (msg.kind == MSG_PONG) {
-        watchdog_note_pong(broker, process, msg.id);
+        watchdog_note_pong(broker, process, &msg);
     } else {
         dispatch(broker, process, &msg, &extra);
     }
@@ -288,6 +289,6 @@ void process_answer_spawner(struct broker *broker)
     if (msg.kind == MSG_SPAWNED) note_spawned(broker, &msg, &extra);
     if (msg.kind == MSG_EXITED) note_exited(broker, &msg.exited);
     if (msg.kind == MSG_FAILED) note_not_spawned(broker, &msg);
-    if (msg.kind == MSG_PONG) watchdog_note_pong(broker, NULL, msg.id);
+    if (msg.kind == MSG_PONG) watchdog_note_pong(broker, NULL, &msg);
     packet_extra_close(&extra);
 }

@@ -112,6 +112,14 @@ enum err shim_renew(struct broker *broker)
     return ERR_OK;
 }
 
+/* It is killed when its back-off is over: the launcher then makes place for the next one. */
+void shim_restart(struct broker *broker, const char *why)
+{
+    audit_ended(broker, "browser", 0, why);
+    uint32_t wait = life_ended(&broker->browser.life, clock_monotonic_ms());
+    log_error("browser given up reason=%s restart_in_ms=%u", log_quote(why), (unsigned)wait);
+}
+
 void shim_supply(struct broker *broker)
 {
     enum err err = shim_renew(broker);
@@ -130,20 +138,23 @@ void shim_supplied(struct broker *broker)
     web_identify_all(broker);
 }
 
-/* Of a browser that a SHIM_LAUNCH replaced, no end is told. */
+/* Of a browser that a SHIM_LAUNCH replaced, no end is told. One that was stopped the launcher has killed. */
 static void take_end(struct broker *broker, uint32_t status)
 {
     struct browser *browser = &broker->browser;
+    const int code = (int)status;
     take_handles_back(broker, "its browser has ended");
-    audit_ended(broker, "browser", 0, WIFSIGNALED((int)status) ? "killed" : "ended");
+    audit_ended(broker, "browser", 0, WIFSTOPPED(code) ? "stopped" : WIFSIGNALED(code) ? "killed" : "ended");
     if (browser->pictured) {
         life_reset(&browser->life);
         return;
     }
-    int code = (int)status;
     uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
-    log_line("browser ended %s=%d restart_in_ms=%u", WIFSIGNALED(code) ? "signal" : "exit_code",
-             WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code), (unsigned)wait);
+    if (WIFSTOPPED(code))
+        log_error("browser was stopped and is killed signal=%d restart_in_ms=%u", WSTOPSIG(code), (unsigned)wait);
+    else
+        log_line("browser ended %s=%d restart_in_ms=%u", WIFSIGNALED(code) ? "signal" : "exit_code",
+                 WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code), (unsigned)wait);
 }
 
 /* News of a browser that nobody has asked for changes nothing and is not worth a line. */

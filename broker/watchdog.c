@@ -1,5 +1,6 @@
 #include "broker/watchdog.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "broker/broker.h"
 
@@ -7,9 +8,16 @@
  * is at its limit. Then the others have not had their time either. */
 enum { LATE_MS = 1000 };
 
+/* A heartbeat that is missed is noticed half of it later. */
+static uint32_t interval_ms(const struct broker *broker)
+{
+    const uint32_t half_ms = broker->config->heartbeat_s * 500;
+    return half_ms > 0 && half_ms < WATCHDOG_INTERVAL_MS ? half_ms : WATCHDOG_INTERVAL_MS;
+}
+
 void watchdog_begin(struct broker *broker, uint64_t now)
 {
-    broker->watchdog = (struct watchdog){.deadline = now + WATCHDOG_INTERVAL_MS};
+    broker->watchdog = (struct watchdog){.deadline = now + interval_ms(broker)};
 }
 
 void watchdog_rest(struct broker *broker)
@@ -47,10 +55,38 @@ static bool somebody_owes(const struct broker *broker)
     return owes;
 }
 
-static void end_round(struct watchdog *watchdog)
+/* A page cannot ask where nobody answers, nor without a handle: that is taken away on purpose. */
+static bool can_ask(struct broker *broker)
 {
+    bool can = broker->identity.present && broker->browser.life.state == LIFE_RUNNING && broker->browser.handle != 0;
+    for (size_t i = 0; i < broker->num_processes; i++) {
+        const struct process *process = &broker->processes[i];
+        if (!process->retired && !process->setting) can &= process->life.state == LIFE_RUNNING;
+    }
+    return can;
+}
+
+static void judge_browser(struct broker *broker, uint64_t now)
+{
+    struct browser *browser = &broker->browser;
+    const uint64_t heartbeat_ms = UINT64_C(1000) * broker->config->heartbeat_s;
+    if (heartbeat_ms == 0 || !can_ask(broker))
+        browser->heard_at = 0;
+    else if (browser->heard_at == 0)
+        browser->heard_at = now;
+    else if (now - browser->heard_at >= heartbeat_ms) {
+        browser->heard_at = 0;
+        shim_restart(broker, "its page has missed its heartbeat");
+    }
+}
+
+static void end_round(struct broker *broker, uint64_t now)
+{
+    struct watchdog *watchdog = &broker->watchdog;
+    const uint64_t next = watchdog->begun + interval_ms(broker);
     watchdog->round = 0;
-    watchdog->deadline = watchdog->begun + WATCHDOG_INTERVAL_MS;
+    watchdog->deadline = next > now ? next : now + 1;
+    judge_browser(broker, now);
 }
 
 static void judge(struct broker *broker)
@@ -73,22 +109,27 @@ void watchdog_act(struct broker *broker, uint64_t now)
     struct watchdog *watchdog = &broker->watchdog;
     if (watchdog->deadline == 0 || now < watchdog->deadline) return;
     if (watchdog->round == 0) {
+        if (now - watchdog->deadline > LATE_MS) broker->browser.heard_at = 0;
         ask_all(broker, now);
     } else if (now - watchdog->deadline > LATE_MS) {
         watchdog->deadline = now + DEADLINE_PONG_MS;
     } else {
         judge(broker);
-        end_round(watchdog);
+        end_round(broker, now);
     }
 }
 
-void watchdog_note_pong(struct broker *broker, struct process *process, uint64_t id)
+void watchdog_note_pong(struct broker *broker, struct process *process, const struct msg *pong)
 {
     struct watchdog *watchdog = &broker->watchdog;
-    if (watchdog->round == 0 || id != watchdog->round) return;
-    if (process)
+    const uint64_t now = clock_monotonic_ms();
+    if (watchdog->round == 0 || pong->id != watchdog->round) return;
+    if (process) {
+        if (pong->pong != process->browser_requests) broker->browser.heard_at = now;
+        process->browser_requests = pong->pong;
         process->owes_pong = false;
-    else
+    } else {
         watchdog->spawner_owes = false;
-    if (!somebody_owes(broker)) end_round(watchdog);
+    }
+    if (!somebody_owes(broker)) end_round(broker, now);
 }

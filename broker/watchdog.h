@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct broker;
+struct msg;
 struct process;
 
 /* Zero state: at rest. */
@@ -25,6 +26,6 @@ void watchdog_rest(struct broker *broker);
 void watchdog_act(struct broker *broker, uint64_t now);
 
 /* watchdog_note_pong takes a process's answer, NULL: the spawner's. What answers no question of now is ignored. */
-void watchdog_note_pong(struct broker *broker, struct process *process, uint64_t id);
+void watchdog_note_pong(struct broker *broker, struct process *process, const struct msg *pong);
 
 #endif

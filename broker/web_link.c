@@ -117,6 +117,7 @@ static void offer(struct broker *broker, struct process *web, uint32_t slot)
                         : slot == SLOT_METRICS ? TLS_MODE_OFF
                                                : TLS_MODE_MUTUAL,
                 .address = addresses[slot],
+                .browser = slot == SLOT_BROWSER,
             },
     };
     process_send(broker, web, &msg, &fds[slot], 1);

@@ -218,7 +218,8 @@ static void reap(struct process_one *self)
     }
     for (;;) {
         int status = 0;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
+        /* WUNTRACED: nobody at a kiosk continues a browser that was stopped. */
+        pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
         if (pid == 0) return;
         if (pid < 0) break;
         if (pid != self->browser || self->state != LAUNCHER_RUNNING) continue;

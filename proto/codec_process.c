@@ -122,6 +122,27 @@ enum err codec_encode_shim_browser(const struct packer *packer, const struct msg
 
 /* ---- Any of them ------------------------------------------------------------------------------------------------- */
 
+bool codec_check_pong(const struct msg *msg)
+{
+    (void)msg;
+    return true;
+}
+
+enum err codec_decode_pong(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
+{
+    (void)arena;
+    out->pong = ((const Keyward__Wire__Pong *)wire)->browser_requests;
+    return ERR_OK;
+}
+
+enum err codec_encode_pong(const struct packer *packer, const struct msg *msg)
+{
+    Keyward__Wire__Pong to;
+    keyward__wire__pong__init(&to);
+    to.browser_requests = msg->pong;
+    return codec_pack(packer, &to.base);
+}
+
 bool codec_check_failed(const struct msg *msg)
 {
     /* The text is repaired where it is encoded. */

@@ -135,6 +135,7 @@ enum err codec_decode_web_listen(struct codec_arena *arena, struct msg *out, con
     out->web_listen.address = from->address;
     out->web_listen.mode = (enum tls_mode)from->mode;
     out->web_listen.stream = from->stream;
+    out->web_listen.browser = from->browser != 0;
     return ERR_OK;
 }
 
@@ -147,6 +148,7 @@ enum err codec_encode_web_listen(const struct packer *packer, const struct msg *
     to.address = wire_text(msg->web_listen.address);
     to.mode = (uint32_t)msg->web_listen.mode;
     to.stream = msg->web_listen.stream;
+    to.browser = msg->web_listen.browser;
     return codec_pack(packer, &to.base);
 }
 

@@ -80,6 +80,6 @@
     EMPTY(WEB_RETIRE)                             \
     ROW(KEYD_SETTLE, keyd_settle)                 \
     EMPTY(PING)                                   \
-    EMPTY(PONG)
+    ROW(PONG, pong)
 
 #endif

@@ -162,6 +162,7 @@ struct msg {
         struct shim_browser shim_browser;
 
         struct failed failed;
+        uint64_t pong; /* of a web worker: requests over the browser's listener */
 
         struct system_status system_status;
         struct bytes ca;        /* DER */

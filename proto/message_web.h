@@ -89,6 +89,7 @@ struct web_listen {
     enum tls_mode mode;
     const char *address; /* at most LIMIT_NAME bytes */
     uint32_t stream;     /* of SERVICE_STREAM: below LIMIT_STREAMS */
+    bool browser;        /* the browser's own, whose requests PONG counts */
 };
 
 /* Which client CAs need a revocation list. */

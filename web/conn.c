@@ -337,6 +337,7 @@ enum err conn_open(struct conn_shared *shared, int fd, const struct web_listen *
     conn->fd = fd;
     conn->service = listen->service;
     conn->stream = listen->stream;
+    conn->peer.browser = listen->browser;
     peer_address_format(conn->peer.address, sizeof conn->peer.address, peer);
     if (listen->mode == TLS_MODE_OFF) {
         conn->peer.protocol = conn->peer.cipher = conn->peer.group = conn->peer.alpn = "";

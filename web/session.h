@@ -22,6 +22,7 @@ struct session_peer {
     const char *cipher;                   /* "TLS_AES_128_GCM_SHA256" */
     const char *group;                    /* "X25519" */
     const char *alpn;                     /* "h2", "http/1.1" or "" */
+    bool browser;                         /* it came by the listener in the browser's namespace */
     bool resumed;                         /* the client proved that it has its key in an earlier connection */
     uint64_t handle;                      /* keyd's, whose holder the client is; 0: none that keyd told of */
     const struct certificate_text *shown; /* the server's certificate in this connection; NULL: none */

@@ -150,6 +150,12 @@ static struct http_connection_counts read_counts(void *context)
     return (struct http_connection_counts){shared->conns.num, shared->handshakes, shared->handshakes_failed};
 }
 
+static void answer_ping(struct worker *worker, uint64_t id)
+{
+    const struct http_site_counters http = http_site_counters(worker->shared.site);
+    answer(worker, &(struct msg){.kind = MSG_PONG, .id = id, .pong = http.browser_requests});
+}
+
 static void take_log(struct worker *worker, uint64_t id, int fd)
 {
     http_site_set_log(worker->shared.site, fd);
@@ -357,7 +363,7 @@ static void obey(struct worker *worker, const struct msg *msg, struct packet_ext
     if (msg->kind == MSG_STATUS_QUERY)
         answer_status(worker, msg->id);
     else if (msg->kind == MSG_PING)
-        answer(worker, &(struct msg){.kind = MSG_PONG, .id = msg->id});
+        answer_ping(worker, msg->id);
     else if (msg->kind == MSG_WEB_LOG)
         take_log(worker, msg->id, packet_extra_take(extra, 0));
     else if (msg->kind == MSG_EXPLAIN_QUERY)

@@ -35,6 +35,7 @@ void exchange_listen(struct exchange *exchange, void (*ready)(void *context),
 void exchange_start(struct exchange *exchange)
 {
     exchange->started_ms = clock_monotonic_ms();
+    if (exchange->peer->browser) exchange->site->counters.browser_requests++;
 }
 
 /* HSTS holds for every port of a host: for localhost and bare addresses it would lock a developer out of whatever else

@@ -56,8 +56,9 @@ struct http_site_config {
 struct http_site_counters {
     uint64_t requests; /* answered, refused ones included */
     uint64_t requests_refused;
-    uint64_t responses[4]; /* 2xx to 5xx */
-    uint64_t access_lost;  /* lines of the access log that its file did not take */
+    uint64_t browser_requests; /* that have begun to come by the browser's own listener */
+    uint64_t responses[4];     /* 2xx to 5xx */
+    uint64_t access_lost;      /* lines of the access log that its file did not take */
 };
 
 /* What a site shows that is there for monitors: /metrics and /healthz, and nothing else. */

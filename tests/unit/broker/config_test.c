@@ -95,20 +95,21 @@ Test(config, tls_is_off_on_loopback_alone)
 
 Test(config, takes_every_option_from_the_file)
 {
-    static const char content[] = "# a comment\n"
-                                  "[listen]\naddress = [::1]:9443\n"
-                                  "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
-                                  "workers = 3\nmax_upload = 2G\nidle_timeout = 2m\n"
-                                  "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
-                                  "[tls]\nmode = optional\nresumption = no\nmin_version = 1.3\ngroups = P-384, X25519\n"
-                                  "[echo]\naddress = 127.0.0.1:7\n"
-                                  "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\n"
-                                  "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
-                                  "ca_lifetime = 30d\nleaf_lifetime = 12h\nclient_name = kiosk 7\n"
-                                  "server_certificate = /etc/s.pem\nserver_key = /etc/s.key\n"
-                                  "client_certificate = /etc/c.pem\nclient_key = /etc/c.key\n"
-                                  "[audit]\nfile = /var/log/audit.jsonl\npolicy = continue\ninterval = 15m\n"
-                                  "[broker]\n  runtime_dir = /run/kiosk";
+    static const char content[] =
+        "# a comment\n"
+        "[listen]\naddress = [::1]:9443\n"
+        "[web]\nroot = /srv/page\nclient_ca=/etc/ca.pem\nuploads = /srv/up ; behind it\n"
+        "workers = 3\nmax_upload = 2G\nidle_timeout = 2m\n"
+        "[content]\nspa = yes\nimmutable = no\nupload_quota = 5G\n[log]\naccess = json\n"
+        "[tls]\nmode = optional\nresumption = no\nmin_version = 1.3\ngroups = P-384, X25519\n"
+        "[echo]\naddress = 127.0.0.1:7\n"
+        "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\nheartbeat = 5s\n"
+        "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
+        "ca_lifetime = 30d\nleaf_lifetime = 12h\nclient_name = kiosk 7\n"
+        "server_certificate = /etc/s.pem\nserver_key = /etc/s.key\n"
+        "client_certificate = /etc/c.pem\nclient_key = /etc/c.key\n"
+        "[audit]\nfile = /var/log/audit.jsonl\npolicy = continue\ninterval = 15m\n"
+        "[broker]\n  runtime_dir = /run/kiosk";
     struct config config;
     struct diag diag = {0};
     cr_assert_eq(load(&config, content, sizeof content - 1, &diag), ERR_OK, "%s", diag.text);
@@ -129,6 +130,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_eq(config.browser, CONFIG_BROWSER_CHROMIUM);
     cr_assert(config.headless);
     cr_assert_str_eq(config.screenshot, "/tmp/p.png");
+    cr_assert_eq(config.heartbeat_s, LIMIT_HEARTBEAT_MIN_S);
     cr_assert_eq(config.num_names, 3);
     cr_assert_str_eq(config.names[0].dns, "kiosk.example");
     cr_assert_eq(config.names[1].ip[0], 192);
@@ -246,6 +248,10 @@ Test(config, says_in_which_line_what_is_wrong)
          "2: [headers] A: 'A:?' cannot be set: its value has other characters than printable ASCII"},
         {"[headers]\nA-b = 1\nX = 2\na-B = 3\n", "4: [headers] a-B is set twice"},
         {"[headers]\nA = 1 ; 2\n", "2: [headers] a ';' behind a blank begins a comment; write it without the blank"},
+        {"[browser]\nheartbeat = 4s\n",
+         "2: [browser] heartbeat: '4s' is not a time from 5 to 86400 seconds; write 90s, 15m, 12h or 30d"},
+        {"[browser]\nheartbeat = 86401\n",
+         "2: [browser] heartbeat: '86401' is not a time from 5 to 86400 seconds; write 90s, 15m, 12h or 30d"},
         {"[keyd]\nleaf_lifetime = 59\n",
          "2: [keyd] leaf_lifetime: '59' is not a time from 60 to 7776000 seconds; write 90s, 15m, 12h or 30d"},
         {"[audit]\npolicy = hope\n", "2: [audit] policy: 'hope' is no policy; want refuse (no handle is used while the "
@@ -654,6 +660,8 @@ Test(command, says_what_is_wrong)
         {"--header X", "--header: 'X' cannot be set: it has no colon"},
         {"--header Date:now", "--header: 'Date:now' cannot be set: the server sets it by itself"},
         {"--spa --headless", "--spa is about the files of a directory; add --root DIR"},
+        {"--heartbeat 30s --no-browser",
+         "--heartbeat goes with a browser, and --no-browser says there is none; drop one"},
         {"--screenshot /x", "--screenshot is taken by a browser without a screen; add --headless"},
         {"--headless --no-browser", "--headless goes with a browser, and --no-browser says there is none; drop one"},
         {"--listen none --no-browser",

@@ -113,7 +113,7 @@ struct msg sample_of(enum msg_kind kind)
                            2,
                            {{"127.0.0.1:5433", "unix:/run/db.sock", 44, true}, {"[::1]:1", "127.0.0.1:2", 45, false}},
                            2}},
-        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_STREAM, TLS_MODE_SERVER, "127.0.0.1:9000", 3}},
+        [MSG_WEB_LISTEN] = {.web_listen = {2, SERVICE_STREAM, TLS_MODE_SERVER, "127.0.0.1:9000", 3, true}},
         [MSG_WEB_IDENTITY] = {.web_identity = {.chain = {{blob, 410}, {blob, 411}},
                                                .num_chain = 2,
                                                .client_cas = {{blob, 412}},
@@ -183,6 +183,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_EXPLAIN_QUERY] = {.explain_query = {"192.0.2.1", 3}},
         [MSG_EXPLANATION] = {.explanation = {verdicts, 2, 1}},
         [MSG_METRICS] = {.metrics = {"keyd does not answer", {blob, 450}}},
+        [MSG_PONG] = {.pong = 88},
         [MSG_KEYD_SETTLE] = {.keyd_settle = 87},
         [MSG_LOADED] = {.loaded = {blob, 425}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
@@ -204,7 +205,6 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_STATUS_QUERY] = {.kind = MSG_STATUS_QUERY},
         [MSG_STOP] = {.kind = MSG_STOP},
         [MSG_PING] = {.kind = MSG_PING},
-        [MSG_PONG] = {.kind = MSG_PONG},
         [MSG_WEB_TICKETS] = {.kind = MSG_WEB_TICKETS},
         [MSG_SYSTEM_STATUS_QUERY] = {.kind = MSG_SYSTEM_STATUS_QUERY},
         [MSG_CA_QUERY] = {.kind = MSG_CA_QUERY},
@@ -422,6 +422,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME(web_listen.mode);
         SAME_TEXT(web_listen.address);
         SAME(web_listen.stream);
+        SAME(web_listen.browser);
     } else if (want->kind == MSG_WEB_IDENTITY) {
         SAME(web_identity.num_chain);
         SAME(web_identity.num_client_cas);
@@ -618,6 +619,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         break;
     case MSG_EXPLANATION: same_explanation(got, want); break;
     case MSG_KEYD_SETTLE: SAME(keyd_settle); break;
+    case MSG_PONG: SAME(pong); break;
     case MSG_LOADED: SAME_BYTES(loaded); break;
     case MSG_METRICS:
         SAME_TEXT(metrics.fault);
