@@ -148,6 +148,11 @@
 #define LIMIT_H2_HEADER_BOMB (4u * LIMIT_HTTP_HEADER) /* beyond: not even a 431 */
 #define LIMIT_OUTPUT_BUFFER (256u * 1024u)
 
+/* The gateway of browsers that cannot use a key in keyd. */
+#define LIMIT_GATEWAY_CONNECTIONS 256u  /* the browser's; beyond: they wait in the listener's queue */
+#define LIMIT_GATEWAY_BUFFER 16384u     /* bytes between the browser and web, each way: a record of TLS */
+#define LIMIT_GATEWAY_LOG_PER_SECOND 5u /* lines about connections that failed */
+
 /* The proxy. */
 #define LIMIT_PROXIES 16u             /* prefixes that lead to an application */
 #define LIMIT_PROXY_PREFIX 128u       /* bytes of one */
@@ -195,6 +200,8 @@
 #define DEADLINE_STREAM_CONNECT_MS 5000u /* to a stream's upstream, waiting for a place included */
 #define DEADLINE_STREAM_IDLE_MS 600000u  /* a stream without a byte either way, unless its operator says otherwise */
 #define DEADLINE_STREAM_END_MS 60000u    /* a client that has heard its upstream's end, and is silent */
+#define DEADLINE_GATEWAY_HALF_MS 30000u  /* a connection whose browser has ended its half, without a byte */
+#define DEADLINE_GATEWAY_LINGER_MS 2000u /* for the browser to end its half when web has ended its own */
 #define DEADLINE_ECHO_MS 60000u
 #define DEADLINE_SHUTDOWN_MS 1000u
 #define DEADLINE_DRAIN_MS 100u    /* for a request that was on its way when a worker was told to stop */

@@ -95,7 +95,8 @@ static uint64_t uid_of(struct broker *broker, uint32_t pid)
 static enum audit_what kind_of_grant(const struct handle *handle, int control)
 {
     if (handle->parent) return AUDIT_RESTRICTED;
-    const bool is_browsers = handle->purpose == PURPOSE_BROWSER_DIGEST && control < 0;
+    const bool is_browsers =
+        handle->purpose == PURPOSE_GATEWAY || (handle->purpose == PURPOSE_BROWSER_DIGEST && control < 0);
     return is_browsers || handle->purpose == PURPOSE_TLS_SERVER ? AUDIT_GRANTED : AUDIT_MINTED;
 }
 

@@ -22,8 +22,10 @@
 
 enum config_browser {
     CONFIG_BROWSER_IF_POSSIBLE, /* the default: without a screen or a Chromium the broker says so and runs on */
-    CONFIG_BROWSER_CHROMIUM,    /* asked for, as the next one: what it needs has to be there */
+    CONFIG_BROWSER_CHROMIUM,    /* asked for, as the next ones: what it needs has to be there */
     CONFIG_BROWSER_FIREFOX,
+    CONFIG_BROWSER_COG,
+    CONFIG_BROWSER_EPIPHANY,
     CONFIG_BROWSER_NONE,
 };
 

@@ -11,17 +11,16 @@
 static enum err set_browser(struct config *config, const char *value, struct diag *diag)
 {
     static const char *const names[] = {
-        [CONFIG_BROWSER_CHROMIUM] = "chromium",
-        [CONFIG_BROWSER_FIREFOX] = "firefox",
-        [CONFIG_BROWSER_NONE] = "none",
+        [CONFIG_BROWSER_CHROMIUM] = "chromium", [CONFIG_BROWSER_FIREFOX] = "firefox", [CONFIG_BROWSER_COG] = "cog",
+        [CONFIG_BROWSER_EPIPHANY] = "epiphany", [CONFIG_BROWSER_NONE] = "none",
     };
     for (size_t i = CONFIG_BROWSER_CHROMIUM; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(value, names[i]) != 0) continue;
         config->browser = (enum config_browser)i;
         return ERR_OK;
     }
-    return diag_set(diag, ERR_INPUT, "'%s' is not a browser that Keyward starts; want chromium, firefox or none",
-                    value);
+    return diag_set(diag, ERR_INPUT,
+                    "'%s' is not a browser that Keyward starts; want chromium, firefox, cog, epiphany or none", value);
 }
 
 static enum err set_window(struct config *config, const char *value, struct diag *diag)
@@ -121,7 +120,7 @@ static const struct config_option rows[] = {
      .flag = "--browser",
      .set = set_browser,
      .argument = "NAME",
-     .help = "the browser to start: chromium (the default) or firefox"},
+     .help = "the browser to start: chromium (the default), firefox, cog or epiphany"},
     {.section = "browser",
      .key = "browser",
      .at_start = true,

@@ -42,26 +42,53 @@ static enum err read_display(struct display *out, struct diag *diag)
 }
 
 static const struct browser_program browsers[] = {
-    {CONFIG_BROWSER_CHROMIUM, "chromium", "/usr/lib/chromium/chromium", "chromium"},
-    {CONFIG_BROWSER_FIREFOX, "firefox", "/usr/lib/firefox-esr/firefox-esr", "firefox-esr"},
+    {CONFIG_BROWSER_CHROMIUM, "chromium", "/usr/lib/chromium/chromium", "chromium",
+     BROWSER_CAN_SIGN | BROWSER_CAN_HEADLESS | BROWSER_CAN_X11 | BROWSER_CAN_WAYLAND | BROWSER_CAN_PICTURES},
+    {CONFIG_BROWSER_FIREFOX, "firefox", "/usr/lib/firefox-esr/firefox-esr", "firefox-esr",
+     BROWSER_CAN_SIGN | BROWSER_CAN_HEADLESS | BROWSER_CAN_X11 | BROWSER_CAN_WAYLAND | BROWSER_CAN_PICTURES},
+    {CONFIG_BROWSER_COG, "cog", "/usr/bin/cog", "cog", BROWSER_CAN_HEADLESS | BROWSER_CAN_WAYLAND},
+    {CONFIG_BROWSER_EPIPHANY, "epiphany", "/usr/bin/epiphany", "epiphany-browser",
+     BROWSER_CAN_X11 | BROWSER_CAN_WAYLAND},
 };
 
-/* The one that was asked for, or the first that is there. NULL with errno: there is none. */
+static bool is_wanted(const struct browser_program *browser, const struct config *config)
+{
+    if (config->browser == CONFIG_BROWSER_IF_POSSIBLE) return (browser->can & BROWSER_CAN_SIGN) != 0;
+    return config->browser == browser->choice;
+}
+
+/* The one that was asked for, or the first that is there. NULL: there is none. */
 static const struct browser_program *find_browser(const struct config *config)
 {
     for (size_t i = 0; i < sizeof browsers / sizeof browsers[0]; i++) {
-        const bool is_wanted = config->browser == CONFIG_BROWSER_IF_POSSIBLE || config->browser == browsers[i].choice;
-        if (is_wanted && access(browsers[i].path, X_OK) == 0) return &browsers[i];
+        if (is_wanted(&browsers[i], config) && access(browsers[i].path, X_OK) == 0) return &browsers[i];
     }
     return NULL;
 }
 
 static enum err say_missing(const struct config *config, struct diag *diag)
 {
-    const bool is_firefox = config->browser == CONFIG_BROWSER_FIREFOX;
-    const struct browser_program *wanted = &browsers[is_firefox ? 1 : 0];
+    const struct browser_program *wanted = browsers;
+    while (!is_wanted(wanted, config)) wanted++;
     return diag_set(diag, ERR_INPUT, "--browser %s: '%s': %s; install %s", wanted->name, wanted->path, strerror(ENOENT),
                     wanted->package);
+}
+
+/* What a browser cannot do is no reason to run without it: it was asked for. */
+static enum err check_abilities(const struct resources *resources, const struct config *config, struct diag *diag)
+{
+    const struct browser_program *browser = resources->browser;
+    const struct display *display = &resources->display;
+    if (config->screenshot[0] && (browser->can & BROWSER_CAN_PICTURES) == 0)
+        return diag_set(diag, ERR_INPUT, "--screenshot: %s takes none; use --browser chromium", browser->name);
+    if (config->headless && (browser->can & BROWSER_CAN_HEADLESS) == 0)
+        return diag_set(diag, ERR_INPUT, "--headless: %s needs a screen; give it one with Xvfb or cage, or use cog",
+                        browser->name);
+    if (display->x11[0] && !display->wayland[0] && (browser->can & BROWSER_CAN_X11) == 0)
+        return diag_set(diag, ERR_INPUT,
+                        "--browser %s: only an X display; set WAYLAND_DISPLAY (cage makes one), or add --headless",
+                        browser->name);
+    return ERR_OK;
 }
 
 static enum err decide_browser(struct resources *out, const struct config *config, struct diag *diag)
@@ -76,6 +103,7 @@ static enum err decide_browser(struct resources *out, const struct config *confi
         return ERR_OK;
     }
     enum err err = config->headless ? ERR_OK : read_display(&out->display, diag);
+    if (err == ERR_OK) err = check_abilities(out, config, diag);
     if (err != ERR_OK) return err;
     if (!config->headless && !out->display.x11[0] && !out->display.wayland[0]) {
         out->browserless = "no display: running without a browser; set DISPLAY or WAYLAND_DISPLAY, or add --headless";
@@ -253,6 +281,9 @@ static enum err bind_listeners(struct resources *out, struct config *config, str
     if (err == ERR_OK && config->echoes) err = listener_bind(&out->echo, &config->echo, "echo", diag);
     if (err != ERR_OK) return err;
     out->page_port = config->listens ? address_port(&config->listen) : CONFIG_DEFAULT_PORT;
+    out->web_port = out->page_port;
+    if (out->with_browser && (out->browser->can & BROWSER_CAN_SIGN) == 0)
+        out->web_port = (uint16_t)(out->page_port < UINT16_MAX ? out->page_port + 1 : out->page_port - 1);
     snprintf(out->page, sizeof out->page, "https://localhost:%u", (unsigned)out->page_port);
     if (config->listens) {
         address_format(out->listener_address, &config->listen);

@@ -17,6 +17,15 @@ struct browser_program {
     const char *name; /* as the shim knows it */
     const char *path;
     const char *package;
+    unsigned can; /* a set of the next */
+};
+
+enum {
+    BROWSER_CAN_SIGN = 1,     /* by a PKCS#11 module; otherwise a gateway does it for the browser */
+    BROWSER_CAN_HEADLESS = 2, /* run without a screen */
+    BROWSER_CAN_X11 = 4,
+    BROWSER_CAN_WAYLAND = 8,
+    BROWSER_CAN_PICTURES = 16,
 };
 
 /* Where the browser shows itself, unless it is headless; empty strings where there is none. */
@@ -54,6 +63,7 @@ struct resources {
     char url[LIMIT_URL];  /* for people: the host's, or the browser's where the host has none */
     char page[LIMIT_URL]; /* what the browser opens, inside its namespace */
     uint16_t page_port;
+    uint16_t web_port; /* where web listens in there: the same, or another one if a gateway listens there */
 };
 
 enum resources_use { RESOURCES_RUN, RESOURCES_CHECK };

@@ -21,6 +21,7 @@ void shim_begin(struct broker *broker, struct process *shim)
                 .browser = resources->browser->name,
                 .url = resources->page,
                 .port = resources->page_port,
+                .web_port = resources->web_port,
                 .headless = broker->config->headless,
                 .log_style = broker->log_style,
                 .kiosk = !broker->config->window && !pictures, /* Chromium takes pictures by its developer tools */
@@ -42,7 +43,7 @@ static void take_listener(struct broker *broker, struct process *shim, struct pa
         process_give_up(broker, shim, "it brings a second listener");
         return;
     }
-    if (listener_check(fd, broker->resources->page_port, broker->host_cookie, &why) != ERR_OK) {
+    if (listener_check(fd, broker->resources->web_port, broker->host_cookie, &why) != ERR_OK) {
         log_error("%s brings a listener that is refused: %s", shim->name, why.text);
         process_give_up(broker, shim, "its listener is not what it has to be");
         return;
@@ -66,6 +67,14 @@ static void take_handles_back(struct broker *broker, const char *why)
     browser->pid = 0;
 }
 
+/* What the browser's handle is for: a browser shows digests alone, its gateway whole handshakes with the page's server. */
+static struct keyd_grant terms_of(const struct broker *broker, const struct process *shim)
+{
+    if ((broker->resources->browser->can & BROWSER_CAN_SIGN) != 0)
+        return (struct keyd_grant){.purpose = shim->row->grant, .label = "browser"};
+    return (struct keyd_grant){.purpose = PURPOSE_GATEWAY, .label = "browser-gateway", .server = "localhost"};
+}
+
 void shim_launch(struct broker *broker)
 {
     AUTO_FD handle = -1;
@@ -74,7 +83,7 @@ void shim_launch(struct broker *broker)
     if (!shim || shim->life.state != LIFE_RUNNING || broker->page_listener < 0) return;
     if (!broker->identity.present || broker->stopping || browser->pictured) return;
     take_handles_back(broker, "its browser is started afresh");
-    const struct keyd_grant terms = {.purpose = shim->row->grant, .label = "browser"};
+    const struct keyd_grant terms = terms_of(broker, shim);
     enum err err = keyd_grant(broker, &browser->handle, &handle, &terms);
     if (err != ERR_OK) {
         uint32_t wait = life_ended(&browser->life, clock_monotonic_ms());
@@ -98,7 +107,8 @@ enum err shim_renew(struct broker *broker)
     if (!shim || shim->life.state != LIFE_RUNNING || browser->life.state != LIFE_RUNNING || browser->pictured ||
         browser->pid == 0)
         return ERR_NOT_FOUND;
-    const struct keyd_grant terms = {.purpose = shim->row->grant, .label = "browser", .pid = browser->pid};
+    struct keyd_grant terms = terms_of(broker, shim);
+    terms.pid = browser->pid;
     enum err err = keyd_grant(broker, &handle, &end, &terms);
     if (err != ERR_OK) return err;
     take_back(broker, browser->former, "its browser has been given two others since");

@@ -80,7 +80,8 @@ static void add_own_processes(struct status *status, const struct broker *broker
     }
 }
 
-/* The browser is known by the pid that keyd pinned its handle to; the launcher is its parent, the shim the launcher's. */
+/* The browser, or its gateway, is known by the pid that keyd pinned the handle to; the launcher is its parent, the shim the
+ * launcher's. */
 static void add_browser(struct status *status, struct broker *broker)
 {
     struct procfs_process seen;
@@ -91,7 +92,8 @@ static void add_browser(struct status *status, struct broker *broker)
     uint32_t launcher = seen.parent;
     if (procfs_read(&seen, &broker->procfs, (pid_t)launcher) != ERR_OK || seen.parent != shim->pid) return;
     add_process(status, broker, "browser-launcher", launcher, life_restarts(&shim->life));
-    add_process(status, broker, "browser", handle->pinned_pid, life_restarts(&broker->browser.life));
+    const char *name = handle->purpose == PURPOSE_GATEWAY ? "browser-gateway" : "browser";
+    add_process(status, broker, name, handle->pinned_pid, life_restarts(&broker->browser.life));
 }
 
 size_t status_handles(struct handle_status *out, size_t max, struct handles *handles, uint64_t after)

@@ -11,6 +11,7 @@ const struct topology topology[] = {
     {PROGRAM_KEYD, "keyd",         "keyd",         "keyd",         "keyward-keyd",   61101, LINK_BROKER_KEYD,    LINK_NUM_ROLES,    PURPOSE_NONE},
     {PROGRAM_WEB,  "web",          "web",          "web",          "keyward-web",    61102, LINK_BROKER_WEB,     LINK_SIGN_SERVER,  PURPOSE_TLS_SERVER},
     {PROGRAM_SHIM, "browser-shim", "browser-shim", "browser-shim", "keyward-shim",   61103, LINK_BROKER_SHIM,    LINK_SIGN_BROWSER, PURPOSE_BROWSER_DIGEST},
+    {PROGRAM_NONE, "gateway",      NULL,           NULL,           NULL,             0,     LINK_NUM_ROLES,      LINK_SIGN_GATEWAY, PURPOSE_GATEWAY},
     {PROGRAM_NONE, "control",      NULL,           NULL,           NULL,             0,     LINK_CONTROL,        LINK_SIGN_CLIENT,  PURPOSE_TLS_CLIENT},
 };
 /* clang-format on */

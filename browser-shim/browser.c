@@ -13,7 +13,8 @@
 #include "browser-shim/layout.h"
 #include "browser-shim/pin.h"
 
-static const struct browser_kind *const kinds[] = {&browser_chromium, &browser_firefox};
+static const struct browser_kind *const kinds[] = {&browser_chromium, &browser_firefox, &browser_cog,
+                                                   &browser_epiphany};
 
 const struct browser_kind *browser_find(const char *name)
 {
@@ -27,9 +28,9 @@ enum err browser_check(const char *name, struct diag *diag)
 {
     const struct browser_kind *kind = browser_find(name);
     if (kind == NULL) {
-        return diag_set(diag, ERR_INPUT,
-                        "browser '%s': not one that Keyward can start; use --browser chromium or --browser firefox",
-                        name);
+        return diag_set(
+            diag, ERR_INPUT,
+            "browser '%s': not one that Keyward can start; use --browser chromium, firefox, cog or epiphany", name);
     }
     if (access(kind->program, X_OK) != 0) {
         return diag_set(diag, ERR_NOT_FOUND, "browser '%s': %s; install the package %s", kind->program, strerror(errno),
@@ -71,26 +72,32 @@ static void add_environment(struct browser_command *command, const struct shim_s
 void browser_command_init(struct browser_command *out, const struct browser_kind *kind, const struct shim_setup *setup)
 {
     *out = (struct browser_command){0};
+    if (kind->runner != NULL) {
+        browser_argument(out, kind->runner);
+        browser_argument(out, "--");
+    }
     browser_argument(out, kind->program);
     add_environment(out, setup);
     kind->describe(out, setup);
 }
 
-/* Leaves the handle, the supply, the report and /dev/null, at 3, 4, 5 and 0 to 2. What was inherited may be at any of these numbers, so
- * everything first moves out of the way. report_fd is where the report is, whatever happens. */
+/* Leaves the handle, the supply, the report and /dev/null, at 3, 4, 5 and 0 to 2; without a handle /dev/null at 3 and 4 as well,
+ * until the execution. What was inherited may be at any of these numbers, so everything first moves out of the way. report_fd is
+ * where the report is, whatever happens. */
 static bool keep_descriptors(int handle_fd, int supply_fd, int *report_fd)
 {
     enum { REPORT_FD = BROWSER_SUPPLY_FD + 1, ABOVE = 16 };
-    int report = fcntl(*report_fd, F_DUPFD_CLOEXEC, ABOVE);
-    int handle = fcntl(handle_fd, F_DUPFD_CLOEXEC, ABOVE);
-    int supply = fcntl(supply_fd, F_DUPFD_CLOEXEC, ABOVE);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int report = fcntl(*report_fd, F_DUPFD_CLOEXEC, ABOVE);
+    const int keeps = handle_fd >= 0 ? 0 : O_CLOEXEC;
+    int handle = fcntl(handle_fd >= 0 ? handle_fd : null, F_DUPFD_CLOEXEC, ABOVE);
+    int supply = fcntl(supply_fd >= 0 ? supply_fd : null, F_DUPFD_CLOEXEC, ABOVE);
     if (report < 0 || handle < 0 || supply < 0 || null < 0) return false;
     *report_fd = report;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (null != fd && dup2(null, fd) < 0) return false;
     }
-    if (dup2(handle, BROWSER_HANDLE_FD) < 0 || dup2(supply, BROWSER_SUPPLY_FD) < 0) return false;
+    if (dup3(handle, BROWSER_HANDLE_FD, keeps) < 0 || dup3(supply, BROWSER_SUPPLY_FD, keeps) < 0) return false;
     if (dup3(report, REPORT_FD, O_CLOEXEC) < 0) return false;
     *report_fd = REPORT_FD;
     return close_range(REPORT_FD + 1, ~0u, 0) == 0;
@@ -124,7 +131,7 @@ _Noreturn void browser_become(const struct browser_command *command, int handle_
     reset_signals();
     (void)setsid();
     if (keep_descriptors(handle_fd, supply_fd, &moved.fd)) {
-        err = pin_handle(BROWSER_HANDLE_FD, "the browser", &diag);
+        err = handle_fd >= 0 ? pin_handle(BROWSER_HANDLE_FD, "the browser", &diag) : ERR_OK;
     } else {
         err = diag_set(&diag, ERR_SYSTEM, "browser: cannot arrange its descriptors: %s", strerror(errno));
     }

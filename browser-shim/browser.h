@@ -34,8 +34,9 @@ const struct browser_kind *browser_find(const char *name);
 void browser_command_init(struct browser_command *out, const struct browser_kind *kind, const struct shim_setup *setup);
 
 /* browser_become turns the calling process, a fresh child, into the browser: it keeps the handle as BROWSER_HANDLE_FD, the
- * supply as BROWSER_SUPPLY_FD and nothing else, pins the handle to itself and executes. Returns only if that failed. report
- * is closed by a successful execution; why there was none is sent on it. */
+ * supply as BROWSER_SUPPLY_FD and nothing else, pins the handle to itself and executes. -1 for both: they are its gateway's, and
+ * the browser gets neither. Returns only if that failed. report is closed by a successful execution; why there was none is
+ * sent on it. */
 _Noreturn void browser_become(const struct browser_command *command, int handle_fd, int supply_fd,
                               const struct link *report);
 

@@ -232,7 +232,7 @@ enum err namespace_cover(const struct shim_setup *setup, const struct browser_ki
     enum err err = belongings_open(&belongings, setup, diag);
     if (err == ERR_OK) err = mount_all(diag);
     if (err == ERR_OK) err = unpack(&belongings, module_fd, diag);
-    if (err == ERR_OK && setup->kiosk) err = forbid(kind, origin, diag);
+    if (err == ERR_OK && setup->kiosk && kind->policy_dir != NULL) err = forbid(kind, origin, diag);
     if (err != ERR_OK) return err;
     /* The browser cannot put another module in the place of ours. */
     if (mount(NULL, LAYOUT_OWN, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -15,6 +16,7 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "browser-shim/browser_kind.h"
+#include "browser-shim/gateway/process.h"
 #include "browser-shim/layout.h"
 #include "browser-shim/namespace.h"
 #include "browser-shim/sandbox_policy.h"
@@ -28,17 +30,20 @@ enum launcher_state {
 struct process_one {
     struct link link;
     struct codec_arena *arena;
-    const struct shim_setup *setup;
+    struct shim_setup setup; /* its strings are the shim's */
     const struct browser_kind *kind;
     char origin[PROFILE_ORIGIN];
     int screenshot_fd;
-    int signal_fd; /* SIGCHLD */
+    int signal_fd;             /* SIGCHLD */
+    int listener;              /* the gateway's; -1: the browser speaks with web itself */
+    char plain[LIMIT_URL + 1]; /* the page, as the gateway serves it */
 
     enum launcher_state state;
     pid_t browser;
+    pid_t gateway;           /* 0: none */
     uint32_t browser_status; /* as wait(2) gives it; valid once it has ended */
     struct link report;      /* from the child, until it has become the browser; fd -1: none */
-    struct link supply;      /* to the module in the browser; fd -1: none */
+    struct link supply;      /* to the module in the browser, or to the gateway; fd -1: none */
     int next_handle;         /* for the browser that is to follow; -1: none */
 };
 
@@ -68,14 +73,25 @@ static enum err watch_children(struct process_one *self, struct diag *diag)
     return diag_set(diag, ERR_SYSTEM, "browser's launcher: signalfd: %s", strerror(errno));
 }
 
+/* What is https to web is plain to the browser, at the same port: pages ask their own origin. */
+static enum err prepare_gateway(struct process_one *self, struct diag *diag)
+{
+    const size_t scheme_len = strlen("https");
+    snprintf(self->plain, sizeof self->plain, "http%s", self->setup.url + scheme_len);
+    self->setup.url = self->plain;
+    return namespace_listen(&self->listener, self->setup.port, diag);
+}
+
 /* Makes everything that the browser is to find. Afterwards the launcher can make nothing more. */
 static enum err prepare(struct process_one *self, int *out_listener, int module_fd, uid_t uid, gid_t gid,
                         struct diag *diag)
 {
-    enum err err = profile_origin(self->origin, self->setup->url, diag);
+    const struct shim_setup *setup = &self->setup;
+    enum err err = profile_origin(self->origin, setup->url, diag);
     if (err == ERR_OK) err = namespace_map_user(uid, gid, diag);
-    if (err == ERR_OK) err = namespace_listen(out_listener, self->setup->port, diag);
-    if (err == ERR_OK) err = namespace_cover(self->setup, self->kind, self->origin, module_fd, diag);
+    if (err == ERR_OK) err = namespace_listen(out_listener, setup->web_port, diag);
+    if (err == ERR_OK && setup->port != setup->web_port) err = prepare_gateway(self, diag);
+    if (err == ERR_OK) err = namespace_cover(setup, self->kind, self->origin, module_fd, diag);
     if (err == ERR_OK) err = namespace_drop_capabilities(diag);
     if (err == ERR_OK) err = watch_children(self, diag);
     if (err == ERR_OK) err = sandbox_enter(&launcher_policy, NULL, 0, diag);
@@ -107,20 +123,32 @@ static int make_supply(struct process_one *self)
     return ends[1];
 }
 
+/* Its end is the browser's, as the browser's is its own. */
+static pid_t fork_gateway(struct process_one *self, int handle_fd, int supply_fd)
+{
+    const struct gateway_task task = {
+        .listener = self->listener, .handle = handle_fd, .supply = supply_fd, .port = self->setup.web_port};
+    self->gateway = fork();
+    if (self->gateway == 0) gateway_become(&task);
+    return self->gateway;
+}
+
 static enum err fork_browser(struct process_one *self, int handle_fd, struct diag *diag)
 {
     int ends[2];
     struct browser_command command;
-    browser_command_init(&command, self->kind, self->setup);
+    browser_command_init(&command, self->kind, &self->setup);
     const struct profile_words words = {.origin = self->origin, .module = LAYOUT_MODULE};
     enum err err = profile_make(LAYOUT_HOME, self->kind->files, self->kind->num_files, &words, diag);
     if (err != ERR_OK) return err;
     AUTO_FD supply = make_supply(self);
     if (supply < 0 || channel_pair(ends) != ERR_OK) return diag_set(diag, ERR_SYSTEM, "browser: %s", strerror(errno));
-    pid_t pid = fork();
+    const bool has_gateway = self->listener >= 0;
+    pid_t pid = has_gateway ? fork_gateway(self, handle_fd, supply) : 0;
+    if (pid >= 0) pid = fork();
     if (pid == 0) {
         struct link report = {.fd = ends[1], .role = LINK_BROKER_SHIM, .end = LINK_LOWER};
-        browser_become(&command, handle_fd, supply, &report);
+        browser_become(&command, has_gateway ? -1 : handle_fd, has_gateway ? -1 : supply, &report);
     }
     close(ends[1]);
     self->report = (struct link){.fd = ends[0], .role = LINK_BROKER_SHIM, .end = LINK_UPPER};
@@ -222,7 +250,8 @@ static void reap(struct process_one *self)
         pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
         if (pid == 0) return;
         if (pid < 0) break;
-        if (pid != self->browser || self->state != LAUNCHER_RUNNING) continue;
+        const bool is_ours = pid == self->browser || (pid == self->gateway && self->listener >= 0);
+        if (!is_ours || self->state != LAUNCHER_RUNNING) continue;
         self->browser_status = (uint32_t)status;
         kill_all(self);
     }
@@ -316,10 +345,11 @@ enum err launcher_start(struct launcher *out, const struct launcher_task *task, 
     if (pid == 0) {
         struct process_one self = {
             .link = {.fd = ends[1], .role = LINK_BROKER_SHIM, .end = LINK_LOWER},
-            .setup = task->setup,
+            .setup = *task->setup,
             .kind = browser_find(task->setup->browser),
             .screenshot_fd = task->screenshot_fd,
             .signal_fd = -1,
+            .listener = -1,
             .report = {.fd = -1},
             .supply = {.fd = -1, .role = LINK_BROKER_SHIM, .end = LINK_UPPER},
             .next_handle = -1,

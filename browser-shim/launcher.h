@@ -1,4 +1,5 @@
-/* The launcher: process 1 of the browser's namespaces. It starts the browser with the handle that it is sent, sees all
+/* The launcher: process 1 of the browser's namespaces. It starts the browser with the handle that it is sent, or its gateway
+ * with the handle and the browser without, sees all
  * its processes out, and takes them with it when it ends, which it does no later than the shim does.
  *
  * It is the lower end of a link of role LINK_BROKER_SHIM of which the shim is the upper end: it is told SHIM_LAUNCH,

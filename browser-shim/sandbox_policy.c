@@ -3,6 +3,8 @@
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "base/sandbox_rules.h"
@@ -21,6 +23,36 @@ const struct sandbox_policy shim_policy = {
     .keeps = SANDBOX_KEEP_SIGNAL,
     .rules = shim_rules,
     .num_rules = sizeof shim_rules / sizeof shim_rules[0],
+};
+
+/* The gateway is between a browser and a server, and either may be hostile. It makes connections to web's listener, which is in
+ * the same private network; under Landlock, from Linux 6.7 on, to that port alone. */
+static const struct sandbox_rule gateway_rules[] = {
+    SANDBOX_RULES_RUN,
+    SANDBOX_RULES_MEMORY,
+    SANDBOX_RULES_CHANNEL,
+    SANDBOX_RULES_LOOP,
+
+    SANDBOX_ROW(poll, "asks whether standard error has room, so that a full pipe does not block"),
+    SANDBOX_ROW(accept4, "takes the browser's connections"),
+    SANDBOX_ROW_IF(socket, "a connection to web", SANDBOX_IS_INT(0, AF_INET),
+                   SANDBOX_IS_INT(1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC), SANDBOX_IS_INT(2, 0)),
+    SANDBOX_ROW(connect, "a connection to web"),
+    SANDBOX_ROW_IF(setsockopt, "small segments go at once", SANDBOX_IS_INT(1, IPPROTO_TCP),
+                   SANDBOX_IS_INT(2, TCP_NODELAY)),
+    SANDBOX_ROW_IF(setsockopt, "cuts a connection that is not whole", SANDBOX_IS_INT(1, SOL_SOCKET),
+                   SANDBOX_IS_INT(2, SO_LINGER)),
+    SANDBOX_ROW(read, "plain HTTP from the browser, TLS records from web"),
+    SANDBOX_ROW(write, "the same, the other way; log lines on standard error"),
+    SANDBOX_ROW(recvfrom, "looks whether a browser has asked something"),
+    SANDBOX_ROW(shutdown, "ends one half of a browser's connection"),
+};
+
+const struct sandbox_policy gateway_policy = {
+    .process = "gateway",
+    .others = SANDBOX_KILL_OTHERS,
+    .rules = gateway_rules,
+    .num_rules = sizeof gateway_rules / sizeof gateway_rules[0],
 };
 
 #define DENY(call, why) SANDBOX_ROW_EPERM(call, why)

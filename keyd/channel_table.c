@@ -52,6 +52,7 @@ static const enum link_role roles[PURPOSE_NUM] = {
     [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
     [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
     [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
+    [PURPOSE_GATEWAY] = LINK_SIGN_GATEWAY,
 };
 
 static void report_event(struct channel_table *table, struct keyd_event *event, const struct ucred *sender)

@@ -123,6 +123,10 @@ static const struct dispatch_row policy[] = {
     {PURPOSE_BROWSER_DIGEST, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, BINDS_NOTHING, on_describe_handle},
     {PURPOSE_BROWSER_DIGEST, MSG_SIGN_BROWSER_DIGEST, GRANT_USE_SIGN, KEY_CLIENT, BINDS_OR_REFUSES,
      on_sign_browser_digest},
+
+    {PURPOSE_GATEWAY, MSG_PIN_HANDLE, GRANT_USE_PIN, KEY_NUM_ROLES, BINDS_NOTHING, on_pin_handle},
+    {PURPOSE_GATEWAY, MSG_DESCRIBE_HANDLE, GRANT_USE_DESCRIBE, KEY_NUM_ROLES, BINDS_NOTHING, on_describe_handle},
+    {PURPOSE_GATEWAY, MSG_SIGN_TLS13_CLIENT, GRANT_USE_SIGN, KEY_CLIENT, BINDS_OR_REFUSES, on_sign_tls13_client},
 };
 
 static const struct dispatch_row *find_row(enum purpose purpose, enum msg_kind kind)

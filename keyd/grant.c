@@ -106,7 +106,7 @@ void grant_leave(struct grant *grant)
 
 bool grant_is_pinnable(const struct grant *grant)
 {
-    return grant->purpose == PURPOSE_BROWSER_DIGEST;
+    return grant->purpose == PURPOSE_BROWSER_DIGEST || grant->purpose == PURPOSE_GATEWAY;
 }
 
 bool grant_is_reported(const struct grant *grant)
@@ -114,7 +114,7 @@ bool grant_is_reported(const struct grant *grant)
     return grant->purpose != PURPOSE_TLS_SERVER;
 }
 
-/* Who is pinned is the one; where nobody is, a browser's handle is for nobody, and another one for everybody. */
+/* Who is pinned is the one; where nobody is, a browser's or its gateway's handle is for nobody, and another one for everybody. */
 static enum refusal check_process(const struct grant *grant, const struct ucred *sender)
 {
     if (grant->pinned_pid == 0) return grant_is_pinnable(grant) ? REFUSAL_NOT_PINNED : REFUSAL_NONE;

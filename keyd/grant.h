@@ -16,7 +16,7 @@ struct grant {
     uint64_t id; /* the broker's name for it; 0: none */
     enum purpose purpose;
     char label[LIMIT_LABEL + 1];
-    char server[LIMIT_NAME + 1]; /* the one that a command-line client's handle is for */
+    char server[LIMIT_NAME + 1]; /* the one that a command-line client's or a gateway's handle is for */
     struct bytes ca;             /* the CA that this one is pinned to, DER; empty: it is this system's own server. It is
                                   * the copy of the grant that it was derived from, in the end */
     uint64_t expires_ms;         /* on clock_monotonic_ms's scale; 0: with its channel */

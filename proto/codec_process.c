@@ -9,19 +9,21 @@ bool codec_check_shim_setup(const struct msg *msg)
 {
     const struct shim_setup *setup = &msg->shim_setup;
     return setup->log_style < LIMIT_LOG_STYLES && field_text(setup->browser, 1, LIMIT_LABEL) &&
-           field_text(setup->url, 1, LIMIT_URL) && setup->port != 0 && field_text(setup->display, 0, LIMIT_PATH) &&
-           field_text(setup->wayland_display, 0, LIMIT_PATH) && field_text(setup->xauthority, 0, LIMIT_PATH);
+           field_text(setup->url, 1, LIMIT_URL) && setup->port != 0 && setup->web_port != 0 &&
+           field_text(setup->display, 0, LIMIT_PATH) && field_text(setup->wayland_display, 0, LIMIT_PATH) &&
+           field_text(setup->xauthority, 0, LIMIT_PATH);
 }
 
 enum err codec_decode_shim_setup(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
 {
     (void)arena;
     const Keyward__Wire__ShimSetup *from = (const Keyward__Wire__ShimSetup *)wire;
-    if (from->port > UINT16_MAX) return ERR_MALFORMED;
+    if (from->port > UINT16_MAX || from->web_port > UINT16_MAX) return ERR_MALFORMED;
     out->shim_setup = (struct shim_setup){
         .browser = from->browser,
         .url = from->url,
         .port = (uint16_t)from->port,
+        .web_port = (uint16_t)from->web_port,
         .headless = from->headless != 0,
         .log_style = from->log_style,
         .has_screenshot = from->has_screenshot != 0,
@@ -41,6 +43,7 @@ enum err codec_encode_shim_setup(const struct packer *packer, const struct msg *
     to.browser = wire_text(from->browser);
     to.url = wire_text(from->url);
     to.port = from->port;
+    to.web_port = from->web_port;
     to.headless = from->headless;
     to.has_screenshot = from->has_screenshot;
     to.kiosk = from->kiosk;

@@ -65,6 +65,7 @@ const char *purpose_name(enum purpose purpose)
         [PURPOSE_TLS_SERVER] = "tls-server",
         [PURPOSE_TLS_CLIENT] = "tls-client",
         [PURPOSE_BROWSER_DIGEST] = "browser-digest",
+        [PURPOSE_GATEWAY] = "gateway",
     };
     unsigned index = (unsigned)purpose;
     return index < PURPOSE_NUM ? names[index] : "unknown";

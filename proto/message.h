@@ -201,7 +201,7 @@ const char *refusal_text(enum refusal refusal);
 /* tls_mode_name returns "mutual", "optional", "server" or "off". Never NULL. */
 const char *tls_mode_name(enum tls_mode mode);
 
-/* purpose_name returns "tls-server", "tls-client" or "browser-digest". Never NULL. */
+/* purpose_name returns "tls-server", "tls-client", "browser-digest" or "gateway". Never NULL. */
 const char *purpose_name(enum purpose purpose);
 
 #endif

@@ -39,6 +39,7 @@ enum purpose {
     PURPOSE_TLS_SERVER,     /* a web worker: SIGN_TLS13_SERVER, SIGN_TLS12_SERVER with the server key; EXPECT_CLIENT */
     PURPOSE_TLS_CLIENT,     /* the command-line client: SIGN_TLS13_CLIENT with the client key */
     PURPOSE_BROWSER_DIGEST, /* a browser: SIGN_BROWSER_DIGEST with the client key, for the pinned process alone */
+    PURPOSE_GATEWAY, /* a browser's gateway: SIGN_TLS13_CLIENT with the client key, for the pinned process alone */
     PURPOSE_NUM
 };
 

@@ -22,6 +22,7 @@ struct shim_setup {
     const char *browser; /* 1 to LIMIT_LABEL bytes */
     const char *url;     /* 1 to LIMIT_URL bytes */
     uint16_t port;       /* never 0 */
+    uint16_t web_port;   /* never 0; another one than port: a gateway is between the browser and web */
     bool headless;
     bool has_screenshot;
     bool kiosk;

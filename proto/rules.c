@@ -61,11 +61,17 @@ static const struct {
             .accepted[LINK_UPPER] = KIND(SIGN_BROWSER_DIGEST) | KIND(PIN_HANDLE) | KIND(DESCRIBE_HANDLE),
             .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL) | KIND(HANDLE_PINNED) | KIND(HANDLE_DESCRIPTION),
         },
+    [LINK_SIGN_GATEWAY] =
+        {
+            .accepted[LINK_UPPER] = KIND(SIGN_TLS13_CLIENT) | KIND(PIN_HANDLE) | KIND(DESCRIBE_HANDLE),
+            .accepted[LINK_LOWER] = KIND(SIGNATURE) | KIND(REFUSAL) | KIND(HANDLE_PINNED) | KIND(HANDLE_DESCRIPTION),
+        },
 };
 
 static bool is_signing(enum link_role role)
 {
-    return role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
+    return role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER ||
+           role == LINK_SIGN_GATEWAY;
 }
 
 msg_kinds rules_accepted(enum link_role role, enum link_end end)
@@ -77,7 +83,7 @@ msg_kinds rules_accepted(enum link_role role, enum link_end end)
 size_t rules_max_packet(enum link_role role, enum link_end receiver)
 {
     if (!is_signing(role) || receiver == LINK_LOWER) return LIMIT_PACKET;
-    if (role == LINK_SIGN_CLIENT) return LIMIT_CLIENT_PACKET;
+    if (role == LINK_SIGN_CLIENT || role == LINK_SIGN_GATEWAY) return LIMIT_CLIENT_PACKET;
     return role == LINK_SIGN_BROWSER ? LIMIT_SIGN_PACKET : LIMIT_TRANSCRIPT_PACKET;
 }
 

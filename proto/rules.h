@@ -15,6 +15,7 @@ enum link_role {
     LINK_SIGN_SERVER,  /* web asks keyd */
     LINK_SIGN_CLIENT,  /* browser-shim as a client asks keyd */
     LINK_SIGN_BROWSER, /* a browser's PKCS#11 module asks keyd */
+    LINK_SIGN_GATEWAY, /* browser-shim's gateway asks keyd */
     LINK_NUM_ROLES
 };
 
@@ -25,7 +26,7 @@ enum link_end { LINK_UPPER, LINK_LOWER };
 msg_kinds rules_accepted(enum link_role role, enum link_end end);
 
 /* rules_max_packet returns the longest packet of that role: LIMIT_SIGN_PACKET from a browser, LIMIT_TRANSCRIPT_PACKET from
- * a web worker to keyd, LIMIT_CLIENT_PACKET from a client to keyd, otherwise LIMIT_PACKET. */
+ * a web worker to keyd, LIMIT_CLIENT_PACKET from a client or a gateway to keyd, otherwise LIMIT_PACKET. */
 size_t rules_max_packet(enum link_role role, enum link_end receiver);
 
 /* rules_max_fds returns how many descriptors a packet of that role may bring at most, whatever its kind. */

@@ -100,6 +100,7 @@ struct link rig_grant(struct rig *rig, uint64_t grant, enum purpose purpose)
         [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
         [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
         [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
+        [PURPOSE_GATEWAY] = LINK_SIGN_GATEWAY,
     };
     int ends[2];
     must(channel_pair(ends), "channel");

@@ -271,6 +271,26 @@ class Application:
             connection.send("farewell")
         return False
 
+    def do_websocket(self, connection, method, target, fields):
+        """A WebSocket that answers one short text with the same text."""
+        named = {name.lower(): value for name, value in fields}
+        accept = base64.b64encode(hashlib.sha1(
+            (named["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                        f"Sec-WebSocket-Accept: {accept}\r\n\r\n")
+        head = connection.take(2)
+        length = head[1] & 0x7F  # a browser's frame is masked (RFC 6455, 5.2), and a short one has no other length
+        mask, data = connection.take(4), connection.take(length)
+        text = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+        connection.send(bytes([0x81, length]) + text)
+        connection.take(1)  # the browser says its farewell, or just goes
+        return False
+
+    def do_cookies(self, connection, method, target, fields):
+        body = "; ".join(value for name, value in fields if name.lower() == "cookie").encode()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nSet-Cookie: plain=1; HttpOnly\r\n"
+                        "Set-Cookie: secure=1; Secure; HttpOnly\r\n\r\n", body)
+
     def do_fleeting(self, connection, method, target, fields):
         """Promises to keep the connection and closes it."""
         connection.answer(b"fleeting")

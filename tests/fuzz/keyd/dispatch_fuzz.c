@@ -16,6 +16,7 @@ static const enum link_role roles[PURPOSE_NUM] = {
     [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
     [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
     [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
+    [PURPOSE_GATEWAY] = LINK_SIGN_GATEWAY,
 };
 
 static const struct keystore *keys(void)
@@ -66,7 +67,8 @@ static void check_answer(const struct answer *answer, const struct grant *grant,
     if (answer->msg.kind != MSG_SIGNATURE) return;
     CHECK(grant->signatures <= MAX_SIGNATURES);
     CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || grant->pinned_pid != 0);
-    CHECK(grant->purpose != PURPOSE_TLS_CLIENT); /* no input holds this keystore's certificates */
+    CHECK(grant->purpose != PURPOSE_TLS_CLIENT &&
+          grant->purpose != PURPOSE_GATEWAY); /* no input holds this keystore's certificates */
     CHECK(grant->purpose != PURPOSE_BROWSER_DIGEST || bound_to == grant->id);
     CHECK((request->kind == MSG_SIGN_BROWSER_DIGEST) == (grant->purpose == PURPOSE_BROWSER_DIGEST));
 }

@@ -111,6 +111,42 @@ Test(resources, run_without_a_browser_where_there_is_no_screen)
     cr_assert_str_eq(resources.display.wayland, "/run/user/7/wayland-1");
 }
 
+Test(resources, put_a_gateway_before_a_browser_that_cannot_sign)
+{
+    cr_assert_eq(access("/usr/lib/chromium/chromium", X_OK), 0, "needs Chromium: run tools/bootstrap");
+    cr_assert_eq(access("/usr/bin/cog", X_OK), 0, "needs cog: run tools/bootstrap");
+    config.headless = true;
+    config.browser = CONFIG_BROWSER_CHROMIUM;
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
+    cr_assert_eq(resources.web_port, resources.page_port);
+    resources_close(&resources);
+    config.browser = CONFIG_BROWSER_COG;
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
+    cr_assert_eq(abs(resources.web_port - resources.page_port), 1);
+    resources_close(&resources);
+    config.browser = CONFIG_BROWSER_NONE;
+    config.headless = false;
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
+    cr_assert_eq(resources.web_port, resources.page_port);
+}
+
+Test(resources, refuse_what_a_browser_cannot_do)
+{
+    cr_assert_eq(access("/usr/bin/cog", X_OK), 0, "needs cog: run tools/bootstrap");
+    config.browser = CONFIG_BROWSER_COG;
+    setenv("DISPLAY", ":7", 1);
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "--browser cog: only an X display; set WAYLAND_DISPLAY (cage makes one), or add "
+                                "--headless");
+    setenv("WAYLAND_DISPLAY", "/run/wayland-1", 1);
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_OK, "%s", diag.text);
+    resources_close(&resources);
+    config.headless = true;
+    strcpy(config.screenshot, at("picture.png"));
+    cr_assert_eq(open_them(RESOURCES_RUN), ERR_INPUT);
+    cr_assert_str_eq(diag.text, "--screenshot: cog takes none; use --browser chromium");
+}
+
 /* What cannot be put into the message for the shim is found before anything starts. */
 Test(resources, refuse_a_display_that_is_no_text)
 {

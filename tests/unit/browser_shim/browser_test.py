@@ -97,7 +97,7 @@ class BrowserTest(unittest.TestCase):
             self.page.stop()
 
     def set_up_shim(self, more={}, fds=()):
-        fields = {1: "chromium", 2: f"https://localhost:{PORT}/", 3: PORT, 4: 1, **more}
+        fields = {1: "chromium", 2: f"https://localhost:{PORT}/", 3: PORT, 4: 1, 11: PORT, **more}
         self.shim.send(SHIM_SETUP, fields, [self.module, *fds])
 
     def start(self, more={}, fds=(), html=HTML, tickets=True):
@@ -397,7 +397,7 @@ if os.getuid() == 0:
         def test_refuses_to_run_a_browser_as_root(self):
             shim = Shim(PROGRAM, None)
             module = os.open(MODULE, os.O_RDONLY)
-            shim.send(SHIM_SETUP, {1: "chromium", 2: "https://localhost:9000/", 3: PORT, 4: 1}, [module])
+            shim.send(SHIM_SETUP, {1: "chromium", 2: "https://localhost:9000/", 3: PORT, 4: 1, 11: PORT}, [module])
             kind, fields, _ = shim.receive()
             self.assertEqual(kind, FAILED)
             self.assertIn("root", fields[1].decode())

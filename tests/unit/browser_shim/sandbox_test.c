@@ -24,6 +24,40 @@ Test(sandbox, the_shim_can_do_nothing_but_its_work)
     cr_expect_eq(probe_surprises(&shim_isolated, expected, COUNT(expected)), 0);
 }
 
+/* Under Landlock, which is on top of the filter from Linux 6.7 on, to that port alone: port 1 is none that the probe tries. */
+Test(sandbox, the_gateway_can_do_nothing_but_its_work)
+{
+    static const uint16_t elsewhere[] = {1};
+    static const struct probe_setup gateway = {.policy = &gateway_policy, .ports = elsewhere, .num_ports = 1};
+    const struct probe_expectation expected[] = {
+        {PROBE_CLONE3, PROBE_ERRNO, ENOSYS},
+        {PROBE_CONNECT, sandbox_landlock_abi() >= 4 ? PROBE_ERRNO : PROBE_ALLOWED, 0},
+    };
+    cr_expect_eq(probe_surprises(&gateway, expected, COUNT(expected)), 0);
+}
+
+static long make_socket(void *context)
+{
+    const int *what = context;
+    return socket(what[0], what[1], what[2]) >= 0 ? 0 : -errno;
+}
+
+Test(sandbox, the_gateway_makes_tcp_sockets_and_no_others)
+{
+    static const struct probe_setup gateway = {.policy = &gateway_policy};
+    int tcp[] = {AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0};
+    struct probe_report report = probe_call(&gateway, make_socket, tcp);
+    cr_expect_eq(report.result, PROBE_ALLOWED, "%s", probe_describe(&report));
+    int others[][3] = {{AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0},
+                       {AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0},
+                       {AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0},
+                       {AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 262 /* MPTCP */}};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        report = probe_call(&gateway, make_socket, others[i]);
+        cr_expect_eq(report.result, PROBE_KILLED, "%zu: %s", i, probe_describe(&report));
+    }
+}
+
 /* Each is what a taken-over browser would use against another process, the kernel or the machine. */
 Test(sandbox, a_browser_is_refused_what_it_has_no_use_for)
 {

@@ -221,6 +221,28 @@ Test(bound, tells_the_server_of_a_client_that_shows_its_handshake)
     }
 }
 
+Test(bound, signs_for_a_gateway_that_is_pinned_what_it_shows_and_a_server_expects)
+{
+    const struct msg pin = {.kind = MSG_PIN_HANDLE, .id = 2};
+    struct link gateway = peer_grant(&peer, 3, PURPOSE_GATEWAY, 0, 0);
+    peer_shake(&peer, &shake, &server, &shake_kinds[0]);
+    const struct msg request = peer_sign_tls13_client(&shake, 4);
+    peer_expect(&server, &shake);
+    cr_assert_eq(peer_ask(&peer, &gateway, &answer, &request), ERR_OK);
+    peer_assert_refused(&answer, REFUSAL_NOT_PINNED);
+    cr_assert_eq(peer_event(&peer).reason, REFUSAL_NOT_PINNED);
+    cr_assert_eq(peer_ask(&peer, &gateway, &answer, &pin), ERR_OK);
+    cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_PINNED);
+    cr_assert_eq(peer_ask(&peer, &gateway, &answer, &request), ERR_OK);
+    peer_assert_client_signed(&peer, &shake, &answer);
+    cr_assert_eq(peer_event(&peer).what, GRANT_EVENT_SIGNED);
+    cr_assert_eq(peer_bound(&peer, &server), 3);
+    /* The same once more, or a handshake that the server kept to itself. */
+    cr_assert_eq(peer_ask(&peer, &gateway, &answer, &request), ERR_OK);
+    peer_assert_refused(&answer, REFUSAL_UNEXPECTED);
+    cr_assert_eq(peer_event(&peer).reason, REFUSAL_UNEXPECTED);
+}
+
 /* As deep as it goes: the nearest first. */
 Test(bound, tells_the_server_what_the_handle_was_derived_from)
 {

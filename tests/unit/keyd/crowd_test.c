@@ -101,7 +101,7 @@ static struct msg request_for(enum link_role role)
     if (role == LINK_SIGN_SERVER) {
         msg.kind = MSG_EXPECT_CLIENT;
         msg.expect_client = (struct bytes){junk, sizeof junk};
-    } else if (role == LINK_SIGN_CLIENT) {
+    } else if (role == LINK_SIGN_CLIENT || role == LINK_SIGN_GATEWAY) {
         msg.kind = MSG_SIGN_TLS13_CLIENT;
         msg.sign_tls13_client = (struct sign_tls13_client){SCHEME_ECDSA_P256_SHA256, {junk, sizeof junk}};
     } else {
@@ -190,8 +190,9 @@ static void (*const attacks[])(const struct link *) = {
 };
 enum { NUM_ATTACKS = sizeof attacks / sizeof attacks[0] };
 
-static const enum purpose purposes[] = {PURPOSE_TLS_SERVER, PURPOSE_TLS_CLIENT, PURPOSE_BROWSER_DIGEST};
-enum { NUM_PURPOSES = 3 };
+static const enum purpose purposes[] = {PURPOSE_TLS_SERVER, PURPOSE_TLS_CLIENT, PURPOSE_BROWSER_DIGEST,
+                                        PURPOSE_GATEWAY};
+enum { NUM_PURPOSES = 4 };
 
 static struct link new_peer(enum purpose purpose)
 {

@@ -103,6 +103,9 @@ Test(grant, only_handles_are_reported)
     cr_assert(grant_is_reported(&browser));
     cr_assert(grant_is_pinnable(&browser));
     cr_assert_not(grant_is_pinnable(&client));
+    const struct grant gateway = make(PURPOSE_GATEWAY, 0, 0);
+    cr_assert(grant_is_reported(&gateway));
+    cr_assert(grant_is_pinnable(&gateway));
 }
 
 /* ---- Rates ------------------------------------------------------------------------------------------------------ */

@@ -79,7 +79,8 @@ struct link peer_grant(struct peer *peer, uint64_t grant, enum purpose purpose, 
                                      .label = "test",
                                      .lifetime_s = lifetime_s,
                                      .max_signatures = max_signatures,
-                                     .server = purpose == PURPOSE_TLS_CLIENT ? "localhost" : ""};
+                                     .server = purpose == PURPOSE_TLS_CLIENT || purpose == PURPOSE_GATEWAY ? "localhost"
+                                                                                                           : ""};
     return peer_grant_terms(peer, &terms);
 }
 
@@ -89,6 +90,7 @@ struct link peer_grant_terms(struct peer *peer, const struct keyd_grant *terms)
         [PURPOSE_TLS_SERVER] = LINK_SIGN_SERVER,
         [PURPOSE_TLS_CLIENT] = LINK_SIGN_CLIENT,
         [PURPOSE_BROWSER_DIGEST] = LINK_SIGN_BROWSER,
+        [PURPOSE_GATEWAY] = LINK_SIGN_GATEWAY,
     };
     int ends[2];
     cr_assert_eq(channel_pair(ends), ERR_OK);

@@ -434,7 +434,8 @@ Test(codec, encoding_into_too_little_room_says_so)
 
 Test(codec, absent_texts_are_empty)
 {
-    struct msg msg = {.kind = MSG_SHIM_SETUP, .shim_setup = {.browser = "chromium", .url = "https://a", .port = 1}};
+    struct msg msg = {.kind = MSG_SHIM_SETUP,
+                      .shim_setup = {.browser = "chromium", .url = "https://a", .port = 1, .web_port = 1}};
     wire_of(&packet, &msg);
     cr_assert_eq(decode(&packet), ERR_OK);
     cr_expect_str_eq(out.shim_setup.display, "");

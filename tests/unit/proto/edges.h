@@ -33,15 +33,15 @@ struct edge {
         kind, parent, 7, EDGE_NUMBER, ANY_U64                                                             \
     }
 
-#define HANDLE_STATUS(kind, parent)                                                                         \
-    {kind, parent, 1, EDGE_NUMBER, 1, UINT64_MAX}, {kind, parent, 2, EDGE_LENGTH, 0, LIMIT_LABEL},          \
-        {kind, parent, 3, EDGE_NUMBER, 1, PURPOSE_BROWSER_DIGEST}, {kind, parent, 4, EDGE_NUMBER, ANY_U64}, \
-        {kind, parent, 5, EDGE_NUMBER, ANY_U64}, {kind, parent, 6, EDGE_NUMBER, ANY_U64},                   \
-        {kind, parent, 7, EDGE_NUMBER, ANY_U64}, {kind, parent, 8, EDGE_NUMBER, PID_OR_0},                  \
-        {kind, parent, 9, EDGE_NUMBER, ANY_U32}, {kind, parent, 10, EDGE_NUMBER, ANY_U64},                  \
-        {kind, parent, 11, EDGE_LENGTH, 0, LIMIT_NAME},                                                     \
-    {                                                                                                       \
-        kind, parent, 12, EDGE_LENGTH, 0, LIMIT_LABEL                                                       \
+#define HANDLE_STATUS(kind, parent)                                                                  \
+    {kind, parent, 1, EDGE_NUMBER, 1, UINT64_MAX}, {kind, parent, 2, EDGE_LENGTH, 0, LIMIT_LABEL},   \
+        {kind, parent, 3, EDGE_NUMBER, 1, PURPOSE_GATEWAY}, {kind, parent, 4, EDGE_NUMBER, ANY_U64}, \
+        {kind, parent, 5, EDGE_NUMBER, ANY_U64}, {kind, parent, 6, EDGE_NUMBER, ANY_U64},            \
+        {kind, parent, 7, EDGE_NUMBER, ANY_U64}, {kind, parent, 8, EDGE_NUMBER, PID_OR_0},           \
+        {kind, parent, 9, EDGE_NUMBER, ANY_U32}, {kind, parent, 10, EDGE_NUMBER, ANY_U64},           \
+        {kind, parent, 11, EDGE_LENGTH, 0, LIMIT_NAME},                                              \
+    {                                                                                                \
+        kind, parent, 12, EDGE_LENGTH, 0, LIMIT_LABEL                                                \
     }
 
 static const struct edge edges[] = {
@@ -100,7 +100,7 @@ static const struct edge edges[] = {
     {MSG_KEYD_IDENTITY, 0, 6, EDGE_LENGTH, 1, LIMIT_AUDIT_KEY},
 
     {MSG_KEYD_GRANT, 0, 1, EDGE_NUMBER, 1, UINT64_MAX},
-    {MSG_KEYD_GRANT, 0, 2, EDGE_NUMBER, 1, PURPOSE_BROWSER_DIGEST},
+    {MSG_KEYD_GRANT, 0, 2, EDGE_NUMBER, 1, PURPOSE_GATEWAY},
     {MSG_KEYD_GRANT, 0, 3, EDGE_LENGTH, 0, LIMIT_LABEL},
     {MSG_KEYD_GRANT, 0, 4, EDGE_NUMBER, ANY_U32},
     {MSG_KEYD_GRANT, 0, 5, EDGE_NUMBER, ANY_U64},
@@ -237,6 +237,7 @@ static const struct edge edges[] = {
     {MSG_SHIM_SETUP, 0, 1, EDGE_LENGTH, 1, LIMIT_LABEL},
     {MSG_SHIM_SETUP, 0, 2, EDGE_LENGTH, 1, LIMIT_URL},
     {MSG_SHIM_SETUP, 0, 3, EDGE_NUMBER, 1, UINT16_MAX},
+    {MSG_SHIM_SETUP, 0, 11, EDGE_NUMBER, 1, UINT16_MAX},
     {MSG_SHIM_SETUP, 0, 4, EDGE_NUMBER, A_FLAG},
     {MSG_SHIM_SETUP, 0, 5, EDGE_NUMBER, A_FLAG},
     {MSG_SHIM_SETUP, 0, 6, EDGE_LENGTH, 0, LIMIT_PATH},

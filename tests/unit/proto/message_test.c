@@ -33,6 +33,7 @@ Test(message, purposes_are_named)
     cr_expect_str_eq(purpose_name(PURPOSE_TLS_SERVER), "tls-server");
     cr_expect_str_eq(purpose_name(PURPOSE_TLS_CLIENT), "tls-client");
     cr_expect_str_eq(purpose_name(PURPOSE_BROWSER_DIGEST), "browser-digest");
+    cr_expect_str_eq(purpose_name(PURPOSE_GATEWAY), "gateway");
     cr_expect_str_eq(purpose_name(PURPOSE_NONE), "none");
     cr_expect_str_eq(purpose_name(PURPOSE_NUM), "unknown");
 }

@@ -39,6 +39,8 @@ Test(rules, a_signing_channel_carries_its_own_purpose_and_nothing_else)
     cr_expect_eq(rules_accepted(LINK_SIGN_CLIENT, LINK_UPPER), MSG_BIT(MSG_SIGN_TLS13_CLIENT));
     cr_expect_eq(rules_accepted(LINK_SIGN_BROWSER, LINK_UPPER),
                  MSG_BIT(MSG_SIGN_BROWSER_DIGEST) | MSG_BIT(MSG_PIN_HANDLE) | MSG_BIT(MSG_DESCRIBE_HANDLE));
+    cr_expect_eq(rules_accepted(LINK_SIGN_GATEWAY, LINK_UPPER),
+                 MSG_BIT(MSG_SIGN_TLS13_CLIENT) | MSG_BIT(MSG_PIN_HANDLE) | MSG_BIT(MSG_DESCRIBE_HANDLE));
 }
 
 Test(rules, keyd_says_nothing_but_what_the_broker_asked_for)
@@ -59,10 +61,11 @@ Test(rules, only_the_broker_grants)
 Test(rules, who_asks_for_signatures_sends_small_packets)
 {
     for (unsigned role = 0; role < LINK_NUM_ROLES; role++) {
-        bool signing = role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER;
-        size_t asking = role == LINK_SIGN_BROWSER  ? LIMIT_SIGN_PACKET
-                        : role == LINK_SIGN_CLIENT ? LIMIT_CLIENT_PACKET
-                                                   : LIMIT_TRANSCRIPT_PACKET;
+        bool signing = role == LINK_SIGN_SERVER || role == LINK_SIGN_CLIENT || role == LINK_SIGN_BROWSER ||
+                       role == LINK_SIGN_GATEWAY;
+        size_t asking = role == LINK_SIGN_BROWSER                               ? LIMIT_SIGN_PACKET
+                        : role == LINK_SIGN_CLIENT || role == LINK_SIGN_GATEWAY ? LIMIT_CLIENT_PACKET
+                                                                                : LIMIT_TRANSCRIPT_PACKET;
         cr_expect_eq(rules_max_packet(role, LINK_UPPER), signing ? asking : LIMIT_PACKET);
         cr_expect_eq(rules_max_packet(role, LINK_LOWER), LIMIT_PACKET);
         cr_expect_eq(rules_max_fds(role), signing ? 0 : LIMIT_PACKET_FDS);

@@ -133,7 +133,7 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_WEB_CONNECTED] = {.web_connected = {ERR_SYSTEM, "Connection refused"}},
         [MSG_WEB_UPSTREAM] =
             {.web_upstream = {1, "app.example", {blob, 440}, {{blob, 441}, {blob, 442}}, 2, "it is revoked"}},
-        [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, true, true, true, ":0",
+        [MSG_SHIM_SETUP] = {.shim_setup = {"chromium", "https://localhost:9000", 9000, 9001, true, true, true, ":0",
                                            "/run/user/1000/wayland-0", "/home/kiosk/.Xauthority", 3}},
         [MSG_SHIM_LAUNCH] = {.shim_launch = 38},
         [MSG_SHIM_RENEW] = {.shim_renew = 39},
@@ -457,6 +457,7 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME_TEXT(shim_setup.browser);
         SAME_TEXT(shim_setup.url);
         SAME(shim_setup.port);
+        SAME(shim_setup.web_port);
         SAME(shim_setup.headless);
         SAME(shim_setup.kiosk);
         SAME(shim_setup.has_screenshot);

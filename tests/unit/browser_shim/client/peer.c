@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/ec.h>
 #include <openssl/ec_key.h>
 #include <openssl/ecdsa.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +126,7 @@ static void serve_lines(const struct peer_server *server, SSL *ssl)
             }
             return;
         }
+        if (server->behaviour == PEER_IS_SILENT) continue;
         int answer_len = snprintf(answer, sizeof answer, "then there %.*s", server->behaviour == PEER_ECHOES ? len : 3,
                                   server->behaviour == PEER_ECHOES ? line : "no\n");
         if (SSL_write(ssl, answer, answer_len) <= 0) return;
@@ -173,6 +176,32 @@ int peer_start_server(const struct peer_server *server)
     return ends[0];
 }
 
+uint16_t peer_listen(const struct peer_server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)authority_of(PEER_CA_OURS);
+    cr_assert_eq(bind(listener, (const struct sockaddr *)&address, len), 0);
+    cr_assert_eq(listen(listener, 8), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    if (server != NULL && fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGCHLD, SIG_IGN);
+        for (;;) {
+            const int fd = accept(listener, NULL, NULL);
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                serve_tls(server, fd);
+                _exit(0);
+            }
+            close(fd);
+        }
+    }
+    return ntohs(address.sin_port);
+}
+
 /* ---- keyd -------------------------------------------------------------------------------------------------------- */
 
 /* RFC 8446, 4.4.3, written down apart from the client's code. */
@@ -211,13 +240,25 @@ static void answer(const struct link *link, enum peer_keyd behaviour, const stru
     cr_assert_eq(link_send(link, &msg, NULL, 0), ERR_OK);
 }
 
-static void run_keyd(int fd, enum peer_keyd behaviour, EVP_PKEY *key)
+static void describe(const struct link *link, const struct msg *request, struct bytes leaf, struct bytes ca)
 {
-    const struct link link = {.fd = fd, .role = LINK_SIGN_CLIENT, .end = LINK_UPPER};
+    const struct msg msg = {.kind = MSG_HANDLE_DESCRIPTION,
+                            .id = request->id,
+                            .handle_description = {.label = "test", .leaf = leaf, .issuer = ca, .server_ca = ca}};
+    cr_assert_eq(link_send(link, &msg, NULL, 0), ERR_OK);
+}
+
+static void run_keyd(const struct client_handle *client, int fd, enum peer_keyd behaviour, EVP_PKEY *key)
+{
+    const struct link link = {.fd = fd, .role = LINK_SIGN_GATEWAY, .end = LINK_UPPER};
     struct codec_arena *arena = codec_arena_new(LIMIT_SIGN_ARENA);
     struct msg request;
     struct packet_extra extra;
     while (channel_wait(fd, 10000) == ERR_OK && link_recv(&link, &request, &extra, arena) == ERR_OK) {
+        if (request.kind == MSG_DESCRIBE_HANDLE) {
+            describe(&link, &request, client->certificate, client->ca);
+            continue;
+        }
         if (behaviour == KEYD_CLOSES) return;
         if (behaviour == KEYD_TALKS_NONSENSE) {
             cr_assert_eq(channel_send(fd, (const uint8_t *)"nonsense", 8, NULL, 0), ERR_OK);
@@ -242,10 +283,6 @@ void peer_start_keyd(struct client_handle *out, enum peer_keyd behaviour)
     EVP_PKEY *key = new_key();
     int ends[2];
     cr_assert_eq(channel_pair(ends), ERR_OK);
-    if (start_process(ends) == 0) {
-        run_keyd(ends[1], behaviour, key);
-        _exit(0);
-    }
     X509 *certificate = new_certificate(key, &subject, authority);
     *out = (struct client_handle){
         .fd = ends[0],
@@ -253,6 +290,10 @@ void peer_start_keyd(struct client_handle *out, enum peer_keyd behaviour)
         .certificate = der_of(certificate),
         .ca = der_of(authority->certificate),
     };
+    if (start_process(ends) == 0) {
+        run_keyd(out, ends[1], behaviour, key);
+        _exit(0);
+    }
     X509_free(certificate);
     EVP_PKEY_free(key);
 }

@@ -2,6 +2,8 @@
 #ifndef KEYWARD_TESTS_UNIT_BROWSER_SHIM_CLIENT_PEER_H
 #define KEYWARD_TESTS_UNIT_BROWSER_SHIM_CLIENT_PEER_H
 
+#include <stdint.h>
+
 #include "browser-shim/client_handle.h"
 
 enum peer_ca { PEER_CA_OURS, PEER_CA_OTHER };
@@ -23,10 +25,11 @@ struct peer_server {
         PEER_ECHOES,     /* answers each line with "then there LINE" */
         PEER_MUMBLES,    /* answers each line with "then there no" */
         PEER_NEVER_ENDS, /* answers with a line that does not end */
+        PEER_IS_SILENT,  /* reads lines */
     } behaviour;
 };
 
-/* What keyd does with a request. */
+/* What keyd does with a request. What the handle is, it always says. */
 enum peer_keyd {
     KEYD_SIGNS,
     KEYD_SIGNS_AFTER_STALE_ANSWER,
@@ -39,6 +42,10 @@ enum peer_keyd {
 
 /* peer_start_server returns our end of the connection, non-blocking. */
 int peer_start_server(const struct peer_server *server);
+
+/* peer_listen starts servers on 127.0.0.1, each connection's a process of its own, and returns the port. NULL: nobody takes the
+ * connections. */
+uint16_t peer_listen(const struct peer_server *server);
 
 /* peer_start_keyd fills out as client_handle_ask would. */
 void peer_start_keyd(struct client_handle *out, enum peer_keyd behaviour);
