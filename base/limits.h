@@ -157,6 +157,7 @@
 #define LIMIT_PROXIES 16u             /* prefixes that lead to an application */
 #define LIMIT_PROXY_PREFIX 128u       /* bytes of one */
 #define LIMIT_PROXY_UPSTREAM 128u     /* bytes of its address as a text */
+#define LIMIT_UPSTREAM_ADDRESSES 8u   /* of a name, that are tried */
 #define LIMIT_UPSTREAM_CHAIN 2u       /* certificates that an application elsewhere is shown: keyd signs for no more */
 #define LIMIT_PROXY_CONNECTING 16u    /* connections that the broker is making for one worker */
 #define LIMIT_PROXY_CONNECTIONS 1024u /* to applications, for each worker */

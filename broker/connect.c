@@ -13,28 +13,37 @@ static size_t count_of(const struct connects *connects, uint32_t worker)
     return num;
 }
 
-enum err connect_begin(struct connects *connects, uint32_t worker, uint64_t id, const struct address *address,
-                       uint64_t now)
+/* A socket for the first address that is left, and its part of the time. */
+static enum err open_first(struct connecting *row, uint64_t now)
+{
+    row->fd = socket(row->addresses->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    row->deadline = now + (row->last_deadline - now) / row->num_addresses;
+    row->retry_at = now;
+    return row->fd >= 0 ? ERR_OK : ERR_SYSTEM;
+}
+
+enum err connect_begin(struct connects *connects, uint32_t worker, uint64_t id, const struct address *addresses,
+                       size_t num, uint64_t now)
 {
     if (connects->num_rows == CONNECT_MAX || count_of(connects, worker) >= LIMIT_CONNECTING) return ERR_TOO_LARGE;
-    int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return ERR_SYSTEM;
-    connects->rows[connects->num_rows++] = (struct connecting){
+    struct connecting *row = &connects->rows[connects->num_rows];
+    *row = (struct connecting){
         .worker = worker,
         .id = id,
-        .address = address,
-        .fd = fd,
-        .deadline = now + DEADLINE_PROXY_CONNECT_MS,
-        .retry_at = now,
+        .addresses = addresses,
+        .num_addresses = num,
+        .last_deadline = now + DEADLINE_PROXY_CONNECT_MS,
     };
-    return ERR_OK;
+    enum err err = open_first(row, now);
+    if (err == ERR_OK) connects->num_rows++;
+    return err;
 }
 
 /* Asking again says how the first attempt came out. 0: connected; EAGAIN: not yet. */
 static int try_connect(struct connecting *row, uint64_t now)
 {
     int error = 0;
-    if (connect(row->fd, (const struct sockaddr *)&row->address->socket, row->address->len) != 0) error = errno;
+    if (connect(row->fd, (const struct sockaddr *)&row->addresses->socket, row->addresses->len) != 0) error = errno;
     row->retry_at = 0;
     switch (error) {
     case 0:
@@ -48,12 +57,24 @@ static int try_connect(struct connecting *row, uint64_t now)
     return now < row->deadline ? EAGAIN : ETIMEDOUT;
 }
 
+/* Whether there is another address to try. */
+static bool try_another(struct connecting *row, uint64_t now)
+{
+    while (row->num_addresses > 1 && now < row->last_deadline) {
+        close(row->fd);
+        row->addresses++;
+        row->num_addresses--;
+        if (open_first(row, now) == ERR_OK) return true;
+    }
+    return false;
+}
+
 static void give_out(struct connects *connects, size_t i, int error, struct connect_result *out)
 {
     const struct connecting *row = &connects->rows[i];
     *out = (struct connect_result){.worker = row->worker, .id = row->id, .fd = row->fd, .error = error};
     if (error != 0) {
-        close(row->fd);
+        if (row->fd >= 0) close(row->fd);
         out->fd = -1;
     }
     connects->rows[i] = connects->rows[--connects->num_rows];
@@ -65,6 +86,7 @@ bool connect_next(struct connects *connects, struct connect_result *out, uint64_
         struct connecting *row = &connects->rows[i];
         if (row->retry_at > now && now < row->deadline) continue;
         int error = try_connect(row, now);
+        while (error != 0 && error != EAGAIN && try_another(row, now)) error = try_connect(row, now);
         if (error == EAGAIN) continue;
         give_out(connects, i, error, out);
         return true;

@@ -17,10 +17,12 @@
 /* One that is being made. */
 struct connecting {
     uint32_t worker;
-    uint64_t id;                   /* of the worker's message */
-    const struct address *address; /* the configuration's */
+    uint64_t id;                     /* of the worker's message */
+    const struct address *addresses; /* that are still to be tried; the first one is being */
+    size_t num_addresses;
     int fd;
-    uint64_t deadline;
+    uint64_t deadline; /* of the first one */
+    uint64_t last_deadline;
     uint64_t retry_at; /* a Unix socket whose backlog is full, which poll does not tell; 0: poll tells */
 };
 
@@ -38,10 +40,11 @@ struct connect_result {
     int error; /* then an errno number says why */
 };
 
-/* connect_begin begins one; connect_next says what comes of it. ERR_TOO_LARGE: LIMIT_CONNECTING of that worker are
+/* connect_begin begins one to the first of num addresses that can be reached, each of which has its part of the time; connect_next
+ * says what comes of it. The addresses live as long. ERR_TOO_LARGE: LIMIT_CONNECTING of that worker are
  * being made. ERR_SYSTEM: no socket, errno says why. */
 MUST_CHECK enum err connect_begin(struct connects *connects, uint32_t worker, uint64_t id,
-                                  const struct address *address, uint64_t now);
+                                  const struct address *addresses, size_t num, uint64_t now);
 
 /* connect_next tries all that are due, and gives out one that has come to an end; false: none has. */
 bool connect_next(struct connects *connects, struct connect_result *out, uint64_t now);

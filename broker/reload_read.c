@@ -29,10 +29,9 @@ static enum err check_rights(const struct broker *broker, const struct config *n
                         "[proxy] upstream: needs a restart where one is https://, as handles are out for it");
     for (size_t i = 0; i < next->num_proxies; i++) {
         const struct upstream_place *place = &next->proxies[i];
-        bool may = broker->may_connect && place->address.socket.ss_family == AF_UNIX;
-        for (size_t j = 0; j < broker->num_ports && !may; j++) {
-            may = place->address.socket.ss_family != AF_UNIX && broker->ports[j] == address_port(&place->address);
-        }
+        const uint16_t port = upstream_port(place);
+        bool may = broker->may_connect && port == 0;
+        for (size_t j = 0; j < broker->num_ports && !may; j++) may = broker->ports[j] == port;
         if (may) continue;
         return diag_set(diag, ERR_INPUT,
                         "[proxy] '%s': needs a restart: the broker keeps the right to connect to what was configured "

@@ -253,10 +253,21 @@ enum err resources_reopen(struct resources *out, const struct resources *current
     return err;
 }
 
+/* Once: at a reload the broker is in its sandbox, and those that need this are the same. */
+static enum err find_upstreams(struct resources *out, const struct config *config, struct diag *diag)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < config->num_proxies && err == ERR_OK; i++) {
+        if (config->proxies[i].tls) err = upstream_lookup(&out->upstreams[i], &config->proxies[i], diag);
+    }
+    return err;
+}
+
 static enum err open_files(struct resources *out, const struct config *config, enum resources_use use,
                            struct diag *diag)
 {
     enum err err = resources_open_content(out, config, NULL, diag);
+    if (err == ERR_OK) err = find_upstreams(out, config, diag);
     if (err == ERR_OK && config->upload_quota > 0) err = open_quota(out, diag);
     if (err == ERR_OK && config->screenshot[0] && out->with_browser) {
         err = open_screenshot(out, config->screenshot, use, diag);

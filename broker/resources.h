@@ -9,6 +9,7 @@
 #include "broker/opener.h"
 #include "broker/programs.h"
 #include "broker/trust_files.h"
+#include "broker/upstream_lookup.h"
 #include "broker/user.h"
 
 /* A browser that the shim knows how to start. */
@@ -56,7 +57,8 @@ struct resources {
     struct brought *servers; /* by name, as the configuration has them: SERVER_CERTIFICATE's numbers are one more */
     size_t num_servers;
     struct bytes proxy_cas[LIMIT_PROXIES]; /* DER, for the proxies with the same index; empty: it needs none */
-    enum tls_mode mode;                    /* of the host's listener */
+    struct upstream_addresses upstreams[LIMIT_PROXIES]; /* where those that are elsewhere are, with the same index */
+    enum tls_mode mode;                                 /* of the host's listener */
     char listener_address[ADDRESS_TEXT];
     char echo_address[ADDRESS_TEXT];
     char stream_addresses[LIMIT_STREAMS][ADDRESS_TEXT];

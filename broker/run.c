@@ -75,8 +75,8 @@ static enum err enter_sandbox(struct diag *diag)
         dirs[num_dirs++] = (struct sandbox_dir){.fd = broker.access_log.dir, .access = SANDBOX_READ_WRITE};
     const struct config *config = broker.config;
     for (size_t i = 0; i < config->num_proxies; i++) {
-        if (config->proxies[i].address.socket.ss_family != AF_UNIX)
-            broker.ports[broker.num_ports++] = address_port(&config->proxies[i].address);
+        const uint16_t port = upstream_port(&config->proxies[i]);
+        if (port != 0) broker.ports[broker.num_ports++] = port;
     }
     for (size_t i = 0; i < config->num_streams; i++) {
         if (config->streams[i].address.socket.ss_family != AF_UNIX)

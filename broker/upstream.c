@@ -1,9 +1,10 @@
 #include "broker/upstream.h"
 
-#include <stdbool.h>
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/un.h>
 
+#include "broker/value.h"
 #include "proto/field.h"
 
 #define WANTED \
@@ -75,29 +76,32 @@ static enum err parse_tcp(struct upstream_place *out, const char *text, struct d
     return ERR_OK;
 }
 
-/* The host as its certificate has it: without a port, and without brackets. */
-static void take_host(struct upstream_place *out, const char *authority)
+/* A name, or an address as people write it: IPv6 in brackets. */
+static enum err take_host(struct upstream_place *out, const char *host, size_t len, struct diag *diag)
 {
-    const char *colon = strrchr(authority, ':');
-    size_t len = (size_t)(colon - authority);
-    if (authority[0] == '[') {
-        authority++;
-        len -= 2;
-    }
-    memcpy(out->host, authority, len);
-    out->host[len] = '\0';
+    uint8_t address[sizeof(struct in6_addr)];
+    const bool bracketed = len >= 2 && host[0] == '[' && host[len - 1] == ']';
+    memcpy(out->host, bracketed ? host + 1 : host, bracketed ? len - 2 : len);
+    out->host[bracketed ? len - 2 : len] = '\0';
+    if (bracketed ? inet_pton(AF_INET6, out->host, address) == 1
+                  : inet_pton(AF_INET, out->host, address) == 1 || value_dns_name(out->host))
+        return ERR_OK;
+    return diag_set(diag, ERR_INPUT, "'%.*s' is neither a host name nor an address; " WANTED, (int)len, host);
 }
 
 static enum err parse_tls(struct upstream_place *out, const char *text, struct diag *diag)
 {
+    uint64_t port;
     char authority[LIMIT_PROXY_UPSTREAM + 1];
     out->tls = true;
     enum err err = take_authority(authority, text, diag);
-    if (err == ERR_OK) err = address_parse(&out->address, authority, diag);
     if (err != ERR_OK) return err;
-    if (address_port(&out->address) == 0) return diag_set(diag, ERR_INPUT, "'%s' has port 0; " WANTED, text);
-    take_host(out, authority);
-    return ERR_OK;
+    const char *colon = strrchr(authority, ':');
+    if (colon == NULL) return diag_set(diag, ERR_INPUT, "'%s' has no port; " WANTED, authority);
+    if (value_number(&port, colon + 1, 1, UINT16_MAX, NULL) != ERR_OK)
+        return diag_set(diag, ERR_INPUT, "'%s' is no port; " WANTED, colon + 1);
+    out->port = (uint16_t)port;
+    return take_host(out, authority, (size_t)(colon - authority), diag);
 }
 
 enum err upstream_parse(struct upstream_place *out, const char *text, struct diag *diag)
@@ -115,4 +119,10 @@ enum err upstream_parse(struct upstream_place *out, const char *text, struct dia
     if (begins(upstream, "http://")) return parse_tcp(out, upstream + strlen("http://"), diag);
     if (begins(upstream, "https://")) return parse_tls(out, upstream + strlen("https://"), diag);
     return diag_set(diag, ERR_INPUT, "'%s' is no upstream; " WANTED, upstream);
+}
+
+uint16_t upstream_port(const struct upstream_place *place)
+{
+    if (place->tls) return place->port;
+    return place->address.socket.ss_family != AF_UNIX ? address_port(&place->address) : 0;
 }

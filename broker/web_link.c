@@ -336,22 +336,31 @@ void web_connects(struct broker *broker)
     }
 }
 
-/* NULL: to nowhere that is configured. */
-static const struct address *destination(const struct config *config, const struct msg *msg)
+/* Says how many addresses there are to try; 0: it wants to nowhere that is configured. */
+static size_t destination(const struct address **out, const struct broker *broker, const struct process *web,
+                          const struct msg *msg)
 {
-    if (msg->kind == MSG_WEB_CONNECT_STREAM)
-        return msg->web_connect_stream < config->num_streams ? &config->streams[msg->web_connect_stream].address : NULL;
-    return msg->web_connect < config->num_proxies ? &config->proxies[msg->web_connect].address : NULL;
+    const struct config *config = web_config(broker, web);
+    const uint32_t at = msg->kind == MSG_WEB_CONNECT_STREAM ? msg->web_connect_stream : msg->web_connect;
+    if (at >= (msg->kind == MSG_WEB_CONNECT_STREAM ? config->num_streams : config->num_proxies)) return 0;
+    if (msg->kind == MSG_WEB_CONNECT && config->proxies[at].tls) {
+        const struct upstream_addresses *upstream = &web_resources(broker, web)->upstreams[at];
+        *out = upstream->list;
+        return upstream->num;
+    }
+    *out = msg->kind == MSG_WEB_CONNECT_STREAM ? &config->streams[at].address : &config->proxies[at].address;
+    return 1;
 }
 
 static void connect_for(struct broker *broker, struct process *web, const struct msg *msg)
 {
-    const struct address *address = destination(web_config(broker, web), msg);
-    if (address == NULL) {
+    const struct address *addresses = NULL;
+    const size_t num = destination(&addresses, broker, web, msg);
+    if (num == 0) {
         process_give_up(broker, web, "it wants a connection to nowhere");
         return;
     }
-    enum err err = connect_begin(&broker->connects, web->instance, msg->id, address, clock_monotonic_ms());
+    enum err err = connect_begin(&broker->connects, web->instance, msg->id, addresses, num, clock_monotonic_ms());
     if (err != ERR_OK) {
         say_not_connected(broker, web, msg->id, err,
                           err == ERR_TOO_LARGE ? "too many connections at once" : strerror(errno));

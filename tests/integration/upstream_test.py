@@ -80,6 +80,7 @@ class Verdicts(UpstreamCase, SharedSystemCase):
         cls.leaf = theirs.leaf("server", profile="server")
         made = {
             "good": cls.leaf,
+            "byname": cls.leaf,
             "rsa": theirs.leaf("rsa", profile="server", rsa=2048),
             "stranger": other.leaf("server", profile="server"),
             "expired": theirs.leaf("expired", profile="server", end="20210101000000Z"),
@@ -101,7 +102,8 @@ class Verdicts(UpstreamCase, SharedSystemCase):
         ports.update(plain=plain.port, silent=silent.port)
         cls.flags = ["--listen", "127.0.0.1:0", "--no-browser", "--workers", "1", "--client-ca", ours.certificate]
         for name, port in ports.items():
-            cls.flags += ["--proxy", f"/{name}/=https://127.0.0.1:{port}", "--proxy-ca", f"/{name}/={theirs.certificate}"]
+            host = "localhost" if name == "byname" else "127.0.0.1"
+            cls.flags += ["--proxy", f"/{name}/=https://{host}:{port}", "--proxy-ca", f"/{name}/={theirs.certificate}"]
         # 127.0.0.2 is where it listens too, and no name that its certificate has.
         cls.named = application.SecureApplication(cls.leaf)
         cls.addClassCleanup(cls.named.stop)
@@ -117,12 +119,13 @@ class Verdicts(UpstreamCase, SharedSystemCase):
         self.apps["strict"].client_ca = self.other_client_ca
 
     def test_the_application_knows_the_kiosk_and_hears_its_own_name(self):
-        for name in ("good", "rsa"):
+        for name in ("good", "rsa", "byname"):
             app = self.apps[name]
+            host = "localhost" if name == "byname" else "127.0.0.1"
             status, body = self.get(f"/{name}/echo")
             self.assertEqual(status, 200)
             fields = dict(json.loads(body)["fields"])
-            self.assertEqual(fields["Host"], f"127.0.0.1:{app.port}")
+            self.assertEqual(fields["Host"], f"{host}:{app.port}")
             self.assertEqual(fields["X-Forwarded-Host"], f"localhost:{self.system.port}")
             subject, protocol, _ = app.clients[-1]
             self.assertIn("keyward-kiosk", str(subject["subject"]))
@@ -260,3 +263,31 @@ class Handles(UpstreamCase, SystemCase):
     def test_a_ca_that_is_none_is_told(self):
         self.begin(ca="leaf")
         self.expect_bad("/app/echo", "ca is no CA.*s certificate")
+
+
+class Names(UpstreamCase, SystemCase):
+    def setUp(self):
+        super().setUp()
+        ours = certificates.Authority(os.path.join(self.base, f"ours-{self.id()}"), "Good CA")
+        theirs = certificates.Authority(os.path.join(self.base, f"theirs-{self.id()}"), "CA of an application")
+        self.client = ours.leaf("client")
+        self.app = application.SecureApplication(theirs.leaf("server", profile="server"))
+        self.addCleanup(self.app.stop)
+        self.flags = ("--listen", "127.0.0.1:0", "--no-browser", "--client-ca", ours.certificate, "--proxy-ca",
+                      f"/api/={theirs.certificate}")
+
+    def test_a_name_that_leads_nowhere_ends_the_start(self):
+        done = subprocess.run([os.path.join(self.programs, "broker"), "check", *self.flags, "--proxy",
+                               "/api/=https://nobody.invalid:8443"], capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 100, done.stderr)
+        self.assertRegex(done.stderr.decode(), r"upstream|proxy")
+        self.assertIn(b"'nobody.invalid' cannot be looked up", done.stderr)
+
+    def test_a_reload_keeps_its_addresses(self):
+        self.system = self.start(*self.flags, "--proxy", f"/api/=https://localhost:{self.app.port}")
+        self.app.client_ca = self.system.ca_file()
+        for _ in range(2):
+            status, body = self.get("/api/echo")
+            self.assertEqual(status, 200, body)
+            self.assertIn(["Host", f"localhost:{self.app.port}"], json.loads(body)["fields"])
+            self.system.broker("reload")

@@ -366,8 +366,13 @@ Test(config, says_what_is_wrong_with_an_application)
         {"/a=http://0.0.0.0:80", "another machine's address"},
         {"/a=http://[::]:80", "another machine's address"},
         {"/a=https://192.0.2.1", "has no port"},
-        {"/a=https://192.0.2.1:0", "has port 0"},
+        {"/a=https://192.0.2.1:0", "'0' is no port"},
+        {"/a=https://192.0.2.1:65536", "'65536' is no port"},
         {"/a=https://192.0.2.1:443/x", "has a path"},
+        {"/a=https://:443", "'' is neither a host name nor an address"},
+        {"/a=https://app_.example:443", "'app_.example' is neither"},
+        {"/a=https://2001:db8::1:443", "'2001:db8::1' is neither"},
+        {"/a=https://[192.0.2.1]:443", "'[192.0.2.1]' is neither"},
         {"/a=HTTPS://192.0.2.1:443", "is no upstream"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -382,7 +387,7 @@ Test(config, says_what_is_wrong_with_an_application)
 
 Test(config, takes_applications_that_are_elsewhere)
 {
-    static const char content[] = "[proxy \"/api/\"]\nca = /etc/app.pem\nupstream = https://192.0.2.1:8443/\n"
+    static const char content[] = "[proxy \"/api/\"]\nca = /etc/app.pem\nupstream = https://app.example:8443/\n"
                                   "[proxy \"/six\"]\nupstream = https://[2001:db8::1]:443\nca = six.pem\n";
     struct config config;
     struct diag diag = {0};
@@ -391,9 +396,10 @@ Test(config, takes_applications_that_are_elsewhere)
     cr_assert_eq(config_check(&config, &diag), ERR_OK, "%s", diag.text);
     cr_assert_eq(config.num_proxies, 2);
     cr_expect(config.proxies[0].tls && config.proxies[1].tls);
-    cr_expect_str_eq(config.proxies[0].host, "192.0.2.1");
+    cr_expect_str_eq(config.proxies[0].host, "app.example");
     cr_expect_str_eq(config.proxies[1].host, "2001:db8::1");
-    cr_expect_eq(address_port(&config.proxies[0].address), 8443);
+    cr_expect_eq(config.proxies[0].port, 8443);
+    cr_expect_eq(config.proxies[1].port, 443);
     cr_expect_str_eq(config_proxy_ca(&config, "/api/"), "/etc/app.pem");
     cr_expect_str_eq(config_proxy_ca(&config, "/six"), "six.pem");
     cr_expect_null(config_proxy_ca(&config, "/"));

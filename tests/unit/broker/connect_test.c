@@ -58,7 +58,7 @@ Test(connect, connects)
 {
     const struct address *const places[] = {&tcp, &here};
     for (size_t i = 0; i < 2; i++) {
-        cr_assert_eq(connect_begin(&connects, 3, 40 + i, places[i], 1000), ERR_OK);
+        cr_assert_eq(connect_begin(&connects, 3, 40 + i, places[i], 1, 1000), ERR_OK);
         cr_expect_eq(connect_deadline(&connects), 1000, "there is something to do at once");
         struct connect_result result = wait_for_one(1000);
         cr_expect_eq(result.worker, 3);
@@ -77,7 +77,7 @@ Test(connect, says_why_not)
     close(here_fd);
     const struct address *const places[] = {&tcp, &here};
     for (size_t i = 0; i < 2; i++) {
-        cr_assert_eq(connect_begin(&connects, 0, 1, places[i], 1000), ERR_OK);
+        cr_assert_eq(connect_begin(&connects, 0, 1, places[i], 1, 1000), ERR_OK);
         struct connect_result result = wait_for_one(1000);
         cr_expect_eq(result.fd, -1);
         cr_expect_eq(result.error, ECONNREFUSED);
@@ -88,10 +88,10 @@ Test(connect, says_why_not)
 Test(connect, waits_for_a_place)
 {
     struct connect_result first, result;
-    cr_assert_eq(connect_begin(&connects, 0, 1, &here, 1000), ERR_OK);
+    cr_assert_eq(connect_begin(&connects, 0, 1, &here, 1, 1000), ERR_OK);
     first = wait_for_one(1000);
     cr_assert_geq(first.fd, 0);
-    cr_assert_eq(connect_begin(&connects, 0, 2, &here, 1000), ERR_OK);
+    cr_assert_eq(connect_begin(&connects, 0, 2, &here, 1, 1000), ERR_OK);
     cr_expect_not(connect_next(&connects, &result, 1000));
     uint64_t again = connect_deadline(&connects);
     cr_expect_gt(again, 1000);
@@ -100,20 +100,37 @@ Test(connect, waits_for_a_place)
     cr_assert_geq(taken, 0);
     cr_assert(connect_next(&connects, &result, connect_deadline(&connects)));
     cr_expect_geq(result.fd, 0);
-    cr_assert_eq(connect_begin(&connects, 0, 3, &here, 1000), ERR_OK);
+    cr_assert_eq(connect_begin(&connects, 0, 3, &here, 1, 1000), ERR_OK);
     cr_assert(connect_next(&connects, &result, 1000 + DEADLINE_PROXY_CONNECT_MS));
     cr_expect_eq(result.fd, -1);
     cr_expect_eq(result.error, ETIMEDOUT);
 }
 
+/* Nobody is at the first two. */
+Test(connect, tries_one_address_after_the_other)
+{
+    struct address list[3] = {{.len = 0}};
+    cr_assert_eq(address_parse(&list[0], "[::1]:1", NULL), ERR_OK);
+    cr_assert_eq(address_parse(&list[1], "127.0.0.1:1", NULL), ERR_OK);
+    list[2] = tcp;
+    cr_assert_eq(connect_begin(&connects, 0, 1, list, 3, 1000), ERR_OK);
+    struct connect_result result = wait_for_one(1000);
+    cr_expect_geq(result.fd, 0);
+    close(result.fd);
+    cr_assert_eq(connect_begin(&connects, 0, 2, list, 2, 1000), ERR_OK);
+    result = wait_for_one(1000);
+    cr_expect_eq(result.fd, -1);
+    cr_expect_eq(connects.num_rows, 0);
+}
+
 Test(connect, makes_so_many_for_a_worker)
 {
     for (size_t i = 0; i < LIMIT_CONNECTING; i++)
-        cr_assert_eq(connect_begin(&connects, 0, i, &tcp, 1000), ERR_OK);
-    cr_expect_eq(connect_begin(&connects, 0, 99, &tcp, 1000), ERR_TOO_LARGE);
-    cr_expect_eq(connect_begin(&connects, 1, 99, &tcp, 1000), ERR_OK);
+        cr_assert_eq(connect_begin(&connects, 0, i, &tcp, 1, 1000), ERR_OK);
+    cr_expect_eq(connect_begin(&connects, 0, 99, &tcp, 1, 1000), ERR_TOO_LARGE);
+    cr_expect_eq(connect_begin(&connects, 1, 99, &tcp, 1, 1000), ERR_OK);
     connect_forget(&connects, 0);
     cr_assert_eq(connects.num_rows, 1);
     cr_expect_eq(connects.rows[0].worker, 1);
-    cr_expect_eq(connect_begin(&connects, 0, 1, &tcp, 1000), ERR_OK);
+    cr_expect_eq(connect_begin(&connects, 0, 1, &tcp, 1, 1000), ERR_OK);
 }
