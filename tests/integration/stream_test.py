@@ -389,6 +389,75 @@ class Configured(StreamCase):
         self.system.wait_line(r'"end":"idle for too long"')
 
 
+class Distrusted(StreamCase):
+    """A client CA that is taken away."""
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        cls.second = certificates.Authority(os.path.join(cls.base, "second"), "Another CA")
+        cls.bundle = os.path.join(cls.base, "clients.pem")
+        cls.trust(cls.authority, cls.second)
+        at = cls.flags.index("--client-ca")
+        cls.flags = (*cls.flags[:at + 1], cls.bundle, *cls.flags[at + 2:])
+
+    @classmethod
+    def trust(cls, *authorities):
+        text = ""
+        for authority in authorities:
+            with open(authority.certificate, encoding="ascii") as file:
+                text += file.read()
+        with open(cls.bundle + ".new", "w", encoding="ascii") as out:
+            out.write(text)
+        os.chmod(cls.bundle + ".new", 0o644)
+        os.rename(cls.bundle + ".new", cls.bundle)
+
+    def test_its_clients_streams_are_cut_and_no_others(self):
+        client, end = self.pair(self.tcp, client=self.second.leaf("second"))
+        other, other_end = self.pair(self.tcp)
+        self.trust(self.authority)
+        self.system.broker("reload")
+        self.assert_cut(client)
+        with self.assertRaises(ConnectionResetError):
+            end.recv(1)
+        other.sendall(b"still here")
+        self.assertEqual(take(other_end, 10), b"still here")
+
+
+class Limited(StreamCase):
+    """Limits hold for streams as they do for HTTP, and so does the time to connect."""
+
+    @classmethod
+    def more(cls):
+        cls.full = Upstream(os.path.join(cls.base, "full.sock"))
+        cls.addClassCleanup(cls.full.close)
+        path = os.path.join(cls.base, "limits.conf")
+        with open(path, "w", encoding="ascii") as out:
+            out.write("[limits]\naddress_connections = 2\n")
+        os.chmod(path, 0o644)
+        return ("--workers", "1", "--config", path, *streams(cls.tcp.text(), cls.full.text()))
+
+    def test_connections_of_an_address(self):
+        first, first_end = self.pair(self.tcp)
+        second, _ = self.pair(self.tcp)
+        with self.assertRaises((ssl.SSLError, ConnectionError)):
+            self.connect(self.tcp.text()).recv(1)
+        self.assertTrue(self.tcp.is_left_alone())
+        self.system.wait_line(r"^web\[0\]: connection refused listener='127\.0\.0\.1:\d+' peer='127\.0\.0\.1:\d+' reason=")
+        second.sendall(b"still here")
+        for connection in (first, first_end, second):
+            connection.close()
+
+    def test_an_upstream_that_takes_no_connection(self):
+        self.full.listener.listen(0)
+        with socket.socket(socket.AF_UNIX) as before:
+            before.connect(self.full.path)  # and its backlog is full
+            client = self.connect(self.full.text())
+            self.assert_cut(client)
+        self.system.wait_line(r"^web\[0\]: stream .* end='the upstream cannot be reached' |^web\[0\]: stream .* end='[^']*time")
+        client.close()
+
+
 class Many(SystemCase):
     STREAMS = 8  # LIMIT_STREAMS
 
@@ -407,9 +476,10 @@ class Many(SystemCase):
         self.address = found[1], int(found[2])
         context = ssl.create_default_context(cafile=system.ca_file())
         context.load_cert_chain(*self.client)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         plain = socket.create_connection(self.address, wire.TIMEOUT_S)
         plain.settimeout(wire.TIMEOUT_S)
-        connection = context.wrap_socket(plain, server_hostname="localhost")
+        connection = context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
         self.addCleanup(connection.close)
         return connection
 
@@ -431,5 +501,7 @@ class Many(SystemCase):
         connection.sendall(b"the last words")
         self.assertEqual(take(end, 14), b"the last words")
         self.assertEqual(end.recv(1), b"")
+        with self.assertRaises((ssl.SSLError, ConnectionResetError), msg="it is not as if the upstream had said all"):
+            read_all(connection)
         self.assertEqual(system.process.wait(wire.TIMEOUT_S), 0)
         self.assertRegex(system.log(), r"web\[\d+\]: stream .* in=14 ")
