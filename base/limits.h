@@ -27,8 +27,9 @@
 #define LIMIT_CLIENT_FIELDS_LEN 8192u /* bytes of them */
 #define LIMIT_CERTIFICATE 8192u       /* DER bytes */
 #define LIMIT_CHAIN 4u
-#define LIMIT_SERVER_CHAIN 8u    /* certificates that a server shows to a client of this system */
-#define LIMIT_CHAIN_BYTES 10240u /* of a chain that an operator brings: it is part of a handshake's LIMIT_TRANSCRIPT */
+#define LIMIT_SERVER_CHAIN 8u     /* certificates that a server shows to a client of this system */
+#define LIMIT_CHAIN_BYTES 10240u  /* of a chain that an operator brings: it is part of a handshake's LIMIT_TRANSCRIPT */
+#define LIMIT_OCSP_RESPONSE 3072u /* DER bytes; it is stapled, and so part of LIMIT_TRANSCRIPT as well */
 #define LIMIT_SERVER_CERTIFICATES 8u /* beside the default one */
 #define LIMIT_SERVER_NAMES 128u      /* in one of them */
 #define LIMIT_SERVER_SECTION 32u     /* bytes of what its section of the configuration is called */

@@ -158,7 +158,6 @@ void process_hear(struct broker *broker, struct process *process, unsigned max);
 /* process_note_dead says that its pidfd tells its end: nothing is sent to it any more. The cause comes from the spawner. */
 void process_note_dead(struct process *process);
 void process_ready(struct broker *broker, struct process *process);
-void process_note_failed(struct process *process, const struct failed *failed);
 
 /* process_answer_spawner takes one message from the spawner. */
 void process_answer_spawner(struct broker *broker);

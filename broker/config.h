@@ -57,6 +57,7 @@ struct config_certificate {
     char name[LIMIT_SERVER_SECTION + 1];
     char certificate[LIMIT_PATH + 1]; /* this and the key: PEM files */
     char key[LIMIT_PATH + 1];
+    char ocsp[LIMIT_PATH + 1]; /* DER; empty: none */
 };
 
 struct config {
@@ -65,7 +66,7 @@ struct config {
     bool echoes;
     struct address echo;
 
-    char root[LIMIT_PATH + 1]; /* these eleven: empty if not given */
+    char root[LIMIT_PATH + 1]; /* these thirteen: empty if not given */
     char uploads[LIMIT_PATH + 1];
     char client_ca[LIMIT_PATH + 1];
     char crl[LIMIT_PATH + 1];
@@ -75,6 +76,7 @@ struct config {
     char access_file[LIMIT_PATH + 1];
     char server_certificate[LIMIT_PATH + 1];
     char server_key[LIMIT_PATH + 1];
+    char server_ocsp[LIMIT_PATH + 1];
     char client_certificate[LIMIT_PATH + 1];
     char client_key[LIMIT_PATH + 1];
     bool audit_continue; /* handles are used even while their uses cannot be recorded */

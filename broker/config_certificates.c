@@ -58,6 +58,14 @@ static enum err set_key(struct config *config, const char *line, struct diag *di
     return err == ERR_OK ? value_text(row->key, sizeof row->key, value, diag) : err;
 }
 
+static enum err set_ocsp(struct config *config, const char *line, struct diag *diag)
+{
+    struct config_certificate *row;
+    const char *value;
+    enum err err = take_row(&row, &value, config, line, diag);
+    return err == ERR_OK ? value_text(row->ocsp, sizeof row->ocsp, value, diag) : err;
+}
+
 static bool has_certificate(const struct config *config, const char *name, size_t len)
 {
     const size_t at = find(config, name, len);
@@ -70,9 +78,16 @@ static bool has_key(const struct config *config, const char *name, size_t len)
     return at < config->num_certificates && config->certificates[at].key[0] != '\0';
 }
 
+static bool has_ocsp(const struct config *config, const char *name, size_t len)
+{
+    const size_t at = find(config, name, len);
+    return at < config->num_certificates && config->certificates[at].ocsp[0] != '\0';
+}
+
 static const struct config_option rows[] = {
     {.section = "certificate \"", .key = "certificate", .set = set_certificate, .has = has_certificate},
     {.section = "certificate \"", .key = "key", .set = set_key, .has = has_key},
+    {.section = "certificate \"", .key = "ocsp", .set = set_ocsp, .has = has_ocsp},
 };
 
 const struct config_table config_certificate_options = {rows, sizeof rows / sizeof *rows};

@@ -83,6 +83,11 @@ enum err config_check(struct config *config, struct diag *diag)
             "--crl is about clients of your own CAs; add --client-ca FILE (clients of keyd's CA are revoked "
             "with: broker certificate revoke)");
     }
+    if (config->server_ocsp[0] && !config->server_certificate[0]) {
+        return diag_set(diag, ERR_INPUT,
+                        "--server-ocsp is about a certificate of your own; add --server-certificate FILE, or drop it "
+                        "(keyd makes the response about its own itself)");
+    }
     if (config->screenshot[0] && !config->headless) {
         return diag_set(diag, ERR_INPUT, "--screenshot is taken by a browser without a screen; add --headless");
     }

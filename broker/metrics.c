@@ -55,6 +55,13 @@ static void write_web(FILE *out, const struct web_status *web)
     head(out, "http_responses_total", "counter", "HTTP responses by the class of their status.");
     for (unsigned i = 0; i < RESPONSE_CLASSES; i++)
         labelled(out, "http_responses_total", "class", classes[i], web->responses[i]);
+    if (web->crl_next_update != 0)
+        single(out, "crl_next_update_timestamp_seconds", "gauge",
+               "When the first of the revocation lists runs out, since the epoch.", web->crl_next_update);
+    if (web->ocsp_next_update != 0)
+        single(out, "ocsp_next_update_timestamp_seconds", "gauge",
+               "When the first of the OCSP responses that are stapled runs out, since the epoch.",
+               web->ocsp_next_update);
     single(out, "echo_lines_total", "counter", "Lines of the echo service.", web->echo_lines);
 }
 

@@ -124,11 +124,22 @@ void process_ready(struct broker *broker, struct process *process)
     reload_note_ready(broker);
 }
 
-void process_note_failed(struct process *process, const struct failed *failed)
+/* A worker was given files without their names. */
+static void name_file(struct process *process, const struct config *config, const char *text)
+{
+    char option[LIMIT_SERVER_SECTION + 32];
+    const char *flag = option, *path;
+    const char *rest = trust_files_blame(&flag, &path, config, text);
+    if (!rest) rest = staple_files_blame(option, sizeof option, &path, config, text);
+    if (rest) snprintf(process->failed_text, sizeof process->failed_text, "%s '%s'%s", flag, path, rest);
+}
+
+static void note_failed(const struct broker *broker, struct process *process, const struct failed *failed)
 {
     process->failed = true;
     process->failed_error = (enum err)failed->error;
     snprintf(process->failed_text, sizeof process->failed_text, "%s", failed->text);
+    if (process->row->program == PROGRAM_WEB) name_file(process, web_config(broker, process), failed->text);
 }
 
 static void dispatch(struct broker *broker, struct process *process, const struct msg *msg, struct packet_extra *extra)
@@ -164,7 +175,7 @@ static bool hear_one(struct broker *broker, struct process *process)
         (reload_note_failed(broker, process, &msg) || servers_note_failed(broker, process, &msg))) {
         /* their own: the process goes on */
     } else if (msg.kind == MSG_FAILED) {
-        process_note_failed(process, &msg.failed);
+        note_failed(broker, process, &msg.failed);
     } else if (msg.kind == MSG_PONG) {
         watchdog_note_pong(broker, process, &msg);
     } else {
@@ -270,7 +281,7 @@ static void note_not_spawned(struct broker *broker, const struct msg *msg)
 {
     struct process *process = find_ordered(broker, msg->id);
     if (!process || msg->id == 0) return;
-    process_note_failed(process, &msg->failed);
+    note_failed(broker, process, &msg->failed);
     process_ended(broker, process, EXIT_SYSTEM << 8);
 }
 

@@ -353,19 +353,13 @@ void reload_note_answer(struct broker *broker, const struct process *web, const 
 
 static void fail_worker(struct broker *broker, const struct process *web)
 {
-    const char *flag, *path;
-    const char *const rest =
-        trust_files_blame(&flag, &path, &broker->reload.next->config, web->failed ? web->failed_text : "");
-    struct diag diag = {0};
+    char text[LIMIT_TEXT + 1];
     if (!web->failed) {
         fail(broker, ERR_SYSTEM, "a new worker ended before it was ready; the lines above say more");
-    } else if (rest) {
-        enum err err = diag_set(&diag, web->failed_error, "%s '%s'%s", flag, path, rest);
-        fail(broker, err, diag.text);
-    } else {
-        enum err err = diag_set(&diag, web->failed_error, "%s", web->failed_text);
-        fail(broker, err, diag.text);
+        return;
     }
+    snprintf(text, sizeof text, "%s", web->failed_text);
+    fail(broker, web->failed_error, text);
 }
 
 void reload_note_web_gone(struct broker *broker, struct process *web)

@@ -199,6 +199,7 @@ static void init_content(struct resources *out)
 {
     out->root = out->uploads = out->quota = -1;
     out->trust = (struct trust_files){0};
+    out->staples = (struct staple_files){0};
     out->server = out->client = (struct brought){.key = -1};
     memset(out->proxy_cas, 0, sizeof out->proxy_cas);
     out->servers = NULL;
@@ -224,6 +225,7 @@ enum err resources_open_content(struct resources *out, const struct config *conf
         err = brought_open(&out->client, opener, "client", config->client_certificate, config->client_key, diag);
     }
     if (err == ERR_OK) err = open_servers(out, config, opener, diag);
+    if (err == ERR_OK) err = staple_files_open(&out->staples, opener, config, diag);
     return err;
 }
 
@@ -348,6 +350,7 @@ void resources_close_content(struct resources *resources)
     close_fd(&resources->uploads);
     close_fd(&resources->quota);
     trust_files_free(&resources->trust);
+    staple_files_free(&resources->staples);
     for (size_t i = 0; i < LIMIT_PROXIES; i++) {
         free((void *)(uintptr_t)resources->proxy_cas[i].data);
         resources->proxy_cas[i] = (struct bytes){0};

@@ -8,6 +8,7 @@
 #include "broker/config.h"
 #include "broker/opener.h"
 #include "broker/programs.h"
+#include "broker/staple_files.h"
 #include "broker/trust_files.h"
 #include "broker/upstream_lookup.h"
 #include "broker/user.h"
@@ -54,6 +55,7 @@ struct resources {
     struct trust_files trust;
     struct brought server; /* keys and certificates */
     struct brought client;
+    struct staple_files staples;
     struct brought *servers; /* by name, as the configuration has them: SERVER_CERTIFICATE's numbers are one more */
     size_t num_servers;
     struct bytes proxy_cas[LIMIT_PROXIES]; /* DER, for the proxies with the same index; empty: it needs none */

@@ -33,7 +33,8 @@ void servers_give_web(struct broker *broker, struct process *web)
 {
     const struct resources *resources = web_resources(broker, web);
     for (size_t i = 0; i < resources->num_servers; i++) {
-        const struct msg msg = message_of(web_config(broker, web), resources, i, 0);
+        struct msg msg = message_of(web_config(broker, web), resources, i, 0);
+        msg.server_certificate.ocsp = resources->staples.named[i];
         process_send(broker, web, &msg, NULL, 0);
     }
 }

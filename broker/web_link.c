@@ -238,6 +238,8 @@ static enum err send_identity(struct broker *broker, struct process *web, int ch
     msg.web_identity.num_servers = (uint32_t)web_resources(broker, web)->num_servers;
     for (size_t i = 0; i < server->num; i++) msg.web_identity.chain[i] = server->chain[i];
     if (server->num > 0) msg.web_identity.num_chain = server->num;
+    msg.web_identity.ocsp = server->num > 0 ? resources->staples.server : identity->ocsp;
+    if (server->num == 0 && identity->ocsp.len > 0) msg.web_identity.issuer = identity->ca;
     if (err == ERR_OK) process_send(broker, web, &msg, fds, num_fds);
     close_all(fds + 1, num_fds - 1);
     return err;
@@ -401,13 +403,22 @@ static void add_counters(struct web_status *sum, const struct web_status *counte
     for (size_t i = 0; i < RESPONSE_CLASSES; i++) sum->responses[i] += counters->responses[i];
 }
 
+static uint64_t first_of(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 void web_counters(struct web_status *out, const struct broker *broker)
 {
     *out = broker->retired;
     for (size_t i = 0; i < broker->num_processes; i++) {
-        add_counters(out, &broker->processes[i].counters);
-        out->connections += broker->processes[i].counters.connections;
-        out->verdicts += broker->processes[i].counters.verdicts;
+        const struct process *process = &broker->processes[i];
+        add_counters(out, &process->counters);
+        out->connections += process->counters.connections;
+        out->verdicts += process->counters.verdicts;
+        if (process->retire_by != 0) continue; /* what it has is in force no more */
+        out->crl_next_update = first_of(out->crl_next_update, process->counters.crl_next_update);
+        out->ocsp_next_update = first_of(out->ocsp_next_update, process->counters.ocsp_next_update);
     }
 }
 

@@ -1,26 +1,16 @@
 #include "keyd/certificate.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/bytestring.h>
-#include <openssl/ecdsa.h>
 #include <openssl/sha.h>
-#if __has_include(<openssl/posix_time.h>)
-#include <openssl/posix_time.h>
-#else
-#include <openssl/time.h> /* its name until 2023 */
-#endif
 
-#define TAG_EXPLICIT(n) (CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | (n))
+#include "keyd/der.h"
 
 /* Contents of object identifiers. */
-static const uint8_t oid_ecdsa_with_sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 static const uint8_t oid_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
 static const uint8_t oid_prime256v1[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-static const uint8_t oid_common_name[] = {0x55, 0x04, 0x03};
 static const uint8_t oid_subject_key_id[] = {0x55, 0x1d, 0x0e};
 static const uint8_t oid_key_usage[] = {0x55, 0x1d, 0x0f};
 static const uint8_t oid_subject_alt_name[] = {0x55, 0x1d, 0x11};
@@ -44,7 +34,8 @@ static const uint8_t constraints_ca[] = {0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x0
 static const uint8_t constraints_leaf[] = {0x30, 0x00};                                   /* not a CA */
 
 static const struct profile profiles[CERTIFICATE_NUM_PROFILES] = {
-    [CERTIFICATE_CA] = {constraints_ca, sizeof(constraints_ca), {1, 0x06}, NULL}, /* keyCertSign, cRLSign */
+    /* digitalSignature (for ocsp_response.h), keyCertSign, cRLSign */
+    [CERTIFICATE_CA] = {constraints_ca, sizeof(constraints_ca), {1, 0x86}, NULL},
     [CERTIFICATE_SERVER] = {constraints_leaf,
                             sizeof(constraints_leaf),
                             {7, 0x80},
@@ -52,57 +43,11 @@ static const struct profile profiles[CERTIFICATE_NUM_PROFILES] = {
     [CERTIFICATE_CLIENT] = {constraints_leaf, sizeof(constraints_leaf), {7, 0x80}, oid_client_auth},
 };
 
-static bool add_element(CBB *out, CBS_ASN1_TAG tag, const uint8_t *data, size_t len)
-{
-    CBB contents;
-    return CBB_add_asn1(out, &contents, tag) && CBB_add_bytes(&contents, data, len) && CBB_flush(out);
-}
-
-#define ADD_OID(out, oid) add_element((out), CBS_ASN1_OBJECT, (oid), sizeof(oid))
-
-static bool add_signature_algorithm(CBB *out)
-{
-    CBB algorithm;
-    return CBB_add_asn1(out, &algorithm, CBS_ASN1_SEQUENCE) && ADD_OID(&algorithm, oid_ecdsa_with_sha256) &&
-           CBB_flush(out);
-}
-
-static bool add_bit_string(CBB *out, const uint8_t *data, size_t len)
-{
-    CBB contents;
-    return CBB_add_asn1(out, &contents, CBS_ASN1_BITSTRING) && CBB_add_u8(&contents, 0) &&
-           CBB_add_bytes(&contents, data, len) && CBB_flush(out);
-}
-
-/* A name of one relative name of one attribute: CN. */
-static bool add_name(CBB *out, const char *common_name)
-{
-    CBB name, relative, attribute;
-    return CBB_add_asn1(out, &name, CBS_ASN1_SEQUENCE) && CBB_add_asn1(&name, &relative, CBS_ASN1_SET) &&
-           CBB_add_asn1(&relative, &attribute, CBS_ASN1_SEQUENCE) && ADD_OID(&attribute, oid_common_name) &&
-           add_element(&attribute, CBS_ASN1_UTF8STRING, (const uint8_t *)common_name, strlen(common_name)) &&
-           CBB_flush(out);
-}
-
-/* Two digits of the year until 2049, four from then on (RFC 5280, 4.1.2.5). */
-static bool add_time(CBB *out, uint64_t when)
-{
-    struct tm tm;
-    if (when > INT64_MAX || !OPENSSL_posix_to_tm((int64_t)when, &tm)) return false;
-    char text[32];
-    const bool utc_time = tm.tm_year < 150;
-    const int year = utc_time ? tm.tm_year % 100 : tm.tm_year + 1900;
-    int len = snprintf(text, sizeof(text), utc_time ? "%02d%02d%02d%02d%02d%02dZ" : "%04d%02d%02d%02d%02d%02dZ", year,
-                       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-    return len > 0 &&
-           add_element(out, utc_time ? CBS_ASN1_UTCTIME : CBS_ASN1_GENERALIZEDTIME, (const uint8_t *)text, (size_t)len);
-}
-
 static bool add_validity(CBB *out, const struct certificate_spec *spec)
 {
     CBB validity;
-    return CBB_add_asn1(out, &validity, CBS_ASN1_SEQUENCE) && add_time(&validity, spec->not_before) &&
-           add_time(&validity, spec->not_after) && CBB_flush(out);
+    return CBB_add_asn1(out, &validity, CBS_ASN1_SEQUENCE) && der_add_time(&validity, spec->not_before) &&
+           der_add_time(&validity, spec->not_after) && CBB_flush(out);
 }
 
 /* RFC 5480, 2. */
@@ -110,8 +55,8 @@ static bool add_public_key(CBB *out, const uint8_t point[CERTIFICATE_POINT])
 {
     CBB spki, algorithm;
     return CBB_add_asn1(out, &spki, CBS_ASN1_SEQUENCE) && CBB_add_asn1(&spki, &algorithm, CBS_ASN1_SEQUENCE) &&
-           ADD_OID(&algorithm, oid_ec_public_key) && ADD_OID(&algorithm, oid_prime256v1) &&
-           add_bit_string(&spki, point, CERTIFICATE_POINT) && CBB_flush(out);
+           DER_ADD_OID(&algorithm, oid_ec_public_key) && DER_ADD_OID(&algorithm, oid_prime256v1) &&
+           der_add_bit_string(&spki, point, CERTIFICATE_POINT) && CBB_flush(out);
 }
 
 /* begin_extension leaves out_value open for what the extension holds. */
@@ -119,7 +64,7 @@ static bool begin_extension(CBB *extensions, CBB *out_extension, CBB *out_value,
                             enum criticality criticality)
 {
     return CBB_add_asn1(extensions, out_extension, CBS_ASN1_SEQUENCE) &&
-           add_element(out_extension, CBS_ASN1_OBJECT, oid, oid_len) &&
+           der_add_element(out_extension, CBS_ASN1_OBJECT, oid, oid_len) &&
            (criticality == EXTENSION_PLAIN || CBB_add_asn1_bool(out_extension, 1)) &&
            CBB_add_asn1(out_extension, out_value, CBS_ASN1_OCTETSTRING);
 }
@@ -129,7 +74,7 @@ static bool add_key_id(CBB *out, CBS_ASN1_TAG tag, const uint8_t point[CERTIFICA
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
     SHA256(point, CERTIFICATE_POINT, hash);
-    return add_element(out, tag, hash, 20);
+    return der_add_element(out, tag, hash, 20);
 }
 
 static bool add_constraints_and_usage(CBB *extensions, const struct profile *profile)
@@ -140,7 +85,7 @@ static bool add_constraints_and_usage(CBB *extensions, const struct profile *pro
         !CBB_add_bytes(&value, profile->basic_constraints, profile->basic_constraints_len) || !CBB_flush(extensions))
         return false;
     if (!begin_extension(extensions, &extension, &value, oid_key_usage, sizeof(oid_key_usage), EXTENSION_CRITICAL) ||
-        !add_element(&value, CBS_ASN1_BITSTRING, profile->key_usage, sizeof(profile->key_usage)) ||
+        !der_add_element(&value, CBS_ASN1_BITSTRING, profile->key_usage, sizeof(profile->key_usage)) ||
         !CBB_flush(extensions))
         return false;
     if (profile->ext_key_usage == NULL) return true;
@@ -149,7 +94,7 @@ static bool add_constraints_and_usage(CBB *extensions, const struct profile *pro
     return begin_extension(extensions, &extension, &value, oid_ext_key_usage, sizeof(oid_ext_key_usage),
                            EXTENSION_PLAIN) &&
            CBB_add_asn1(&value, &purposes, CBS_ASN1_SEQUENCE) &&
-           add_element(&purposes, CBS_ASN1_OBJECT, profile->ext_key_usage, sizeof(oid_server_auth)) &&
+           der_add_element(&purposes, CBS_ASN1_OBJECT, profile->ext_key_usage, sizeof(oid_server_auth)) &&
            CBB_flush(extensions);
 }
 _Static_assert(sizeof(oid_server_auth) == sizeof(oid_client_auth), "one length serves both");
@@ -176,11 +121,11 @@ static bool add_alt_names(CBB *extensions, const struct certificate_spec *spec)
         return false;
     for (size_t i = 0; i < spec->num_dns_names; i++) {
         const char *name = spec->dns_names[i];
-        if (!add_element(&names, CBS_ASN1_CONTEXT_SPECIFIC | 2, (const uint8_t *)name, strlen(name))) return false;
+        if (!der_add_element(&names, CBS_ASN1_CONTEXT_SPECIFIC | 2, (const uint8_t *)name, strlen(name))) return false;
     }
     for (size_t i = 0; i < spec->num_ip_addresses; i++) {
         const struct bytes *address = &spec->ip_addresses[i];
-        if (!add_element(&names, CBS_ASN1_CONTEXT_SPECIFIC | 7, address->data, address->len)) return false;
+        if (!der_add_element(&names, CBS_ASN1_CONTEXT_SPECIFIC | 7, address->data, address->len)) return false;
     }
     return CBB_flush(extensions);
 }
@@ -188,7 +133,7 @@ static bool add_alt_names(CBB *extensions, const struct certificate_spec *spec)
 static bool add_extensions(CBB *out, const struct certificate_spec *spec)
 {
     CBB wrapper, extensions;
-    return CBB_add_asn1(out, &wrapper, TAG_EXPLICIT(3)) && CBB_add_asn1(&wrapper, &extensions, CBS_ASN1_SEQUENCE) &&
+    return CBB_add_asn1(out, &wrapper, DER_EXPLICIT(3)) && CBB_add_asn1(&wrapper, &extensions, CBS_ASN1_SEQUENCE) &&
            add_constraints_and_usage(&extensions, &profiles[spec->profile]) && add_key_ids(&extensions, spec) &&
            add_alt_names(&extensions, spec) && CBB_flush(out);
 }
@@ -197,25 +142,12 @@ static bool add_extensions(CBB *out, const struct certificate_spec *spec)
 static bool add_tbs(CBB *out, const struct certificate_spec *spec)
 {
     CBB tbs, version;
-    return CBB_add_asn1(out, &tbs, CBS_ASN1_SEQUENCE) && CBB_add_asn1(&tbs, &version, TAG_EXPLICIT(0)) &&
+    return CBB_add_asn1(out, &tbs, CBS_ASN1_SEQUENCE) && CBB_add_asn1(&tbs, &version, DER_EXPLICIT(0)) &&
            CBB_add_asn1_uint64(&version, 2) && /* v3 */
-           add_element(&tbs, CBS_ASN1_INTEGER, spec->serial, sizeof(spec->serial)) && add_signature_algorithm(&tbs) &&
-           add_name(&tbs, spec->issuer) && add_validity(&tbs, spec) && add_name(&tbs, spec->subject) &&
-           add_public_key(&tbs, spec->subject_point) && add_extensions(&tbs, spec) && CBB_flush(out);
-}
-
-static bool add_signed(CBB *out, const uint8_t *tbs, size_t tbs_len, const EC_KEY *issuer)
-{
-    uint8_t digest[SHA256_DIGEST_LENGTH], signature[80];
-    unsigned signature_len = 0;
-    SHA256(tbs, tbs_len, digest);
-    if (ECDSA_size(issuer) > sizeof(signature) ||
-        !ECDSA_sign(0, digest, sizeof(digest), signature, &signature_len, issuer))
-        return false;
-    CBB certificate;
-    return CBB_add_asn1(out, &certificate, CBS_ASN1_SEQUENCE) && CBB_add_bytes(&certificate, tbs, tbs_len) &&
-           add_signature_algorithm(&certificate) && add_bit_string(&certificate, signature, signature_len) &&
-           CBB_flush(out);
+           der_add_element(&tbs, CBS_ASN1_INTEGER, spec->serial, sizeof(spec->serial)) &&
+           der_add_signature_algorithm(&tbs) && der_add_name(&tbs, spec->issuer) && add_validity(&tbs, spec) &&
+           der_add_name(&tbs, spec->subject) && add_public_key(&tbs, spec->subject_point) &&
+           add_extensions(&tbs, spec) && CBB_flush(out);
 }
 
 enum err certificate_write(uint8_t out[LIMIT_CERTIFICATE], size_t *out_len, const struct certificate_spec *spec,
@@ -223,14 +155,15 @@ enum err certificate_write(uint8_t out[LIMIT_CERTIFICATE], size_t *out_len, cons
 {
     uint8_t tbs[LIMIT_CERTIFICATE];
     size_t tbs_len;
-    CBB cbb;
+    CBB cbb, certificate;
     CBB_init_fixed(&cbb, tbs, sizeof(tbs));
     if (!add_tbs(&cbb, spec) || !CBB_finish(&cbb, NULL, &tbs_len)) {
         CBB_cleanup(&cbb);
         return ERR_CRYPTO;
     }
     CBB_init_fixed(&cbb, out, LIMIT_CERTIFICATE);
-    if (!add_signed(&cbb, tbs, tbs_len, issuer) || !CBB_finish(&cbb, NULL, out_len)) {
+    if (!CBB_add_asn1(&cbb, &certificate, CBS_ASN1_SEQUENCE) || !der_add_signed(&certificate, tbs, tbs_len, issuer) ||
+        !CBB_finish(&cbb, NULL, out_len)) {
         CBB_cleanup(&cbb);
         return ERR_CRYPTO;
     }

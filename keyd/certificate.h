@@ -12,7 +12,7 @@
 #include "base/limits.h"
 
 enum certificate_profile {
-    CERTIFICATE_CA,     /* signs certificates and revocation lists; no CA below it */
+    CERTIFICATE_CA,     /* signs certificates, revocation lists, and what it says of them (OCSP); no CA below it */
     CERTIFICATE_SERVER, /* TLS server authentication */
     CERTIFICATE_CLIENT, /* TLS client authentication */
     CERTIFICATE_NUM_PROFILES

@@ -124,6 +124,7 @@ static void send_identity(struct keyd *keyd, const struct keystore *keystore, ui
         .num_certificates = num,
         .secret_memory = secret_memory_kind() == SECRET_MEMFD,
         .audit_key = audit_key_public(keyd->audit_key),
+        .ocsp = keystore_ocsp(keystore),
     };
     enum err err = link_send(&keyd->broker, &msg, NULL, 0);
     if (err != ERR_OK) keyd_end(keyd, diag_set(keyd->diag, err, "cannot send the certificates to the broker"));

@@ -17,6 +17,7 @@
 #include "keyd/certificate.h"
 #include "keyd/key_sign.h"
 #include "keyd/name.h"
+#include "keyd/ocsp_response.h"
 
 /* Clocks of the two sides may differ a little. */
 #define BACKDATE_S 300u
@@ -38,7 +39,9 @@ struct keystore {
     EVP_PKEY *keys[KEY_NUM]; /* NULL: has no key (any more) */
     uint8_t points[KEY_NUM_ROLES][CERTIFICATE_POINT];
     struct certificate certificates[KEY_NUM_ROLES];
-    struct brought *brought[KEY_NUM]; /* NULL: keyd made it, or it is a further server's that is not there */
+    struct brought *brought[KEY_NUM];  /* NULL: keyd made it, or it is a further server's that is not there */
+    uint8_t ocsp[LIMIT_OCSP_RESPONSE]; /* what the CA says of KEY_SERVER */
+    size_t ocsp_len;                   /* 0: an operator brought that one */
     bool tls12;
     struct keystore *base; /* has what this one does not; NULL: it has all */
     size_t users;          /* those that this one is the base of, and its owner */
@@ -160,6 +163,10 @@ static enum err issue_all(struct keystore *keystore, const struct keyd_setup *se
     struct certificate_spec client = {.subject = setup->client_name, .not_before = not_before, .not_after = leaf_end};
     enum err err = issue(keystore, &ca, KEY_CA);
     if (err == ERR_OK && keystore->brought[KEY_SERVER] == NULL) err = issue(keystore, &server, KEY_SERVER);
+    if (err == ERR_OK && keystore->brought[KEY_SERVER] == NULL) {
+        err = ocsp_response_write(keystore->ocsp, &keystore->ocsp_len, &server,
+                                  EVP_PKEY_get0_EC_KEY(keystore->keys[KEY_CA]), keystore_certificate(keystore, KEY_CA));
+    }
     if (err == ERR_OK && keystore->brought[KEY_CLIENT] == NULL) err = issue(keystore, &client, KEY_CLIENT);
     return err;
 }
@@ -283,6 +290,12 @@ struct bytes keystore_certificate(const struct keystore *keystore, enum key_role
     if (keystore->brought[role] != NULL) return brought_leaf(keystore->brought[role]);
     CHECK(role < KEY_NUM_ROLES);
     return (struct bytes){keystore->certificates[role].der, keystore->certificates[role].len};
+}
+
+struct bytes keystore_ocsp(const struct keystore *keystore)
+{
+    keystore = holder_of(keystore, KEY_SERVER);
+    return (struct bytes){keystore->ocsp, keystore->ocsp_len};
 }
 
 struct bytes keystore_issuer(const struct keystore *keystore, enum key_role role)

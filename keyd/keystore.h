@@ -55,6 +55,9 @@ bool keystore_has(const struct keystore *keystore, enum key_role role);
 /* keystore_certificate returns the role's certificate, DER; it lives as long as the keystore. */
 struct bytes keystore_certificate(const struct keystore *keystore, enum key_role role);
 
+/* keystore_ocsp returns what keyd's CA says of the server's certificate (ocsp_response.h); empty: an operator brought that one. */
+struct bytes keystore_ocsp(const struct keystore *keystore);
+
 /* keystore_issuer returns who signed the role's certificate (KEY_SERVER, KEY_CLIENT); the certificate itself if nobody else
  * did. keystore_anchor returns the last certificate of its chain, which whoever verifies it has to trust. */
 struct bytes keystore_issuer(const struct keystore *keystore, enum key_role role);

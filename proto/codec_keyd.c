@@ -150,7 +150,7 @@ bool codec_check_keyd_identity(const struct msg *msg)
     const struct keyd_identity *identity = &msg->keyd_identity;
     return field_certificate(identity->ca) && field_certificate(identity->server) &&
            field_certificate(identity->client) && identity->audit_key.len >= 1 &&
-           identity->audit_key.len <= LIMIT_AUDIT_KEY &&
+           identity->audit_key.len <= LIMIT_AUDIT_KEY && identity->ocsp.len <= LIMIT_OCSP_RESPONSE &&
            codec_check_certificates(identity->certificates, identity->num_certificates);
 }
 
@@ -163,6 +163,7 @@ enum err codec_decode_keyd_identity(struct codec_arena *arena, struct msg *out, 
     to->client = bytes_of_wire(from->client);
     to->secret_memory = from->secret_memory != 0;
     to->audit_key = bytes_of_wire(from->audit_key);
+    to->ocsp = bytes_of_wire(from->ocsp);
     return codec_decode_certificates(arena, &to->certificates, &to->num_certificates, from->certificates,
                                      from->n_certificates);
 }
@@ -182,6 +183,7 @@ enum err codec_encode_keyd_identity(const struct packer *packer, const struct ms
     to.certificates = pointers;
     to.secret_memory = from->secret_memory;
     to.audit_key = wire_bytes(from->audit_key);
+    to.ocsp = wire_bytes(from->ocsp);
     return codec_pack(packer, &to.base);
 }
 

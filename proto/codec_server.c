@@ -7,7 +7,7 @@ bool codec_check_server_certificate(const struct msg *msg)
     const struct server_certificate *server = &msg->server_certificate;
     return server->number >= 1 && server->number <= LIMIT_SERVER_CERTIFICATES &&
            field_text(server->name, 1, LIMIT_SERVER_SECTION) && server->num_chain >= 1 &&
-           codec_check_chain(server->chain, server->num_chain);
+           codec_check_chain(server->chain, server->num_chain) && server->ocsp.len <= LIMIT_OCSP_RESPONSE;
 }
 
 enum err codec_decode_server_certificate(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -21,6 +21,7 @@ enum err codec_decode_server_certificate(struct codec_arena *arena, struct msg *
     to->num_chain = from->n_chain;
     for (size_t i = 0; i < to->num_chain; i++) to->chain[i] = bytes_of_wire(from->chain[i]);
     to->has_key = from->has_key != 0;
+    to->ocsp = bytes_of_wire(from->ocsp);
     return ERR_OK;
 }
 
@@ -36,6 +37,7 @@ enum err codec_encode_server_certificate(const struct packer *packer, const stru
     to.n_chain = from->num_chain;
     to.chain = chain;
     to.has_key = from->has_key;
+    to.ocsp = wire_bytes(from->ocsp);
     return codec_pack(packer, &to.base);
 }
 

@@ -159,7 +159,9 @@ bool codec_check_web_identity(const struct msg *msg)
            identity->num_servers <= LIMIT_SERVER_CERTIFICATES && identity->num_client_cas <= LIMIT_CLIENT_CAS &&
            field_certificates(identity->chain, identity->num_chain) &&
            field_certificates(identity->client_cas, identity->num_client_cas) &&
-           field_text(identity->own_client, 64, 64) && (unsigned)identity->crl_rule < CRL_RULE_NUM;
+           field_text(identity->own_client, 64, 64) && (unsigned)identity->crl_rule < CRL_RULE_NUM &&
+           identity->ocsp.len <= LIMIT_OCSP_RESPONSE &&
+           (identity->issuer.len == 0 || field_certificate(identity->issuer));
 }
 
 enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, const ProtobufCMessage *wire)
@@ -176,6 +178,8 @@ enum err codec_decode_web_identity(struct codec_arena *arena, struct msg *out, c
     to->own_client = from->own_client;
     to->crl_rule = (enum crl_rule)from->crl_rule;
     to->num_servers = from->server_certificates;
+    to->ocsp = bytes_of_wire(from->ocsp);
+    to->issuer = bytes_of_wire(from->issuer);
     return ERR_OK;
 }
 
@@ -196,6 +200,8 @@ enum err codec_encode_web_identity(const struct packer *packer, const struct msg
     to.own_client = wire_text(from->own_client);
     to.crl_rule = (uint32_t)from->crl_rule;
     to.server_certificates = from->num_servers;
+    to.ocsp = wire_bytes(from->ocsp);
+    to.issuer = wire_bytes(from->issuer);
     return codec_pack(packer, &to.base);
 }
 

@@ -26,6 +26,8 @@ enum err codec_decode_web_status(struct codec_arena *arena, struct msg *out, con
         .limited = {from->limited_connections, from->limited_address_connections, from->limited_address_handshakes},
         .verdicts = from->verdicts,
         .access_lost = from->access_lost,
+        .crl_next_update = from->crl_next_update,
+        .ocsp_next_update = from->ocsp_next_update,
     };
     return ERR_OK;
 }
@@ -56,6 +58,8 @@ enum err codec_encode_web_status(const struct packer *packer, const struct msg *
     to.limited_address_handshakes = from->limited[CONNECTION_LIMIT_RATE];
     to.verdicts = from->verdicts;
     to.access_lost = from->access_lost;
+    to.crl_next_update = from->crl_next_update;
+    to.ocsp_next_update = from->ocsp_next_update;
     return codec_pack(packer, &to.base);
 }
 

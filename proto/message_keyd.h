@@ -134,6 +134,7 @@ struct keyd_identity {
     size_t num_certificates;
     bool secret_memory;
     struct bytes audit_key; /* DER, 1 to LIMIT_AUDIT_KEY bytes */
+    struct bytes ocsp;      /* DER, at most LIMIT_OCSP_RESPONSE bytes; empty: none */
 };
 
 /* A server certificate beside the default one. */
@@ -143,6 +144,7 @@ struct server_certificate {
     struct bytes chain[LIMIT_CHAIN]; /* DER, leaf first; LIMIT_CHAIN_BYTES in all */
     size_t num_chain;                /* at least 1 */
     bool has_key;                    /* the key's file comes with it */
+    struct bytes ocsp;               /* DER, at most LIMIT_OCSP_RESPONSE bytes; empty: none */
 };
 
 struct keyd_grant {

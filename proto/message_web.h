@@ -108,6 +108,8 @@ struct web_identity {
     bool has_client_ca_file;
     const char *own_client; /* SHA-256 of keyd's client certificate, 64 hexadecimal digits */
     enum crl_rule crl_rule;
+    struct bytes ocsp;    /* DER, at most LIMIT_OCSP_RESPONSE bytes; empty: none */
+    struct bytes issuer;  /* DER, at most LIMIT_CERTIFICATE bytes; empty: it is in the chain, or there is no ocsp */
     uint32_t num_servers; /* at most LIMIT_SERVER_CERTIFICATES: those that came before */
 };
 
@@ -146,8 +148,10 @@ struct web_status {
     uint64_t failures[HANDSHAKE_FAILURES]; /* of them HANDSHAKE_ABORTED are not among handshakes_failed */
     uint64_t responses[RESPONSE_CLASSES];
     uint64_t limited[CONNECTION_LIMITS];
-    uint64_t verdicts;    /* that are remembered now (MSG_EXPLAIN_QUERY) */
-    uint64_t access_lost; /* lines of the access log that its file did not take */
+    uint64_t verdicts;        /* that are remembered now (MSG_EXPLAIN_QUERY) */
+    uint64_t access_lost;     /* lines of the access log that its file did not take */
+    uint64_t crl_next_update; /* when the first of them runs out, seconds since the epoch; 0: there are none */
+    uint64_t ocsp_next_update;
 };
 
 struct metrics {

@@ -1,16 +1,9 @@
 #include "web/crl.h"
 
 #include <openssl/bytestring.h>
-#include <openssl/mem.h>
 #include <string.h>
-#include <time.h>
-#if __has_include(<openssl/posix_time.h>)
-#include <openssl/posix_time.h> /* its name in newer versions */
-#else
-#include <openssl/time.h>
-#endif
 
-#include "base/auto.h"
+#include "web/der.h"
 
 #define COMPLETE "get the CA's complete list"
 
@@ -24,49 +17,9 @@ enum {
     ID_AUTHORITY_KEY_IDENTIFIER = 35,
 };
 
-struct extension {
-    CBS oid;
-    CBS value;
-    bool critical;
-    unsigned id; /* of 2.5.29; 0: another one */
-};
-
-static void auto_octets(char **octets)
-{
-    OPENSSL_free(*octets);
-}
-
 static enum err complain(struct diag *diag, const char *why)
 {
     return diag_set(diag, ERR_INPUT, "%s", why);
-}
-
-static struct bytes span_of(const CBS *cbs)
-{
-    return (struct bytes){CBS_data(cbs), CBS_len(cbs)};
-}
-
-static CBS cbs_of(struct bytes bytes)
-{
-    CBS cbs;
-    CBS_init(&cbs, bytes.data, bytes.len);
-    return cbs;
-}
-
-/* UTCTime or GeneralizedTime, both in UTC (RFC 5280, 5.1.2.4). What is before 1970 is 1970. */
-static bool read_time(uint64_t *out, CBS *in)
-{
-    CBS value;
-    unsigned tag;
-    struct tm tm;
-    int64_t seconds;
-    if (!CBS_get_any_asn1(in, &value, &tag)) return false;
-    if (tag == CBS_ASN1_UTCTIME ? !CBS_parse_utc_time(&value, &tm, 0)
-                                : tag != CBS_ASN1_GENERALIZEDTIME || !CBS_parse_generalized_time(&value, &tm, 0))
-        return false;
-    if (!OPENSSL_tm_to_posix(&tm, &seconds)) return false;
-    *out = seconds < 0 ? 0 : (uint64_t)seconds;
-    return true;
 }
 
 static bool is_time(const CBS *in)
@@ -74,36 +27,7 @@ static bool is_time(const CBS *in)
     return CBS_peek_asn1_tag(in, CBS_ASN1_UTCTIME) || CBS_peek_asn1_tag(in, CBS_ASN1_GENERALIZEDTIME);
 }
 
-/* BOOLEAN DEFAULT FALSE; in DER true is 255. */
-static bool read_critical(bool *out, CBS *extension)
-{
-    CBS value;
-    *out = CBS_peek_asn1_tag(extension, CBS_ASN1_BOOLEAN);
-    return !*out ||
-           (CBS_get_asn1(extension, &value, CBS_ASN1_BOOLEAN) && CBS_len(&value) == 1 && CBS_data(&value)[0] == 0xff);
-}
-
-static bool read_extension(struct extension *out, CBS *extensions)
-{
-    static const uint8_t id_ce[] = {0x55, 0x1d}; /* 2.5.29 */
-    CBS extension;
-    if (!CBS_get_asn1(extensions, &extension, CBS_ASN1_SEQUENCE) ||
-        !CBS_get_asn1(&extension, &out->oid, CBS_ASN1_OBJECT) || !read_critical(&out->critical, &extension) ||
-        !CBS_get_asn1(&extension, &out->value, CBS_ASN1_OCTETSTRING) || CBS_len(&extension) != 0)
-        return false;
-    const bool known = CBS_len(&out->oid) == 3 && memcmp(CBS_data(&out->oid), id_ce, sizeof id_ce) == 0;
-    out->id = known ? CBS_data(&out->oid)[2] : 0;
-    return true;
-}
-
-static enum err refuse_unknown(const struct extension *extension, struct diag *diag)
-{
-    AUTO(auto_octets) char *oid = CBS_asn1_oid_to_text(&extension->oid);
-    return diag_set(diag, ERR_INPUT, "it has a critical extension that is not known here (%s); " COMPLETE,
-                    oid != NULL ? oid : "?");
-}
-
-static enum err check_extension(const struct extension *extension, struct diag *diag)
+static enum err check_extension(const struct der_extension *extension, struct diag *diag)
 {
     switch (extension->id) {
     case ID_DELTA_CRL_INDICATOR: return complain(diag, "it is a delta, which lists only what has changed; " COMPLETE);
@@ -111,7 +35,7 @@ static enum err check_extension(const struct extension *extension, struct diag *
         return complain(diag, "it is for some certificates only, or indirect (issuingDistributionPoint); " COMPLETE);
     case ID_AUTHORITY_KEY_IDENTIFIER:
     case ID_CRL_NUMBER: return ERR_OK;
-    default: return extension->critical ? refuse_unknown(extension, diag) : ERR_OK;
+    default: return extension->critical ? der_refuse_unknown(extension, COMPLETE, diag) : ERR_OK;
     }
 }
 
@@ -126,8 +50,8 @@ static enum err check_extensions(CBS *tbs, bool is_v2, struct diag *diag)
     if (!is_v2 || !CBS_get_asn1(&wrapper, &extensions, CBS_ASN1_SEQUENCE) || CBS_len(&wrapper) != 0)
         return complain(diag, "its extensions do not parse");
     while (CBS_len(&extensions) > 0) {
-        struct extension extension;
-        if (!read_extension(&extension, &extensions)) return complain(diag, "its extensions do not parse");
+        struct der_extension extension;
+        if (!der_extension(&extension, &extensions)) return complain(diag, "its extensions do not parse");
         enum err err = check_extension(&extension, diag);
         if (err != ERR_OK) return err;
     }
@@ -145,7 +69,7 @@ bool crl_serial(struct crl_entry *out, struct bytes integer)
     return true;
 }
 
-static enum err read_reason(struct crl_entry *out, const struct extension *extension, struct diag *diag)
+static enum err read_reason(struct crl_entry *out, const struct der_extension *extension, struct diag *diag)
 {
     CBS value = extension->value, reason;
     if (!CBS_get_asn1(&value, &reason, CBS_ASN1_ENUMERATED) || CBS_len(&value) != 0 || CBS_len(&reason) != 1)
@@ -161,15 +85,15 @@ static enum err read_entry_extensions(struct crl_entry *out, CBS *entry, struct 
     if (!CBS_get_asn1(entry, &extensions, CBS_ASN1_SEQUENCE) || CBS_len(entry) != 0)
         return complain(diag, "an entry does not parse");
     while (CBS_len(&extensions) > 0) {
-        struct extension extension;
+        struct der_extension extension;
         enum err err = ERR_OK;
-        if (!read_extension(&extension, &extensions)) return complain(diag, "an entry does not parse");
+        if (!der_extension(&extension, &extensions)) return complain(diag, "an entry does not parse");
         if (extension.id == ID_CERTIFICATE_ISSUER)
             return complain(diag, "it is indirect: an entry is about another CA's certificate; " COMPLETE);
         if (extension.id == ID_REASON_CODE)
             err = read_reason(out, &extension, diag);
         else if (extension.critical)
-            err = refuse_unknown(&extension, diag);
+            err = der_refuse_unknown(&extension, COMPLETE, diag);
         if (err != ERR_OK) return err;
     }
     return ERR_OK;
@@ -180,10 +104,10 @@ static enum err read_entry(struct crl_entry *out, CBS *entries, bool is_v2, stru
     CBS entry, serial;
     *out = (struct crl_entry){0};
     if (!CBS_get_asn1(entries, &entry, CBS_ASN1_SEQUENCE) || !CBS_get_asn1(&entry, &serial, CBS_ASN1_INTEGER) ||
-        !CBS_is_valid_asn1_integer(&serial, NULL) || !read_time(&out->revoked_at, &entry) ||
+        !CBS_is_valid_asn1_integer(&serial, NULL) || !der_time(&out->revoked_at, &entry) ||
         (!is_v2 && CBS_len(&entry) != 0))
         return complain(diag, "an entry does not parse");
-    if (!crl_serial(out, span_of(&serial)))
+    if (!crl_serial(out, der_span(&serial)))
         return complain(diag, "an entry's serial number is negative or longer than 20 bytes");
     return read_entry_extensions(out, &entry, diag);
 }
@@ -193,7 +117,7 @@ static enum err check_entries(struct crl *out, CBS *tbs, bool is_v2, struct diag
     CBS entries;
     if (!CBS_peek_asn1_tag(tbs, CBS_ASN1_SEQUENCE)) return ERR_OK;
     if (!CBS_get_asn1(tbs, &entries, CBS_ASN1_SEQUENCE)) return complain(diag, "does not parse");
-    out->entries = span_of(&entries);
+    out->entries = der_span(&entries);
     for (; CBS_len(&entries) > 0; out->num_entries++) {
         struct crl_entry entry;
         enum err err = read_entry(&entry, &entries, is_v2, diag);
@@ -204,9 +128,9 @@ static enum err check_entries(struct crl *out, CBS *tbs, bool is_v2, struct diag
 
 bool crl_next(struct crl_entry *out, struct bytes *entries)
 {
-    CBS rest = cbs_of(*entries);
+    CBS rest = der_cbs(*entries);
     if (entries->len == 0 || read_entry(out, &rest, true, NULL) != ERR_OK) return false;
-    *entries = span_of(&rest);
+    *entries = der_span(&rest);
     return true;
 }
 
@@ -220,11 +144,11 @@ static bool read_version(bool *out_v2, CBS *tbs)
 
 static enum err read_times(struct crl *out, CBS *tbs, struct diag *diag)
 {
-    if (!read_time(&out->this_update, tbs)) return complain(diag, "its thisUpdate does not parse");
+    if (!der_time(&out->this_update, tbs)) return complain(diag, "its thisUpdate does not parse");
     if (!is_time(tbs))
         return complain(diag,
                         "it has no nextUpdate, so that nobody can tell when it is out of date; have the CA set it");
-    if (!read_time(&out->next_update, tbs)) return complain(diag, "its nextUpdate does not parse");
+    if (!der_time(&out->next_update, tbs)) return complain(diag, "its nextUpdate does not parse");
     if (out->next_update > out->this_update) return ERR_OK;
     return complain(diag, "its nextUpdate is not behind its thisUpdate; get one that the CA has made right");
 }
@@ -236,9 +160,9 @@ static enum err read_tbs(struct crl *out, CBS tbs, struct diag *diag)
     if (!read_version(&is_v2, &tbs) || !CBS_get_asn1(&tbs, &algorithm, CBS_ASN1_SEQUENCE) ||
         !CBS_get_asn1_element(&tbs, &issuer, CBS_ASN1_SEQUENCE))
         return complain(diag, "does not parse");
-    if (!bytes_equal(span_of(&algorithm), out->algorithm))
+    if (!bytes_equal(der_span(&algorithm), out->body.algorithm))
         return complain(diag, "it names two different signature algorithms");
-    out->issuer = span_of(&issuer);
+    out->issuer = der_span(&issuer);
     enum err err = read_times(out, &tbs, diag);
     if (err == ERR_OK) err = check_entries(out, &tbs, is_v2, diag);
     if (err == ERR_OK) err = check_extensions(&tbs, is_v2, diag);
@@ -248,17 +172,12 @@ static enum err read_tbs(struct crl *out, CBS tbs, struct diag *diag)
 
 enum err crl_parse(struct crl *out, struct bytes der, struct diag *diag)
 {
-    CBS all = cbs_of(der), list, element, tbs, algorithm, signature;
-    uint8_t unused_bits;
+    CBS all = der_cbs(der), list, element, tbs;
     *out = (struct crl){0};
-    if (!CBS_get_asn1(&all, &list, CBS_ASN1_SEQUENCE) || CBS_len(&all) != 0 ||
-        !CBS_get_asn1_element(&list, &element, CBS_ASN1_SEQUENCE) ||
-        !CBS_get_asn1(&list, &algorithm, CBS_ASN1_SEQUENCE) || !CBS_get_asn1(&list, &signature, CBS_ASN1_BITSTRING) ||
-        CBS_len(&list) != 0 || !CBS_get_u8(&signature, &unused_bits) || unused_bits != 0)
+    if (!CBS_get_asn1(&all, &list, CBS_ASN1_SEQUENCE) || CBS_len(&all) != 0 || !signed_data_take(&out->body, &list) ||
+        CBS_len(&list) != 0)
         return complain(diag, "does not parse");
-    out->tbs = span_of(&element);
-    out->algorithm = span_of(&algorithm);
-    out->signature = span_of(&signature);
+    element = der_cbs(out->body.data);
     if (!CBS_get_asn1(&element, &tbs, CBS_ASN1_SEQUENCE)) return complain(diag, "does not parse");
     return read_tbs(out, tbs, diag);
 }

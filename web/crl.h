@@ -1,4 +1,4 @@
-/* One certificate revocation list (RFC 5280, 5): its form, and its signature.
+/* One certificate revocation list (RFC 5280, 5): its form.
  *
  * Taken are complete lists alone. One that is partial by its own word (a delta, one for some certificates or some reasons), one that
  * speaks for other CAs than the one that signed it, or one with a critical extension that is not known here is refused: to look
@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "web/signed_data.h"
 
 /* A revoked certificate. */
 struct crl_entry {
@@ -25,10 +26,8 @@ struct crl_entry {
 
 /* A list as it stands in memory that is somebody else's: the spans point there. */
 struct crl {
-    struct bytes issuer;    /* Name, DER */
-    struct bytes tbs;       /* what is signed: tbsCertList, DER */
-    struct bytes algorithm; /* the contents of signatureAlgorithm */
-    struct bytes signature;
+    struct bytes issuer; /* Name, DER */
+    struct signed_data body;
     uint64_t this_update; /* seconds since the epoch */
     uint64_t next_update;
     struct bytes entries; /* the contents of revokedCertificates */
@@ -44,10 +43,6 @@ bool crl_next(struct crl_entry *out, struct bytes *entries);
 
 /* crl_serial writes a serial number, the contents of an INTEGER, as entries have it. False: it is negative, or too long. */
 bool crl_serial(struct crl_entry *out, struct bytes integer);
-
-/* crl_verify says whether key has signed the list, with SHA-256 or better. ERR_DENIED: it has not. ERR_INPUT with a
- * diagnostic: this kind of signature is not taken. */
-MUST_CHECK enum err crl_verify(const struct crl *crl, EVP_PKEY *key, struct diag *diag);
 
 /* crl_reason_name returns "keyCompromise" and the like, or NULL where no reason is given. */
 const char *crl_reason_name(unsigned reason);

@@ -126,3 +126,11 @@ bool crls_out_of_date(char *out, size_t out_len, size_t *at, const struct crls *
     }
     return false;
 }
+
+uint64_t crls_next_update(const struct crls *crls)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < crls->num; i++)
+        if (first == 0 || crls->lists[i].next_update < first) first = crls->lists[i].next_update;
+    return first;
+}

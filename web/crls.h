@@ -63,4 +63,7 @@ int crls_error(enum crls_verdict verdict);
  * is and until when it was good, and moves *at behind it. */
 bool crls_out_of_date(char *out, size_t out_len, size_t *at, const struct crls *crls, uint64_t now_s);
 
+/* crls_next_update returns when the first of the lists runs out, seconds since the epoch; 0: there are none. */
+uint64_t crls_next_update(const struct crls *crls);
+
 #endif

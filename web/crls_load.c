@@ -74,7 +74,7 @@ static enum err check_signature(const struct loading *loading, const struct crl 
     struct diag why = {{0}};
     AUTO(auto_key) EVP_PKEY *key = X509_get_pubkey(ca);
     if (key == NULL) return ERR_DENIED;
-    enum err err = crl_verify(crl, key, &why);
+    enum err err = signed_data_verify(&crl->body, key, &why);
     if (err == ERR_INPUT) return complain_of(loading, ca, why.text);
     if (err != ERR_OK || (X509_get_key_usage(ca) & X509v3_KU_CRL_SIGN) != 0) return err;
     return complain_of(loading, ca,

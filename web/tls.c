@@ -219,7 +219,8 @@ static enum err set_protocol(SSL_CTX *context, const struct tls_terms *terms, st
 static enum err use_servers(SSL_CTX *context, const struct web_identity *identity, const struct tls_terms *terms,
                             struct tls_servers *servers, struct diag *diag)
 {
-    const struct tls_server own = {.chain = identity->chain, .num_chain = identity->num_chain};
+    const struct tls_server own = {
+        .chain = identity->chain, .num_chain = identity->num_chain, .ocsp = identity->ocsp, .issuer = identity->issuer};
     if (servers == NULL) servers = tls_servers_new();
     if (servers == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
     enum err err = tls_servers_add(servers, &own, terms, diag);

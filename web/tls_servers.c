@@ -6,14 +6,18 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/auto.h"
 #include "base/certificate.h"
 #include "base/check.h"
 #include "web/server_key.h"
 #include "web/server_names.h"
+#include "web/staple.h"
+#include "web/timestamp.h"
 #include "web/tls.h"
 #include "web/tls_resume.h"
 
@@ -23,7 +27,12 @@ struct server {
     CRYPTO_BUFFER *chain[LIMIT_CHAIN];
     size_t num_chain; /* 0: not there */
     uint8_t fingerprint[SHA256_DIGEST_LENGTH];
-    struct certificate_text text; /* empty where a field of it cannot be put into words */
+    struct certificate_text text;        /* empty where a field of it cannot be put into words */
+    char name[LIMIT_SERVER_SECTION + 1]; /* empty: the default one */
+    uint8_t *ocsp;                       /* NULL: nothing is stapled */
+    size_t ocsp_len;
+    struct staple_time ocsp_time;
+    bool wants_ocsp;
 };
 
 struct tls_servers {
@@ -56,8 +65,10 @@ struct tls_servers *tls_servers_new(void)
 void tls_servers_free(struct tls_servers *servers)
 {
     if (servers == NULL) return;
-    for (size_t i = 0; i < servers->num; i++)
+    for (size_t i = 0; i < servers->num; i++) {
         for (size_t j = 0; j < servers->rows[i].num_chain; j++) CRYPTO_BUFFER_free(servers->rows[i].chain[j]);
+        free(servers->rows[i].ocsp);
+    }
     server_names_free(servers->names);
     free(servers);
 }
@@ -120,6 +131,43 @@ static enum err keep_chain(struct server *out, const struct tls_server *server, 
     return ERR_OK;
 }
 
+/* The broker knows the file, and puts its name in the place of the first words. */
+static enum err complain_of_ocsp(struct diag *diag, enum err err, const char *name, const char *why)
+{
+    if (name == NULL) return diag_set(diag, err, "OCSP response: %s", why);
+    return diag_set(diag, err, "OCSP response of [certificate \"%s\"]: %s", name, why);
+}
+
+static X509 *parse_issuer(const struct tls_server *server)
+{
+    const struct bytes second = server->num_chain > 1 ? server->chain[1] : (struct bytes){NULL, 0};
+    const struct bytes der = server->issuer.len > 0 ? server->issuer : second;
+    const uint8_t *at = der.data;
+    return der.len > 0 ? d2i_X509(NULL, &at, (long)der.len) : NULL;
+}
+
+static enum err keep_ocsp(struct server *out, const struct tls_server *server, X509 *leaf, struct diag *diag)
+{
+    struct diag why = {{0}};
+    if (server->name != NULL) snprintf(out->name, sizeof out->name, "%s", server->name);
+    out->wants_ocsp = staple_is_wanted(leaf);
+    if (server->ocsp.len == 0) return ERR_OK;
+    AUTO(auto_x509) X509 *issuer = parse_issuer(server);
+    if (issuer == NULL) {
+        ERR_clear_error();
+        return complain_of_ocsp(diag, ERR_INPUT, server->name,
+                                "who signed the certificate is not known, so that it cannot be checked; put that CA's "
+                                "certificate behind the certificate in its file");
+    }
+    enum err err = staple_check(&out->ocsp_time, server->ocsp, leaf, issuer, &why);
+    if (err != ERR_OK) return complain_of_ocsp(diag, err, server->name, why.text);
+    out->ocsp = malloc(server->ocsp.len);
+    if (out->ocsp == NULL) return diag_set(diag, ERR_MEMORY, "no memory");
+    memcpy(out->ocsp, server->ocsp.data, server->ocsp.len);
+    out->ocsp_len = server->ocsp.len;
+    return ERR_OK;
+}
+
 static bool has_number(const struct tls_servers *servers, uint32_t number)
 {
     for (size_t i = 0; i < servers->num; i++)
@@ -143,6 +191,7 @@ enum err tls_servers_add(struct tls_servers *servers, const struct tls_server *s
     if (certificate_describe(&row->text, leaf) != ERR_OK) row->text = (struct certificate_text){0};
     enum err err = server_key_read(&row->key, leaf, server->name, terms, diag);
     if (err == ERR_OK) err = read_names(servers, place, leaf, server->name, diag);
+    if (err == ERR_OK) err = keep_ocsp(row, server, leaf, diag);
     return err == ERR_OK ? keep_chain(row, server, diag) : err;
 }
 
@@ -213,6 +262,13 @@ static bool present(SSL *ssl, struct tls_handshake *handshake, const struct tls_
            tls_resume_bind(ssl, handshake) == ERR_OK;
 }
 
+/* BoringSSL shows it to clients that ask. The context has none, so that nothing has to be taken away. */
+static bool staple(SSL *ssl, const struct server *server)
+{
+    if (server->ocsp == NULL || !staple_is_due(&server->ocsp_time, (uint64_t)time(NULL))) return true;
+    return SSL_set_ocsp_response(ssl, server->ocsp, server->ocsp_len) != 0;
+}
+
 /* Called when the version and the client's name for the server are known, and before a ticket is looked at. */
 static int on_certificate_wanted(SSL *ssl, void *unused)
 {
@@ -220,9 +276,9 @@ static int on_certificate_wanted(SSL *ssl, void *unused)
     const struct tls_servers *servers = servers_of(SSL_get_SSL_CTX(ssl));
     struct tls_handshake *handshake = SSL_get_app_data(ssl);
     if (SSL_version(ssl) != TLS1_3_VERSION) tls_resume_forbid(ssl);
-    if (servers->num == 1) return 1;
-    const unsigned place = choose(ssl, handshake, servers);
-    return place == 0 || present(ssl, handshake, servers, place) ? 1 : 0;
+    const unsigned place = servers->num > 1 ? choose(ssl, handshake, servers) : 0;
+    if (place != 0 && !present(ssl, handshake, servers, place)) return 0;
+    return staple(ssl, &servers->rows[place]) ? 1 : 0;
 }
 
 /* RFC 6066, 3: a server that uses the name says so. */
@@ -285,4 +341,38 @@ void tls_servers_describe(struct session_peer *out, const SSL *ssl, const struct
     out->server_names = servers->num > 1 ? servers->names : NULL;
     out->server = handshake->server;
     out->shown = &servers->rows[handshake->server].text;
+}
+
+static bool remark(char *out, size_t out_len, const struct server *server, uint64_t now_s)
+{
+    char from[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE], which[LIMIT_SERVER_SECTION + 24] = "the default certificate";
+    if (server->name[0] != '\0') snprintf(which, sizeof which, "certificate \"%s\"", server->name);
+    if (server->ocsp == NULL && server->wants_ocsp) {
+        snprintf(out, out_len, "%s demands that an OCSP response comes with it, and has none", which);
+        return true;
+    }
+    if (server->ocsp == NULL || staple_is_due(&server->ocsp_time, now_s)) return false;
+    timestamp_format(from, server->ocsp_time.from, 0);
+    timestamp_format(until, server->ocsp_time.until, 0);
+    snprintf(out, out_len, "the OCSP response of %s is good from %s until %s", which, from, until);
+    return true;
+}
+
+bool tls_servers_remark(char *out, size_t out_len, size_t *at, const SSL_CTX *context, uint64_t now_s)
+{
+    const struct tls_servers *servers = servers_of(context);
+    while (*at < servers->num)
+        if (remark(out, out_len, &servers->rows[(*at)++], now_s)) return true;
+    return false;
+}
+
+uint64_t tls_servers_next_update(const SSL_CTX *context)
+{
+    const struct tls_servers *servers = servers_of(context);
+    uint64_t first = 0;
+    for (size_t i = 0; i < servers->num; i++) {
+        const struct server *server = &servers->rows[i];
+        if (server->ocsp != NULL && (first == 0 || server->ocsp_time.until < first)) first = server->ocsp_time.until;
+    }
+    return first;
 }

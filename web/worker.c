@@ -56,8 +56,11 @@ static void answer_failed(struct worker *worker, uint64_t id, enum err error, co
 /* What is wrong with it is said when the identity comes that it belongs to. */
 static void take_server(struct worker *worker, const struct server_certificate *certificate)
 {
-    const struct tls_server server = {certificate->number, certificate->name, certificate->chain,
-                                      certificate->num_chain};
+    const struct tls_server server = {.number = certificate->number,
+                                      .name = certificate->name,
+                                      .chain = certificate->chain,
+                                      .num_chain = certificate->num_chain,
+                                      .ocsp = certificate->ocsp};
     if (worker->servers_err != ERR_OK) return;
     if (worker->servers == NULL) worker->servers = tls_servers_new();
     worker->servers_err = worker->servers != NULL
@@ -85,6 +88,18 @@ static void log_old_crls(const struct worker *worker)
             "CRL out of date reason=%s effect='clients of that CA are refused' remedy='put the present one into the "
             "file of --crl and say broker reload'",
             log_quote(text));
+}
+
+/* Nobody else would say so before a client refuses the certificate, or is content without. */
+static void log_missing_ocsp(const struct worker *worker)
+{
+    char text[LIMIT_TEXT];
+    size_t at = 0;
+    while (tls_servers_remark(text, sizeof text, &at, worker->shared.tls, (uint64_t)time(NULL)))
+        log_warning("no OCSP response stapled reason=%s remedy='put the present one into the file of [keyd] "
+                    "server_ocsp, or ocsp "
+                    "of its [certificate], and say broker reload'",
+                    log_quote(text));
 }
 
 /* The new context is for new connections. Handshakes that began under the last one fail at the signer, which has the
@@ -119,12 +134,14 @@ static void take_identity(struct worker *worker, const struct msg *msg, struct p
     signer_connect(worker->shared.signer, packet_extra_take(extra, 0));
     listeners_start(&worker->listeners);
     log_old_crls(worker);
+    log_missing_ocsp(worker);
     answer(worker, &(struct msg){.kind = MSG_READY, .id = msg->id});
 }
 
 static void answer_status(struct worker *worker, uint64_t id)
 {
     const struct conn_shared *shared = &worker->shared;
+    const struct crls *crls = shared->tls != NULL ? clients_crls(tls_clients(shared->tls)) : NULL;
     struct http_site_counters http = http_site_counters(shared->site);
     struct msg msg = {.kind = MSG_WEB_STATUS, .id = id};
     msg.web_status = (struct web_status){
@@ -136,6 +153,8 @@ static void answer_status(struct worker *worker, uint64_t id)
         .echo_lines = shared->echo_lines,
         .verdicts = verdicts_num(shared->log.verdicts),
         .access_lost = http.access_lost,
+        .crl_next_update = crls != NULL ? crls_next_update(crls) : 0,
+        .ocsp_next_update = shared->tls != NULL ? tls_servers_next_update(shared->tls) : 0,
     };
     memcpy(msg.web_status.limited, worker->listeners.limited, sizeof msg.web_status.limited);
     memcpy(msg.web_status.failures, shared->failures, sizeof shared->failures);

@@ -25,6 +25,16 @@ keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 authorityKeyIdentifier = keyid
 subjectAltName = DNS:elsewhere.example, IP:192.0.2.1
+[responder]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = OCSPSigning
+[staple]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:localhost, IP:127.0.0.1
+tlsfeature = status_request
 [issuing]
 database = index.txt
 new_certs_dir = .
@@ -96,6 +106,14 @@ class Authority:
             with open(path, "rb") as file:
                 return file.read()
         with open(path, encoding="ascii") as file:
+            return file.read()
+
+    def ocsp(self, name, *flags, signer="ca"):
+        """Makes an OCSP response about the leaf and returns its bytes. flags: of openssl ocsp."""
+        openssl("ocsp", "-issuer", "ca.pem", "-cert", name + ".pem", "-no_nonce", "-reqout", "request.der", cwd=self.directory)
+        openssl("ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", signer + ".pem", "-rkey", signer + ".key", "-reqin",
+                "request.der", "-respout", "response.der", *(flags or ("-ndays", "1")), cwd=self.directory)
+        with open(self._path("response.der"), "rb") as file:
             return file.read()
 
     def _ca(self, *arguments):

@@ -117,7 +117,7 @@ static void check_profile(X509 *certificate, enum certificate_profile profile)
     CHECK(((X509_get_extension_flags(certificate) & EXFLAG_CA) != 0) == is_ca);
     CHECK((X509_get_extension_flags(certificate) & (EXFLAG_INVALID | EXFLAG_CRITICAL)) == 0);
     CHECK(X509_get_key_usage(certificate) ==
-          (is_ca ? X509v3_KU_KEY_CERT_SIGN | X509v3_KU_CRL_SIGN : X509v3_KU_DIGITAL_SIGNATURE));
+          (X509v3_KU_DIGITAL_SIGNATURE | (is_ca ? X509v3_KU_KEY_CERT_SIGN | X509v3_KU_CRL_SIGN : 0)));
     const uint32_t purposes = X509_get_extended_key_usage(certificate);
     if (profile == CERTIFICATE_SERVER) CHECK(purposes == XKU_SSL_SERVER);
     if (profile == CERTIFICATE_CLIENT) CHECK(purposes == XKU_SSL_CLIENT);

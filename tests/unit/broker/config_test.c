@@ -106,7 +106,7 @@ Test(config, takes_every_option_from_the_file)
         "[browser]\nbrowser = chromium\nheadless = yes\nscreenshot = /tmp/p.png\nheartbeat = 5s\n"
         "[keyd]\nnames = kiosk.example, 192.0.2.1 2001:db8::7\n"
         "ca_lifetime = 30d\nleaf_lifetime = 12h\nclient_name = kiosk 7\n"
-        "server_certificate = /etc/s.pem\nserver_key = /etc/s.key\n"
+        "server_certificate = /etc/s.pem\nserver_key = /etc/s.key\nserver_ocsp = /etc/s.ocsp\n"
         "client_certificate = /etc/c.pem\nclient_key = /etc/c.key\n"
         "[audit]\nfile = /var/log/audit.jsonl\npolicy = continue\ninterval = 15m\n"
         "[broker]\n  runtime_dir = /run/kiosk";
@@ -140,6 +140,7 @@ Test(config, takes_every_option_from_the_file)
     cr_assert_str_eq(config.client_name, "kiosk 7");
     cr_assert_str_eq(config.server_certificate, "/etc/s.pem");
     cr_assert_str_eq(config.server_key, "/etc/s.key");
+    cr_assert_str_eq(config.server_ocsp, "/etc/s.ocsp");
     cr_assert_str_eq(config.client_certificate, "/etc/c.pem");
     cr_assert_str_eq(config.client_key, "/etc/c.key");
     cr_assert_str_eq(config.runtime_dir, "/run/kiosk");

@@ -62,8 +62,11 @@ Test(metrics, tell_every_number)
         "keyward_process_resident_memory_bytes{process=\"keyd\"} 41",
         "keyward_certificate_expiry_timestamp_seconds{role=\"ca\"} 51",
         "keyward_secret_memory 1",
+        "keyward_crl_next_update_timestamp_seconds 55",
+        "keyward_ocsp_next_update_timestamp_seconds 56",
     };
-    const struct web_status web = {1, 2, 3, 4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}, {25, 26, 27}, 28, 29};
+    const struct web_status web = {1,  2,  3,  4, 5, 6, {11, 12, 13, 14, 15, 16}, {21, 22, 23, 24}, {25, 26, 27},
+                                   28, 29, 55, 56};
     processes[0] = (struct process_status){.name = "keyd", .pid = 9, .resident_bytes = 41};
     processes[1] = (struct process_status){.name = "web[0]", .restarts = 42};
     certificates[0] = (struct certificate_info){.role = "ca", .not_after = 51};
@@ -90,8 +93,9 @@ Test(metrics, tell_every_number)
 
 Test(metrics, of_the_fullest_system_have_room_in_a_message)
 {
-    const struct web_status web = {
-        .failures = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    const struct web_status web = {.failures = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                                   .crl_next_update = UINT64_MAX,
+                                   .ocsp_next_update = UINT64_MAX};
     for (size_t i = 0; i < LIMIT_STATUS_PROCESSES; i++) {
         memset(names[i], 'n', sizeof "browser-launcher" - 1); /* the longest there is */
         processes[i] =

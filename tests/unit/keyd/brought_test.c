@@ -127,6 +127,7 @@ Test(brought, the_other_key_stays_keyds_own)
     bring_both(&server, NULL);
     cr_assert(keystore_issues(keystore));
     cr_assert(bytes_equal(keystore_anchor(keystore, KEY_SERVER), server.chain[2]));
+    cr_assert_eq(keystore_ocsp(keystore).len, 0);
     cr_assert(bytes_equal(keystore_issuer(keystore, KEY_CLIENT), keystore_certificate(keystore, KEY_CA)));
     shake_hands(&shake_kinds[4], SCHEME_ECDSA_P384_SHA384, SCHEME_ECDSA_P256_SHA256);
     expect_bound(SCHEME_ECDSA_P256_SHA256);
@@ -135,6 +136,7 @@ Test(brought, the_other_key_stays_keyds_own)
     bring_both(NULL, &client);
     cr_assert(keystore_issues(keystore));
     cr_assert(bytes_equal(keystore_anchor(keystore, KEY_SERVER), keystore_certificate(keystore, KEY_CA)));
+    cr_assert_gt(keystore_ocsp(keystore).len, 0);
     cr_assert(bytes_equal(keystore_issuer(keystore, KEY_CLIENT), client.chain[1]));
     shake_hands(&shake_kinds[4], SCHEME_ECDSA_P256_SHA256, SCHEME_RSA_PSS_SHA256);
     expect_bound(SCHEME_RSA_PSS_SHA256);

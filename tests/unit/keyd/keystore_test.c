@@ -101,7 +101,7 @@ Test(keystore, extensions_are_the_profiles)
          *client = verify_parse(keystore_certificate(keystore, KEY_CLIENT));
     cr_assert(ca != NULL && server != NULL && client != NULL);
     assert_extension(ca, NID_basic_constraints, 1, "30060101ff020100"); /* CA:TRUE, pathlen:0 */
-    assert_extension(ca, NID_key_usage, 1, "03020106");                 /* keyCertSign, cRLSign */
+    assert_extension(ca, NID_key_usage, 1, "03020186");                 /* digitalSignature, keyCertSign, cRLSign */
     assert_extension(ca, NID_ext_key_usage, 0, NULL);
     assert_extension(ca, NID_subject_alt_name, 0, NULL);
     X509 *const leaves[] = {server, client};
@@ -329,4 +329,44 @@ Test(keystore, satisfies_openssl_verify_x509_strict)
     unlink(server);
     unlink(client);
     keystore_free(keystore);
+}
+
+static void write_ocsp(char path[64], const struct keystore *keystore)
+{
+    const struct bytes response = keystore_ocsp(keystore);
+    strcpy(path, "/tmp/keystore_test.XXXXXX");
+    FILE *file = fdopen(mkstemp(path), "w");
+    cr_assert(file != NULL && fwrite(response.data, 1, response.len, file) == response.len);
+    fclose(file);
+}
+
+static int openssl_ocsp(const char *ca, const char *leaf, const char *response)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        execlp("openssl", "openssl", "ocsp", "-no_nonce", "-respin", response, "-issuer", ca, "-CAfile", ca, "-cert",
+               leaf, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Test(keystore, the_ca_calls_its_server_good)
+{
+    struct keystore *keystore = make_usual(), *other = make_usual();
+    char ca[64], other_ca[64], server[64], response[64];
+    write_pem(ca, keystore, KEY_CA);
+    write_pem(other_ca, other, KEY_CA);
+    write_pem(server, keystore, KEY_SERVER);
+    write_ocsp(response, keystore);
+    cr_expect_eq(openssl_ocsp(ca, server, response), 0);
+    cr_expect_neq(openssl_ocsp(other_ca, server, response), 0);
+    unlink(ca);
+    unlink(other_ca);
+    unlink(server);
+    unlink(response);
+    keystore_free(keystore);
+    keystore_free(other);
 }

@@ -83,7 +83,8 @@ struct msg sample_of(enum msg_kind kind)
                                                  .certificates = certificates,
                                                  .num_certificates = 2,
                                                  .secret_memory = true,
-                                                 .audit_key = {blob, 91}}},
+                                                 .audit_key = {blob, 91},
+                                                 .ocsp = {blob, 430}}},
         [MSG_KEYD_GRANT] =
             {.keyd_grant = {21, PURPOSE_TLS_SERVER, "web[0]", 60, 22, "kiosk.example", 57, 58, 59, {blob, 421}, 86}},
         [MSG_KEYD_REVOKE] = {.keyd_revoke = 23},
@@ -122,9 +123,12 @@ struct msg sample_of(enum msg_kind kind)
                                                .own_client =
                                                    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
                                                .crl_rule = CRL_RULE_ALL_CAS,
+                                               .ocsp = {blob, 431},
+                                               .issuer = {blob, 432},
                                                .num_servers = 5}},
         [MSG_WEB_STATUS] =
-            {.web_status = {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99, 101}},
+            {.web_status =
+                 {32, 33, 34, 35, 36, 37, {86, 87, 88, 89, 90, 91}, {92, 93, 94, 95}, {96, 97, 98}, 99, 101, 102, 103}},
         [MSG_WEB_REVOKE] = {.web_revoke = {revoked_handles, 2, revoked_serials, 2}},
         [MSG_WEB_REVOKED] = {.web_revoked = 54},
         [MSG_WEB_EXPECT] = {.web_expect = true},
@@ -187,7 +191,8 @@ struct msg sample_of(enum msg_kind kind)
         [MSG_KEYD_SETTLE] = {.keyd_settle = 87},
         [MSG_LOADED] = {.loaded = {blob, 425}},
         [MSG_AUDIT_STATE] = {.audit_state = {56, {57}, "c0ffee", 58, 59, true}},
-        [MSG_SERVER_CERTIFICATE] = {.server_certificate = {4, "shop", {{blob, 425}, {blob, 426}}, 2, true}},
+        [MSG_SERVER_CERTIFICATE] =
+            {.server_certificate = {4, "shop", {{blob, 425}, {blob, 426}}, 2, true, {blob, 433}}},
         [MSG_SERVER_INFO] = {.server_info = {.role = "server/shop",
                                              .subject = "CN=shop",
                                              .names = {"shop.example"},
@@ -267,6 +272,7 @@ static void same_keyd(const struct msg *got, const struct msg *want)
         SAME_BYTES(keyd_identity.client);
         SAME(keyd_identity.secret_memory);
         SAME_BYTES(keyd_identity.audit_key);
+        SAME_BYTES(keyd_identity.ocsp);
         SAME(keyd_identity.num_certificates);
         same_certificates(got->keyd_identity.certificates, want->keyd_identity.certificates,
                           want->keyd_identity.num_certificates);
@@ -430,6 +436,8 @@ static void same_web(const struct msg *got, const struct msg *want)
         SAME_TEXT(web_identity.own_client);
         SAME(web_identity.crl_rule);
         SAME(web_identity.num_servers);
+        SAME_BYTES(web_identity.ocsp);
+        SAME_BYTES(web_identity.issuer);
         for (size_t i = 0; i < want->web_identity.num_chain; i++) SAME_BYTES(web_identity.chain[i]);
         for (size_t i = 0; i < want->web_identity.num_client_cas; i++) SAME_BYTES(web_identity.client_cas[i]);
     } else if (want->kind == MSG_WEB_STATUS) {
@@ -444,6 +452,8 @@ static void same_web(const struct msg *got, const struct msg *want)
         for (size_t i = 0; i < CONNECTION_LIMITS; i++) SAME(web_status.limited[i]);
         SAME(web_status.verdicts);
         SAME(web_status.access_lost);
+        SAME(web_status.crl_next_update);
+        SAME(web_status.ocsp_next_update);
     } else if (want->kind == MSG_WEB_REVOKE) {
         SAME(web_revoke.num_handles);
         SAME(web_revoke.num_serials);
@@ -498,6 +508,7 @@ void sample_expect_same(const struct msg *got, const struct msg *want)
         SAME_TEXT(server_certificate.name);
         SAME(server_certificate.num_chain);
         SAME(server_certificate.has_key);
+        SAME_BYTES(server_certificate.ocsp);
         for (size_t i = 0; i < want->server_certificate.num_chain; i++) SAME_BYTES(server_certificate.chain[i]);
         break;
     case MSG_SERVER_INFO: same_certificates(&got->server_info, &want->server_info, 1); break;

@@ -175,13 +175,13 @@ static void expect_verified(struct pki_request kind, const EVP_MD *md, bool pss)
     struct pki_cert signer = pki_make(&kind);
     const struct bytes der = pki_crl(&(struct pki_crl_request){.issuer = &signer, .md = md, .pss = pss});
     cr_assert_eq(crl_parse(&crl, der, &diag), ERR_OK, "%s", diag.text);
-    cr_expect_eq(crl_verify(&crl, signer.key, &diag), ERR_OK, "%s", diag.text);
-    cr_expect_eq(crl_verify(&crl, ca.key, &diag), ERR_DENIED);
+    cr_expect_eq(signed_data_verify(&crl.body, signer.key, &diag), ERR_OK, "%s", diag.text);
+    cr_expect_eq(signed_data_verify(&crl.body, ca.key, &diag), ERR_DENIED);
     static uint8_t changed[4096];
     memcpy(changed, der.data, der.len);
-    changed[(size_t)(crl.tbs.data - der.data) + crl.tbs.len - 1] ^= 1;
-    crl.tbs.data = changed + (crl.tbs.data - der.data);
-    cr_expect_eq(crl_verify(&crl, signer.key, &diag), ERR_DENIED);
+    changed[(size_t)(crl.body.data.data - der.data) + crl.body.data.len - 1] ^= 1;
+    crl.body.data.data = changed + (crl.body.data.data - der.data);
+    cr_expect_eq(signed_data_verify(&crl.body, signer.key, &diag), ERR_DENIED);
     pki_free(&signer);
 }
 
@@ -202,7 +202,7 @@ Test(crl, signatures_with_sha1_are_refused)
     struct crl crl;
     const struct bytes der = pki_crl(&(struct pki_crl_request){.issuer = &ca, .md = EVP_sha1()});
     cr_assert_eq(crl_parse(&crl, der, &diag), ERR_OK, "%s", diag.text);
-    cr_assert_eq(crl_verify(&crl, ca.key, &diag), ERR_INPUT);
+    cr_assert_eq(signed_data_verify(&crl.body, ca.key, &diag), ERR_INPUT);
     cr_assert(strstr(diag.text, "SHA-256 or better") != NULL, "%s", diag.text);
 }
 

@@ -58,7 +58,8 @@ void rig_identity(struct rig *rig, bool with_tls12)
     struct tls_terms terms = rig->terms;
     terms.tls12 = with_tls12;
     CHECK(certificate_describe(&own, rig->own_client.x509) == ERR_OK);
-    const struct web_identity identity = {.chain = {rig->server.der}, .num_chain = 1};
+    const struct web_identity identity = {
+        .chain = {rig->server.der}, .num_chain = 1, .ocsp = rig->ocsp, .issuer = rig->server_ca.der};
     const struct clients_terms clients = {
         .cas = &rig->client_ca.der, .num_cas = 1, .client_ca_fd = -1, .own_client = own.fingerprint};
     SSL_CTX_free(rig->shared.tls);

@@ -21,6 +21,7 @@ struct rig {
     int client_error;       /* of SSL_get_error, once the client's handshake has failed */
     enum tls_mode mode;     /* of the next connection */
     struct tls_terms terms; /* of the next identity; tls12 is not looked at */
+    struct bytes ocsp;      /* the same */
     unsigned num_closed;
     int log_fd;
     int stderr_fd; /* where the log went before */

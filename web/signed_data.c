@@ -1,12 +1,12 @@
-/* A list's signature. The algorithms are those that certificates may have here (chain_strength.h), each as the one form that its
- * AlgorithmIdentifier has. */
+#include "web/signed_data.h"
+
 #include <openssl/digest.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
 #include "base/auto.h"
-#include "web/crl.h"
+#include "web/der.h"
 
 enum padding { PADDING_NONE, PADDING_PKCS1, PADDING_PSS };
 
@@ -27,6 +27,7 @@ struct algorithm {
 #define RSA_PKCS1(hash) 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, hash, 0x05, 0x00
 #define ECDSA(hash) 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, hash
 
+/* Those that certificates may have here (chain_strength.h), each as the one form that its AlgorithmIdentifier has. */
 static const struct algorithm algorithms[] = {
     {EVP_PKEY_EC, PADDING_NONE, EVP_sha256, 10, {ECDSA(2)}},
     {EVP_PKEY_EC, PADDING_NONE, EVP_sha384, 10, {ECDSA(3)}},
@@ -45,6 +46,17 @@ static void auto_context(EVP_MD_CTX **context)
     EVP_MD_CTX_free(*context);
 }
 
+bool signed_data_take(struct signed_data *out, CBS *in)
+{
+    CBS data, algorithm, signature;
+    uint8_t unused_bits;
+    if (!CBS_get_asn1_element(in, &data, CBS_ASN1_SEQUENCE) || !CBS_get_asn1(in, &algorithm, CBS_ASN1_SEQUENCE) ||
+        !CBS_get_asn1(in, &signature, CBS_ASN1_BITSTRING) || !CBS_get_u8(&signature, &unused_bits) || unused_bits != 0)
+        return false;
+    *out = (struct signed_data){der_span(&data), der_span(&algorithm), der_span(&signature)};
+    return true;
+}
+
 static const struct algorithm *find(struct bytes contents)
 {
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
@@ -53,7 +65,7 @@ static const struct algorithm *find(struct bytes contents)
     return NULL;
 }
 
-static bool verify(const struct crl *crl, const struct algorithm *algorithm, EVP_PKEY *key)
+static bool verify(const struct signed_data *signed_data, const struct algorithm *algorithm, EVP_PKEY *key)
 {
     AUTO(auto_context) EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *terms; /* the context's */
@@ -63,16 +75,17 @@ static bool verify(const struct crl *crl, const struct algorithm *algorithm, EVP
     if (algorithm->padding == PADDING_PSS &&
         (!EVP_PKEY_CTX_set_rsa_padding(terms, RSA_PKCS1_PSS_PADDING) || !EVP_PKEY_CTX_set_rsa_pss_saltlen(terms, -1)))
         return false;
-    return EVP_DigestVerify(context, crl->signature.data, crl->signature.len, crl->tbs.data, crl->tbs.len) == 1;
+    const struct bytes signature = signed_data->signature, data = signed_data->data;
+    return EVP_DigestVerify(context, signature.data, signature.len, data.data, data.len) == 1;
 }
 
-enum err crl_verify(const struct crl *crl, EVP_PKEY *key, struct diag *diag)
+enum err signed_data_verify(const struct signed_data *signed_data, EVP_PKEY *key, struct diag *diag)
 {
-    const struct algorithm *algorithm = find(crl->algorithm);
+    const struct algorithm *algorithm = find(signed_data->algorithm);
     if (algorithm == NULL)
         return diag_set(diag, ERR_INPUT,
                         "its signature is of a kind that is not taken; have the CA sign with SHA-256 or better");
-    const bool is_good = EVP_PKEY_id(key) == algorithm->key && verify(crl, algorithm, key);
+    const bool is_good = EVP_PKEY_id(key) == algorithm->key && verify(signed_data, algorithm, key);
     ERR_clear_error();
     return is_good ? ERR_OK : ERR_DENIED;
 }
