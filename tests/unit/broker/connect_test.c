@@ -125,8 +125,7 @@ Test(connect, tries_one_address_after_the_other)
 
 Test(connect, makes_so_many_for_a_worker)
 {
-    for (size_t i = 0; i < LIMIT_CONNECTING; i++)
-        cr_assert_eq(connect_begin(&connects, 0, i, &tcp, 1, 1000), ERR_OK);
+    for (size_t i = 0; i < LIMIT_CONNECTING; i++) cr_assert_eq(connect_begin(&connects, 0, i, &tcp, 1, 1000), ERR_OK);
     cr_expect_eq(connect_begin(&connects, 0, 99, &tcp, 1, 1000), ERR_TOO_LARGE);
     cr_expect_eq(connect_begin(&connects, 1, 99, &tcp, 1, 1000), ERR_OK);
     connect_forget(&connects, 0);
