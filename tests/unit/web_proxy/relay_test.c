@@ -41,7 +41,9 @@ static void make(struct proxy_deadlines deadlines)
 {
     static const struct proxy_host host = {.connect = connect_asked};
     struct proxy_config config = {
-        .routes = {{"/app", "unix:/app"}, {"/app/deep/", "unix:/deep"}, {"/", "unix:/all"}},
+        .routes = {{.prefix = "/app", .upstream = "unix:/app"},
+                   {.prefix = "/app/deep/", .upstream = "unix:/deep"},
+                   {.prefix = "/", .upstream = "unix:/all"}},
         .num_routes = 3,
         .deadlines = deadlines,
     };
