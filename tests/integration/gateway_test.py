@@ -95,10 +95,12 @@ class Cog(GatewayCase):
         self.assertEqual(said, {"origin": "http:", "secure": "true", "get": "200", "put": "201", "echo": "true",
                                 "named": f"Host,localhost:{system.port}", "big": str(64 * len(application.BLOCK)),
                                 "cookies": "plain=1", "socket": "marco"})
-        self.check_processes(system)
 
-    def check_processes(self, system):
-        """Only the gateway has the handle, and no browser's process has any socket of the gateway's."""
+    def test_only_the_gateway_has_the_handle(self):
+        """And no browser's process has any socket of the gateway's."""
+        self.assertTrue(is_root(), "needs root: looks at the processes' descriptors; run the tests as root")
+        system = self.start_browser()
+        system.wait_line(FETCHED, BROWSER_S)
         gateway = system.pid_of("browser-gateway")
         own = sockets(gateway)
         self.assertGreaterEqual(len(own), 3, "listener, handle, supply")
@@ -106,11 +108,10 @@ class Cog(GatewayCase):
         self.assertGreater(len(browsers), 1)
         for pid in browsers:
             self.assertEqual(sockets(pid) & own, set(), processes.name(pid))
-        if is_root():
-            status = processes.status(gateway)
-            self.assertNotIn("0", status["Uid"].split())
-            self.assertEqual((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"))
-            self.assertEqual(os.readlink(f"/proc/{gateway}/ns/net"), os.readlink(f"/proc/{browsers[0]}/ns/net"))
+        status = processes.status(gateway)
+        self.assertNotIn("0", status["Uid"].split())
+        self.assertEqual((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"))
+        self.assertEqual(os.readlink(f"/proc/{gateway}/ns/net"), os.readlink(f"/proc/{browsers[0]}/ns/net"))
 
     def test_the_browser_or_the_gateway_dies_and_both_come_back_with_another_handle(self):
         system = self.start_browser()

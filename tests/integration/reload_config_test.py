@@ -307,6 +307,7 @@ class ReloadConfig(SystemCase):
         system = self.begin()
         root = self.make_root("closed")
         os.chmod(root, 0o000)
+        self.addCleanup(os.chmod, root, 0o755)  # so that it can be removed
         self.write(root=root)
         self.refused(system, f"--root '{root}': ")
         self.assertEqual(self.get_once(system)[2], "one")
@@ -464,6 +465,7 @@ class ReloadConfig(SystemCase):
 
     def test_nothing_grows(self):
         """Two hundred reloads after two hundred others, each with another key, and a certificate by name that comes and goes."""
+        self.assertTrue(is_root(), "needs root: looks at the processes' descriptors; run the tests as root")
         self.name(self.authority.server(f"shop-{time.monotonic_ns()}", ["DNS:shop.example"]))
         system = self.begin()
 
