@@ -49,10 +49,18 @@ static void format_bar(char out[BAR + 16], uint64_t done, uint64_t total)
     snprintf(out, BAR + 16, "[%s] %3d%%  ", bar, (int)(part * 100));
 }
 
+/* Bytes a second. A number of bytes whose thousandfold does not fit loses its last digits. */
+static uint64_t rate_of(uint64_t bytes, uint64_t ms)
+{
+    if (ms == 0) return 0;
+    if (bytes <= UINT64_MAX / 1000) return bytes * 1000 / ms;
+    return bytes / ms <= UINT64_MAX / 1000 ? bytes / ms * 1000 : UINT64_MAX;
+}
+
 void client_progress_format(char out[CLIENT_PROGRESS_LINE], const struct client_progress *progress, uint64_t elapsed_ms)
 {
     char done[16], total[24] = "", rate[16], bar[BAR + 16] = "", left[32] = "";
-    const uint64_t a_second = elapsed_ms > 0 ? (uint64_t)((double)progress->done * 1000 / (double)elapsed_ms) : 0;
+    const uint64_t a_second = rate_of(progress->done, elapsed_ms);
     format_bytes(done, progress->done);
     format_bytes(rate, a_second);
     if (progress->total > 0) {
