@@ -91,6 +91,7 @@ Test(server_certificate, tls12_is_signed_with_the_numbers_key_too)
     request.sign_tls12_server.server = 1;
     dispatch_request(&answer, &grant, &request, &scene);
     cr_assert_eq(answer.refusal, REFUSAL_SERVER);
+    keystore_free(tls12);
 }
 
 /* The server's part of a handshake: signed with the key that fits the leaf, and remembered as key. */
