@@ -148,7 +148,7 @@ static void add_signature(CBB *out, const uint8_t *data, size_t len, EVP_PKEY *k
 struct bytes ocsp_make(const struct ocsp_request *request)
 {
     const struct pki_cert *signer = request->signer != NULL ? request->signer : request->issuer;
-    CBB data, out, response, wrapper, bytes, octets, basic, list;
+    CBB data, out, response, wrapper, bytes, octets, basic, certificates, list;
     uint8_t *tbs, *der;
     size_t tbs_len, der_len;
     CHECK(CBB_init(&data, 512));
@@ -164,7 +164,6 @@ struct bytes ocsp_make(const struct ocsp_request *request)
     CHECK(CBB_add_bytes(&basic, keep(tbs), tbs_len));
     add_signature(&basic, tbs, tbs_len, signer->key);
     if (signer != request->issuer) {
-        CBB certificates;
         begin(&basic, &certificates, TAG_EXPLICIT(0));
         begin(&certificates, &list, CBS_ASN1_SEQUENCE);
         CHECK(CBB_add_bytes(&list, signer->der.data, signer->der.len));
